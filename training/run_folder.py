@@ -1,0 +1,89 @@
+"""The folder a training run leaves: all that is needed to believe, resume or repeat it.
+
+``config.json`` settings, seed, commit, versions, machine and data checksums; ``epochs.csv`` one
+row per epoch; ``checkpoint.pt`` the last whole state (read back with ``weights_only``);
+``final.json`` the metrics of the finished run.
+"""
+
+import csv
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from emocolor.errors import ConfigurationError
+
+JsonObject = dict[str, Any]
+
+
+def facts_of_machine() -> JsonObject:
+    """Commit, versions and processor, for the record."""
+    git = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, check=False
+    )
+    return {
+        "commit": git.stdout.strip() or "unknown",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _processor(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def open_run(folder: Path, config: JsonObject, *, resume: bool) -> JsonObject | None:
+    """Start ``folder``, or return the checkpoint of the run it holds.
+
+    Raises ``ConfigurationError`` if the folder holds another run, naming the settings that differ.
+    """
+    stored = folder / "config.json"
+    if stored.exists():
+        _refuse_other_settings(folder, json.loads(stored.read_text())["settings"], config["settings"], resume)
+        checkpoint = folder / "checkpoint.pt"
+        return torch.load(checkpoint, weights_only=True) if checkpoint.exists() else None
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(stored, config)
+    return None
+
+
+def save_checkpoint(folder: Path, state: JsonObject) -> None:
+    """Replace the checkpoint as a whole: a full disk or a kill leaves the old one."""
+    fresh = folder / "checkpoint.pt.new"
+    torch.save(state, fresh)
+    os.replace(fresh, folder / "checkpoint.pt")
+
+
+def append_row(folder: Path, row: Mapping[str, float]) -> None:
+    """Add one epoch to ``epochs.csv``; an epoch that a killed run wrote already is replaced."""
+    path = folder / "epochs.csv"
+    rows = list(csv.DictReader(path.open())) if path.exists() else []
+    rows = [r for r in rows if int(r["epoch"]) < row["epoch"]]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        writer.writeheader()
+        writer.writerows([*rows, {k: f"{v:.6g}" for k, v in row.items()}])
+
+
+def write_json(path: Path, value: JsonObject) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def _refuse_other_settings(folder: Path, stored: JsonObject, wanted: JsonObject, resume: bool) -> None:
+    if not resume:
+        raise ConfigurationError(f"{folder} already holds a run. Pass --resume to go on with it, or another --run.")
+    different = sorted(k for k in stored.keys() | wanted.keys() if stored.get(k) != wanted.get(k))
+    if different:
+        pairs = ", ".join(f"{k} ({stored.get(k)!r} there, {wanted.get(k)!r} now)" for k in different)
+        raise ConfigurationError(f"{folder} was run with other settings: {pairs}. Use another --run.")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
