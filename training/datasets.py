@@ -105,7 +105,7 @@ def _check(path: Path, images: NDArray[np.uint8], labels: NDArray[np.int64], usa
         raise SourceError(f"{path}: labels must be {len(images)} integers, found {labels.dtype} {labels.shape}.")
     if usage is not None and usage.shape != labels.shape:
         raise SourceError(f"{path}: usage must have the shape of labels, found {usage.shape}.")
-    if len(labels) and not (0 <= labels.min() and labels.max() <= CONTEMPT):
+    if len(labels) and not (labels.min() >= 0 and labels.max() <= CONTEMPT):
         raise SourceError(
             f"{path}: labels must lie in 0 ({EMOTIONS[0]}) to {CONTEMPT} (contempt), "
             f"found {labels.min()} to {labels.max()}."

@@ -88,7 +88,10 @@ def augment(faces: Tensor, settings: Settings, generator: torch.Generator) -> Te
     shift_x, shift_y = uniform(2 * settings.shift), uniform(2 * settings.shift)
     cos, sin = angle.cos(), angle.sin()
     matrix = torch.stack(
-        [torch.stack([cos * scale_x, -sin * scale_y, shift_x], 1), torch.stack([sin * scale_x, cos * scale_y, shift_y], 1)],
+        [
+            torch.stack([cos * scale_x, -sin * scale_y, shift_x], 1),
+            torch.stack([sin * scale_x, cos * scale_y, shift_y], 1),
+        ],
         1,
     ).to(faces.device)
     grid = functional.affine_grid(matrix, list(faces.shape), align_corners=False)
@@ -110,7 +113,7 @@ def predict(net: S0Net, data: FaceSet, device: torch.device) -> np.ndarray:
     """Softmax probabilities (N, 7) float32, dropout off, no augmentation."""
     net.eval()
     images = torch.from_numpy(data.gray(S0Net.size)).unsqueeze(1)
-    parts = [net((part.to(device).float() / 255)).softmax(1).cpu() for part in images.split(256)]
+    parts = [net(part.to(device).float() / 255).softmax(1).cpu() for part in images.split(256)]
     return torch.cat(parts).numpy()
 
 

@@ -1,0 +1,144 @@
+"""A decoded picture as it travels: its planes, its colours' meaning and its place in time.
+
+Nothing here knows FFmpeg; names of pixel formats, matrices and transfers are FFmpeg's, so that
+an adapter maps them one to one.
+"""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.uint8] | NDArray[np.uint16]
+Matrix = Literal["bt709", "bt601", "bt2020", "smpte240m", "fcc"]
+Primaries = Literal["bt709", "bt601-525", "bt601-625", "bt2020"]
+Transfer = Literal["sdr", "pq", "hlg"]
+Rotation = Literal[0, 90, 180, 270]
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """How samples lie in memory."""
+
+    name: str
+    """FFmpeg's name, such as ``yuv420p10le``."""
+    bits: int
+    """Bits per sample; above 8 a sample is a native uint16 holding its value in the low bits."""
+    chroma: Literal["planar", "interleaved", "none"]
+    """Chroma as two planes, as one plane of (U, V) pairs, or absent."""
+    subsampling: tuple[int, int] = (1, 1)
+    """Luma samples per chroma sample, (horizontally, vertically)."""
+
+    def chroma_size_wh(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of a chroma plane, rounded up as FFmpeg does."""
+        horizontal, vertical = self.subsampling
+        return -(-width // horizontal), -(-height // vertical)
+
+
+def _planar(name: str, subsampling: tuple[int, int]) -> dict[str, PixelFormat]:
+    depths = {8: "", 9: "9le", 10: "10le", 12: "12le", 14: "14le", 16: "16le"}
+    return {
+        f"yuv{name}p{suffix}": PixelFormat(f"yuv{name}p{suffix}", bits, "planar", subsampling)
+        for bits, suffix in depths.items()
+    }
+
+
+PIXEL_FORMATS: Final[dict[str, PixelFormat]] = {
+    **_planar("420", (2, 2)),
+    **_planar("422", (2, 1)),
+    **_planar("444", (1, 1)),
+    "yuv440p": PixelFormat("yuv440p", 8, "planar", (1, 2)),
+    "yuv411p": PixelFormat("yuv411p", 8, "planar", (4, 1)),
+    "yuv410p": PixelFormat("yuv410p", 8, "planar", (4, 4)),
+    "nv12": PixelFormat("nv12", 8, "interleaved", (2, 2)),
+    "nv16": PixelFormat("nv16", 8, "interleaved", (2, 1)),
+    "gray": PixelFormat("gray", 8, "none"),
+    "gray10le": PixelFormat("gray10le", 10, "none"),
+    "gray12le": PixelFormat("gray12le", 12, "none"),
+}
+"""The forms that effects work in; an adapter converts anything else to the nearest of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorSpec:
+    """What code values mean."""
+
+    matrix: Matrix = "bt709"
+    full_range: bool = False
+    """Luma and chroma span all codes (``pc``), else 16..235 and 16..240 scaled to the depth (``tv``)."""
+    primaries: Primaries = "bt709"
+    transfer: Transfer = "sdr"
+    """``sdr`` stands for every gamma-like curve; palettes apply to its code values directly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One picture in the planes it was decoded to.
+
+    Whoever holds a frame owns it: an effect may change the planes in place and return the same
+    frame. All geometry (boxes, keypoints) is in luma pixels of these planes, before ``rotation``.
+    """
+
+    planes: tuple[Plane, ...]
+    """Y (H, W); then U and V (h, w), or one (h, w, 2), or nothing. Strides may exceed the width."""
+    format: PixelFormat
+    color: ColorSpec
+    pts: int
+    """Presentation time in units of ``time_base``, starting near zero."""
+    time_base: Fraction
+    duration: int = 0
+    """In units of ``time_base``; 0 where unknown."""
+    sample_aspect: Fraction = Fraction(1)
+    rotation: Rotation = 0
+    """Degrees by which a player turns the picture clockwise."""
+    handle: Any = None
+    """What the adapter that made the frame keeps its memory in; opaque to everyone else."""
+
+    @property
+    def time(self) -> float:
+        """Presentation time in seconds."""
+        return float(self.pts * self.time_base)
+
+    @property
+    def luma(self) -> Plane:
+        return self.planes[0]
+
+    @property
+    def chroma(self) -> tuple[Plane, Plane] | None:
+        """Views of U and V, each (h, w), or ``None`` for gray formats."""
+        if self.format.chroma == "none":
+            return None
+        if self.format.chroma == "interleaved":
+            return self.planes[1][..., 0], self.planes[1][..., 1]
+        return self.planes[1], self.planes[2]
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        height, width = self.planes[0].shape[:2]
+        return width, height
+
+    def copy(self) -> "Frame":
+        """The same picture in memory of its own."""
+        return replace(self, planes=tuple(plane.copy() for plane in self.planes), handle=None)
+
+
+def luma_8bit(frame: Frame) -> NDArray[np.uint8]:
+    """Luma as full-range 8-bit gray, (H, W) uint8, 0 black and 255 white; a view where it can be.
+
+    PQ and HLG luma is left in its curve: faces are darker there, not different.
+    """
+    import cv2
+
+    luma, depth = frame.luma, frame.format.bits
+    if depth == 8 and frame.color.full_range:
+        return np.asarray(luma, np.uint8)
+    unit = 1 << (depth - 8)
+    black, white = (0, (1 << depth) - 1) if frame.color.full_range else (16 * unit, 235 * unit)
+    scale = 255 / (white - black)
+    if depth == 8:
+        codes = np.arange(256)
+        table = np.clip((codes - black) * scale + 0.5, 0, 255).astype(np.uint8)
+        return np.asarray(cv2.LUT(luma, table), np.uint8)
+    return np.asarray(np.clip((luma.astype(np.float32) - black) * scale + 0.5, 0, 255), np.uint8)
