@@ -1,0 +1,184 @@
+"""Tint the picture with the colour of its emotion (S0, section 3.2).
+
+S0 blends gray with a colour, ``I = (1 - a) gray + a C`` in R'G'B'. Blending is linear and so is
+the way to Y'CbCr, hence it is done in the planes as they were decoded: ``Y' = (1 - a) Y + a Yc``,
+and chroma becomes the constant ``a Cc``. No frame is converted.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..color import code_range, codes_to_rgb, rgb_to_codes
+from ..errors import ConfigurationError
+from ..faces import Face, Scene, Vector
+from ..frames import Frame, Plane
+from ..palettes import S0, MixMode, MixSpace, Palette
+
+Region = Literal["frame", "face"]
+Several = Literal["largest", "area", "each"]
+Base = Literal["gray", "color"]
+
+FACE_SCALE_WH = (0.80, 0.95)
+"""Half axes of the face region as parts of the face's box: it takes in forehead and chin."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TintOptions:
+    """How the tint looks."""
+
+    palette: Palette = S0
+    alpha: float = 0.5
+    """Part of the colour in the blend, 0 (none) to 1 (nothing else)."""
+    mode: MixMode = "blend"
+    mix: MixSpace = "rgb"
+    """Where mixed emotions mix their colours."""
+    region: Region = "frame"
+    several: Several = "largest"
+    """Whose emotion colours what: the largest face's, all faces' weighted by their area, or each
+    face's its own region (and, with region ``frame``, the area-weighted one the rest)."""
+    base: Base = "gray"
+    """What is tinted: the gray picture, as S0, or the picture with the colours it has."""
+    certainty: float = 0.0
+    """How far an uncertain emotion weakens the tint: 0 not at all, 1 in full proportion."""
+    feather: float = 0.35
+    """Width of a face region's soft edge, as a part of its radius, above 0 up to 1."""
+
+    def __post_init__(self) -> None:
+        for name, low in (("alpha", 0.0), ("certainty", 0.0), ("feather", 0.01)):
+            value = getattr(self, name)
+            if not low <= value <= 1:
+                raise ConfigurationError(f"{name} must lie between {low:g} and 1, got {value:g}.")
+
+
+class Tint:
+    """Blend the picture, or its faces, with the colour of the smoothed emotion."""
+
+    def __init__(self, options: TintOptions) -> None:
+        self.options = options
+        self._disc = _soft_disc(options.feather)
+
+    def apply(self, frame: Frame, scene: Scene) -> Frame:
+        """Tint ``frame`` in place; any format of ``PIXEL_FORMATS`` (gray ones only take luma)."""
+        options = self.options
+        if options.region == "frame":
+            self._tint_whole(frame, scene.probabilities, scene.certainty)
+        if options.region == "face" or options.several == "each":
+            for face in self._faces_to_tint(scene):
+                own = options.several != "area"
+                probabilities = face.probabilities if own else scene.probabilities
+                self._tint_face(frame, face, probabilities, face.certainty if own else scene.certainty)
+        return frame
+
+    def _faces_to_tint(self, scene: Scene) -> tuple[Face, ...]:
+        return scene.faces[:1] if self.options.several == "largest" else scene.faces
+
+    def _color(self, frame: Frame, probabilities: Vector) -> tuple[float, float, float]:
+        rgb = self.options.palette.color_of(probabilities, self.options.mode, self.options.mix)
+        return rgb_to_codes(rgb, frame.color, frame.format.bits)
+
+    def _alpha(self, certainty: float) -> float:
+        weakening = self.options.certainty
+        return self.options.alpha * (1 - weakening + weakening * certainty)
+
+    def _tint_whole(self, frame: Frame, probabilities: Vector, certainty: float) -> None:
+        alpha, (luma, *chroma) = self._alpha(certainty), self._color(frame, probabilities)
+        if self.options.base == "gray" and frame.chroma is not None:
+            middle = code_range(frame.color, frame.format.bits)[2]
+            wanted = [(1 - alpha) * middle + alpha * code for code in chroma]
+            for plane, code in zip(frame.chroma, wanted, strict=True):
+                plane[...] = round(code)
+            _blend(frame.luma, alpha, luma, _luma_shift(frame, wanted))
+            return
+        for plane, code in zip((frame.luma, *(frame.chroma or ())), (luma, *chroma), strict=False):
+            _blend(plane, alpha, code)
+
+    def _tint_face(self, frame: Frame, face: Face, probabilities: Vector, certainty: float) -> None:
+        alpha, (luma, *chroma) = self._alpha(certainty), self._color(frame, probabilities)
+        self._blend_region(frame.luma, face, (1, 1), alpha, luma, gray=None)
+        gray = code_range(frame.color, frame.format.bits)[2] if self.options.base == "gray" else None
+        for plane, code in zip(frame.chroma or (), chroma, strict=False):
+            self._blend_region(plane, face, frame.format.subsampling, alpha, code, gray)
+
+    def _blend_region(
+        self, plane: Plane, face: Face, subsampling: tuple[int, int], alpha: float, code: float, gray: float | None
+    ) -> None:
+        """Blend inside the face's soft ellipse; chroma turns to ``gray`` first where that is given."""
+        placed = _place_disc(self._disc, face, subsampling, plane.shape)
+        if placed is None:
+            return
+        rows, columns, mask = placed
+        area = plane[rows, columns]
+        was = area.astype(np.float32)
+        kept = was if gray is None else np.float32(gray)
+        wanted = (1 - alpha) * kept + np.float32(alpha * code)
+        area[...] = np.rint(was + face.presence * mask * (wanted - was))
+
+
+def _blend(plane: Plane, alpha: float, code: float, shift: float = 0.0) -> None:
+    """``plane = (1 - alpha) plane + alpha code + shift``, rounded, in place."""
+    if plane.strides[-1] == plane.itemsize:
+        blended = cv2.addWeighted(plane, 1 - alpha, plane, 0.0, alpha * code + shift, dst=plane)
+    else:  # one of two interleaved channels, which OpenCV cannot address
+        blended = cv2.addWeighted(np.ascontiguousarray(plane), 1 - alpha, plane, 0.0, alpha * code)
+    if blended is not plane:
+        plane[...] = blended
+
+
+def _luma_shift(frame: Frame, chroma: Sequence[float]) -> float:
+    """Luma that evens out, over red, green and blue, what rounding ``chroma`` (Cb, Cr) costs.
+
+    A constant chroma is wrong by up to half a code everywhere, which is a whole code of blue.
+    Luma, added to all three alike, takes their mean error away.
+    """
+    black, span, _, _ = code_range(frame.color, frame.format.bits)
+    exact, rounded = (
+        codes_to_rgb(np.array(black), np.array(cb), np.array(cr), frame.color, frame.format.bits)
+        for cb, cr in (chroma, [round(code) for code in chroma])
+    )
+    return float(-(rounded - exact).mean() * span)
+
+
+def _soft_disc(feather: float, size: int = 128) -> NDArray[np.float32]:
+    """A disc, (size, size) float32: 1 inside, falling smoothly to 0 at the border."""
+    axis = (np.arange(size) + 0.5) / size * 2 - 1
+    radius = np.hypot(axis[:, None], axis[None, :])
+    ramp = np.clip((1 - radius) / feather, 0, 1)
+    return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+
+
+def _place_disc(
+    disc: NDArray[np.float32], face: Face, subsampling: tuple[int, int], shape: tuple[int, ...]
+) -> tuple[slice, slice, NDArray[np.float32]] | None:
+    """The disc stretched and turned onto a face: rows, columns and mask of the part inside the plane."""
+    step_x, step_y = subsampling
+    center_x, center_y = face.box.center
+    half_w, half_h = face.box.width * FACE_SCALE_WH[0], face.box.height * FACE_SCALE_WH[1]
+    cos, sin = math.cos(math.radians(face.roll_degrees)), math.sin(math.radians(face.roll_degrees))
+    reach_x, reach_y = math.hypot(half_w * cos, half_h * sin), math.hypot(half_w * sin, half_h * cos)
+    left, right = (
+        max(0, math.floor((center_x - reach_x) / step_x)),
+        min(shape[1], math.ceil((center_x + reach_x) / step_x)),
+    )
+    top, bottom = (
+        max(0, math.floor((center_y - reach_y) / step_y)),
+        min(shape[0], math.ceil((center_y + reach_y) / step_y)),
+    )
+    if right <= left or bottom <= top:
+        return None
+    # Plane pixel -> luma position -> the ellipse's own axes -> disc pixel, as one affine map.
+    radius = disc.shape[0] / 2
+    offset_x, offset_y = (left + 0.5) * step_x - center_x, (top + 0.5) * step_y - center_y
+    across = np.array([cos * step_x, sin * step_y, cos * offset_x + sin * offset_y]) * radius / half_w
+    down = np.array([-sin * step_x, cos * step_y, -sin * offset_x + cos * offset_y]) * radius / half_h
+    across[2] += radius - 0.5
+    down[2] += radius - 0.5
+    mask = cv2.warpAffine(
+        disc, np.stack([across, down]), (right - left, bottom - top), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    return slice(top, bottom), slice(left, right), np.asarray(mask, np.float32)

@@ -1,0 +1,201 @@
+"""The tint against S0's formula, computed the plain way in R'G'B'."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from emocolor.color import code_range, codes_to_rgb
+from emocolor.effects import Tint, TintOptions
+from emocolor.emotions import EMOTIONS
+from emocolor.errors import ConfigurationError
+from emocolor.faces import Box, Face, Scene
+from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
+from emocolor.palettes import S0
+
+SPECS = [ColorSpec(matrix=m, full_range=f) for m in ("bt601", "bt709") for f in (False, True)]
+WORDS = [f"{s.matrix}-{'full' if s.full_range else 'limited'}" for s in SPECS]
+
+
+def make_frame(format_name="yuv420p", size_wh=(64, 48), color=SPECS[2], luma=None, chroma=None):
+    """A gray frame with a ramp of all luma codes, or as told."""
+    form = PIXEL_FORMATS[format_name]
+    kind = np.uint8 if form.bits == 8 else np.uint16
+    width, height = size_wh
+    black, span, middle, _ = code_range(color, form.bits)
+    if luma is None:
+        luma = np.rint(np.linspace(black, black + span, width * height)).reshape(height, width)
+    chroma_w, chroma_h = form.chroma_size_wh(width, height)
+    flat = np.full((chroma_h, chroma_w), middle if chroma is None else chroma, kind)
+    if form.chroma == "planar":
+        planes = (luma.astype(kind), flat, flat.copy())
+    elif form.chroma == "interleaved":
+        planes = (luma.astype(kind), np.stack([flat, flat], axis=-1))
+    else:
+        planes = (luma.astype(kind),)
+    return Frame(planes=planes, format=form, color=color, pts=0, time_base=Fraction(1, 25))
+
+
+def one_hot(name):
+    return np.eye(7)[EMOTIONS.index(name)]
+
+
+def rgb_of(frame):
+    """The frame as R'G'B' in 0 to 255, clipped but not rounded again, at luma resolution."""
+    u, v = frame.chroma
+    step_x, step_y = frame.format.subsampling
+    height, width = frame.luma.shape
+    rows, columns = np.arange(height) // step_y, np.arange(width) // step_x
+    u, v = (plane[np.ix_(rows, columns)].astype(float) for plane in (u, v))
+    rgb = codes_to_rgb(frame.luma.astype(float), u, v, frame.color, frame.format.bits)
+    return np.clip(rgb, 0, 1) * 255
+
+
+def s0_reference(frame, color_255, alpha):
+    """S0 section 3.2 in float R'G'B' on the gray picture."""
+    black, span, _, _ = code_range(frame.color, frame.format.bits)
+    gray = (frame.luma.astype(float) - black) / span * 255
+    return np.clip((1 - alpha) * gray[..., None] + alpha * color_255, 0, 255)
+
+
+def errors_against_s0(color, many_probabilities, mode):
+    """Absolute differences in R'G'B' code values from S0's formula, one array per mixture."""
+    errors = []
+    for probabilities in many_probabilities:
+        frame = make_frame(color=color)
+        wanted = s0_reference(frame, S0.color_of(probabilities, mode) * 255, 0.5)
+        tinted = Tint(TintOptions(mode=mode)).apply(frame, Scene(time=0, probabilities=probabilities, certainty=1))
+        errors.append(np.abs(rgb_of(tinted) - wanted))
+    return np.array(errors)
+
+
+@pytest.mark.parametrize("color", SPECS, ids=WORDS)
+def test_argmax_equals_s0_within_rounding(color):
+    errors = errors_against_s0(color, 0.6 * np.eye(7) + 0.4 / 7, "argmax")
+    assert errors.max() <= 2
+    assert errors.mean() <= 0.5
+
+
+@pytest.mark.parametrize("color", SPECS, ids=WORDS)
+def test_blend_equals_s0_within_rounding(color):
+    mixtures = np.random.default_rng(0).dirichlet(np.ones(7) * 0.5, size=100)
+    errors = errors_against_s0(color, mixtures, "blend")
+    assert errors.max() <= 2
+    assert errors.mean() <= 0.5
+
+
+@pytest.mark.parametrize("name", sorted(PIXEL_FORMATS))
+@pytest.mark.parametrize("size_wh", [(64, 48), (33, 17)])
+@pytest.mark.parametrize("region", ["frame", "face"])
+def test_every_format_and_odd_sizes_agree_with_444(name, size_wh, region):
+    """Luma of any format is tinted as that of 4:4:4 of the same depth is."""
+    luma = np.random.default_rng(1).integers(16, 235, size_wh[::-1])
+    bits = PIXEL_FORMATS[name].bits
+    luma = luma << (bits - 8)
+    full = {8: "yuv444p", 9: "yuv444p9le", 10: "yuv444p10le", 12: "yuv444p12le", 14: "yuv444p14le", 16: "yuv444p16le"}
+    frame, reference = make_frame(name, size_wh, luma=luma), make_frame(full[bits], size_wh, luma=luma)
+    face = Face(
+        track_id=1, box=Box(8, 4, 14, 10), roll_degrees=20, probabilities=one_hot("sad"), certainty=1, presence=1
+    )
+    scene = Scene(time=0, faces=(face,), probabilities=one_hot("sad"), certainty=1)
+    tint = Tint(TintOptions(region=region))
+    ours, wanted = tint.apply(frame, scene), tint.apply(reference, scene)
+    assert np.array_equal(ours.luma, wanted.luma)
+    assert not np.array_equal(ours.luma, luma)
+    if ours.chroma is not None and region == "frame":
+        assert ours.chroma[0][0, 0] == wanted.chroma[0][0, 0]
+        assert ours.chroma[0][-1, -1] == wanted.chroma[0][-1, -1]
+
+
+def test_face_region_leaves_the_rest_bit_for_bit():
+    frame = make_frame(size_wh=(320, 240), chroma=90)
+    before = frame.copy()
+    face = Face(
+        track_id=1, box=Box(140, 100, 40, 40), roll_degrees=0, probabilities=one_hot("angry"), certainty=1, presence=1
+    )
+    Tint(TintOptions(region="face")).apply(frame, Scene(time=0, faces=(face,)))
+    inside = np.zeros(frame.luma.shape, bool)
+    inside[60:180, 100:220] = True
+    assert np.array_equal(frame.luma[~inside], before.luma[~inside])
+    assert np.array_equal(frame.chroma[0][~inside[::2, ::2]], before.chroma[0][~inside[::2, ::2]])
+    center = rgb_of(frame)[120, 160]
+    assert center[0] > center[1] + 60
+    assert center[0] > center[2] + 60
+
+
+def test_face_edge_is_soft_and_presence_scales_it():
+    def change(presence):
+        frame = make_frame(size_wh=(320, 240), luma=np.full((240, 320), 60))
+        face = Face(
+            track_id=1, box=Box(120, 80, 80, 80), roll_degrees=0, probabilities=one_hot("happy"), certainty=1,
+            presence=presence,
+        )  # fmt: skip
+        Tint(TintOptions(region="face")).apply(frame, Scene(time=0, faces=(face,)))
+        return frame.luma[120].astype(int) - 60
+
+    whole, half = change(1.0), change(0.5)
+    assert np.abs(np.diff(whole)).max() <= 0.15 * whole.max()
+    assert abs(half.max() / whole.max() - 0.5) < 0.02
+
+
+def test_several_faces():
+    def face(number, x, side, emotion):
+        return Face(
+            track_id=number, box=Box(x, 60, side, side), roll_degrees=0, probabilities=one_hot(emotion), certainty=1,
+            presence=1,
+        )  # fmt: skip
+
+    scene = Scene(
+        time=0, faces=(face(1, 40, 60, "angry"), face(2, 220, 40, "sad")), probabilities=one_hot("happy"), certainty=1
+    )
+    left, right, corner = (90, 70), (80, 240), (2, 2)
+
+    def colors(**options):
+        rgb = rgb_of(Tint(TintOptions(**options)).apply(make_frame(size_wh=(320, 240)), scene))
+        return [
+            ("red", "green", "blue")[int(np.argmax(rgb[at] - rgb[at].min() - [0, 1, 0]))]
+            for at in (left, right, corner)
+        ]
+
+    gray = make_frame(size_wh=(320, 240))
+    assert colors(region="face", several="each")[:2] == ["red", "blue"]
+    largest_only = Tint(TintOptions(region="face", several="largest")).apply(gray, scene)
+    assert gray.chroma[0][40, 120] == 128
+    assert largest_only.chroma[0][45, 35] != 128
+    each_on_frame = colors(region="frame", several="each")
+    assert each_on_frame[:2] == ["red", "blue"]
+    assert each_on_frame[2] == "red"  # happy's yellow: red and green alike, blue least
+
+
+def test_certainty_weakens_the_tint():
+    def blue(certainty, weakening):
+        frame = make_frame()
+        Tint(TintOptions(certainty=weakening)).apply(
+            frame, Scene(time=0, probabilities=one_hot("sad"), certainty=certainty)
+        )
+        return int(frame.chroma[0][0, 0]) - 128
+
+    assert blue(0.2, 0.0) == blue(1.0, 0.0) > 0
+    assert blue(0.0, 1.0) == 0
+    assert blue(0.5, 1.0) == pytest.approx(blue(1.0, 1.0) / 2, abs=1)
+
+
+def test_color_base_keeps_the_pictures_own_colours():
+    frame = make_frame(chroma=180)
+    Tint(TintOptions(base="color", alpha=0.25)).apply(frame, Scene(time=0, probabilities=one_hot("sad"), certainty=1))
+    blue_code = 240  # Cb of pure blue
+    assert int(frame.chroma[0][0, 0]) == round(0.75 * 180 + 0.25 * blue_code)
+
+
+def test_hdr_colours_are_at_diffuse_white_not_at_the_peak():
+    color = ColorSpec(matrix="bt2020", primaries="bt2020", transfer="pq")
+    frame = make_frame("yuv420p10le", color=color, luma=np.full((48, 64), 64))
+    Tint(TintOptions(alpha=1.0)).apply(frame, Scene(time=0, probabilities=one_hot("happy"), certainty=1))
+    luma = (frame.luma[0, 0] - 64) / 876
+    assert 0.5 < luma < 0.581  # 203 nits is 0.5807 in PQ; yellow is a little darker than white
+
+
+@pytest.mark.parametrize(("name", "value"), [("alpha", 1.5), ("alpha", -0.1), ("certainty", 2), ("feather", 0)])
+def test_options_out_of_range_are_named(name, value):
+    with pytest.raises(ConfigurationError, match=name):
+        TintOptions(**{name: value})
