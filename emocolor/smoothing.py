@@ -1,0 +1,105 @@
+"""Evidence over time: what the emotion is now, from what was seen before, and after where that is known.
+
+Each observed span of media time adds evidence, its probabilities times the confidence they are
+held with; evidence fades as ``exp(-age / tau)``. The state is a count vector like a Dirichlet's:
+its direction is the smoothed probability, its amount says how sure that is. Time in which the
+face was not seen counts as evidence for neutral, so a vanished face fades instead of freezing.
+
+With look-ahead (files) evidence also comes from what follows, fading the same way, so that the
+result does not lag behind the picture.
+
+Everything is an integral over spans in seconds: how a span is divided into frames cannot change
+the result. A causal change of emotion has risen half-way after ``tau ln 2`` seconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .emotions import EMOTIONS, NEUTRAL
+from .errors import ConfigurationError
+from .faces import Vector
+
+DOUBT = 0.25
+"""Evidence at which certainty is one half, in units of one second-long-held sure observation's limit."""
+FORGOTTEN = 8.0
+"""Spans older than this many time constants are dropped: what is left of them is below 4e-4."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmoothingOptions:
+    """How evidence is weighed over time."""
+
+    time_constant: float = 0.5
+    """Seconds in which evidence fades to 1/e, above 0."""
+    look_ahead: float = 1.0
+    """Seconds of what follows that count too (files only); 0 for a causal filter."""
+
+    def __post_init__(self) -> None:
+        if not self.time_constant > 0:
+            raise ConfigurationError(f"The time constant must be above 0 seconds, got {self.time_constant:g}.")
+        if self.look_ahead < 0:
+            raise ConfigurationError(f"The look-ahead must not be negative, got {self.look_ahead:g}.")
+
+
+@dataclass(frozen=True)
+class Span:
+    """What was seen from ``start`` to ``end``, in seconds of media time."""
+
+    start: float
+    end: float
+    probabilities: Vector | None
+    """(7,), or ``None`` where the face was not seen."""
+    confidence: float = 1.0
+    """In (0, 1]; how much the span counts as evidence."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Faded counts at one time."""
+
+    counts: Vector
+    """(7,) evidence for each emotion, 0 or more; at most 1 in all for each direction of time."""
+    unseen: float
+    """Evidence from time in which the face was not seen."""
+
+    @property
+    def probabilities(self) -> Vector:
+        """The smoothed probabilities (7,); neutral where there is no evidence at all."""
+        total = self.counts.copy()
+        total[NEUTRAL] += self.unseen
+        amount = float(total.sum())
+        if amount <= 0:
+            return np.eye(len(EMOTIONS))[NEUTRAL]
+        return np.asarray(total / amount)
+
+    @property
+    def certainty(self) -> float:
+        """Evidence seen over all evidence and ``DOUBT``, in [0, 1)."""
+        seen = float(self.counts.sum())
+        return seen / (seen + self.unseen + DOUBT)
+
+
+def evidence_at(time: float, spans: Sequence[Span], time_constant: float) -> Evidence:
+    """Evidence of ``spans`` at ``time``, the parts before and after it fading alike.
+
+    Pass only spans up to ``time`` for a causal filter. A span's evidence is the integral of
+    ``exp(-|s - time| / tau) / tau`` over it, in closed form.
+    """
+    if not spans:
+        return Evidence(np.zeros(len(EMOTIONS)), 0.0)
+    starts = np.array([span.start for span in spans])
+    ends = np.array([span.end for span in spans])
+    weights = _kernel_mass(ends - time, time_constant) - _kernel_mass(starts - time, time_constant)
+    seen = np.array([span.probabilities is not None for span in spans])
+    values = np.array(
+        [np.zeros(len(EMOTIONS)) if s.probabilities is None else s.confidence * s.probabilities for s in spans]
+    )
+    return Evidence(weights @ values, float(weights[~seen].sum()))
+
+
+def _kernel_mass(offset: NDArray[np.float64], time_constant: float) -> NDArray[np.float64]:
+    """Integral of the kernel from the present to ``offset`` seconds away, negative for the past."""
+    return np.asarray(np.sign(offset) * -np.expm1(-np.abs(offset) / time_constant))
