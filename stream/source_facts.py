@@ -1,0 +1,139 @@
+"""What is known of an input before and after it is read: values only, for sinks, reports and people."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+from emocolor.frames import ColorSpec, PixelFormat, Rotation
+
+StreamKind = Literal["audio", "subtitle", "picture", "attachment"]
+FieldOrder = Literal["progressive", "top first", "bottom first"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HdrMetadata:
+    """Static HDR10 metadata: the mastering display (SMPTE ST 2086) and the content's light level."""
+
+    red: tuple[Fraction, Fraction] | None = None
+    """Chromaticity (x, y) of the mastering display's primaries and white, all or none of them."""
+    green: tuple[Fraction, Fraction] | None = None
+    blue: tuple[Fraction, Fraction] | None = None
+    white: tuple[Fraction, Fraction] | None = None
+    luminance: tuple[Fraction, Fraction] | None = None
+    """Least and greatest of the display, in cd/m²."""
+    light_level: tuple[int, int] | None = None
+    """MaxCLL and MaxFALL, in cd/m²."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """A named part of the video."""
+
+    start: Fraction
+    """In seconds, from the same zero as the frames' times."""
+    end: Fraction
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompanionStream:
+    """A stream that is carried along with the video: sound, subtitles, cover art or an attached file."""
+
+    index: int
+    kind: StreamKind
+    codec: str
+    """FFmpeg's name of the codec, empty for attachments."""
+    metadata: dict[str, str]
+    """Language, title and the like, by FFmpeg's keys."""
+    content: bytes = field(default=b"", repr=False)
+    """The picture or the attached file; empty for other kinds."""
+    handle: Any = field(repr=False)
+    """The input's own stream; valid until the source is closed."""
+
+    @property
+    def label(self) -> str:
+        """The stream in a few words, for messages."""
+        words = [self.kind, str(self.index), self.codec and f"({self.codec})"]
+        language = self.metadata.get("language", "und")
+        return " ".join(word for word in [*words, language if language != "und" else ""] if word)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFacts:
+    """What is known of an input once its first frame is decoded."""
+
+    location: str
+    """As it may be shown: without a password."""
+    container: str
+    """FFmpeg's name of the container format."""
+    codec: str
+    width: int
+    """In luma pixels, before rotation, as the height."""
+    height: int
+    pix_fmt: str
+    """FFmpeg's pixel format of the input."""
+    format: PixelFormat
+    """The format of its frames; another than ``pix_fmt`` where that is none to work in."""
+    color: ColorSpec
+    frame_rate: Fraction | None
+    """Frames a second, nominal; ``None`` where unknown."""
+    time_base: Fraction
+    """Unit of the frames' times, in seconds."""
+    duration: float | None
+    """Seconds that will be read; ``None`` where unknown."""
+    frame_count: int | None
+    """Frames that will be read, as the container states or its duration suggests; ``None`` where unknown."""
+    sample_aspect: Fraction
+    rotation: Rotation
+    """Degrees by which a player turns the picture clockwise."""
+    display_matrix: tuple[int, ...] | None
+    """FFmpeg's nine numbers, where the container has them; they may mirror as well as turn."""
+    field_order: FieldOrder
+    hdr: HdrMetadata | None
+    companions: tuple[CompanionStream, ...]
+    """Streams that are carried along."""
+    left_out: tuple[str, ...]
+    """Streams that are not, each named in a few words."""
+    metadata: dict[str, str]
+    """The container's, by FFmpeg's keys."""
+    video_metadata: dict[str, str]
+    """The video stream's."""
+    video_disposition: int
+    """FFmpeg's flags of the video stream."""
+    chapters: tuple[Chapter, ...]
+
+
+@dataclass
+class Damage:
+    """What was wrong with the input, counted while it is read."""
+
+    packets: int = 0
+    """Pieces of the video stream that could not be decoded."""
+    frames: int = 0
+    """Frames that the decoder gave but marked as damaged."""
+    truncated: bool = False
+    """The input ends before it says it does."""
+    end_seconds: float | None = None
+    """Where the video of a truncated input ends."""
+    promised_seconds: float | None = None
+    """Where it should end, if its header tells."""
+
+    @property
+    def any(self) -> bool:
+        return self.truncated or self.packets > 0 or self.frames > 0
+
+    @property
+    def text(self) -> str:
+        """One line with the counts; empty where nothing was wrong."""
+        parts = [
+            f"{self.packets} damaged packets were skipped" if self.packets else "",
+            f"{self.frames} frames are damaged" if self.frames else "",
+            self._truncation if self.truncated else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+    @property
+    def _truncation(self) -> str:
+        at = "" if self.end_seconds is None else f", at {self.end_seconds:.1f} s"
+        promised = "" if self.promised_seconds is None else f" instead of {self.promised_seconds:.1f} s"
+        return f"the input ends too early{at}{promised}"

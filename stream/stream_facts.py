@@ -1,0 +1,174 @@
+"""Reads an opened input's facts out of FFmpeg: which streams there are, how the picture is shown, when it starts."""
+
+import re
+import struct
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any, Final, cast
+
+import av
+from av.sidedata.sidedata import Type
+from av.stream import Disposition
+
+from emocolor.frames import Rotation
+
+from .source_facts import Chapter, CompanionStream, FieldOrder, HdrMetadata, StreamKind
+
+TIMED_TEXT_OF_CHAPTERS: Final = "bin_data"
+"""MOV files keep chapter titles in a data stream of this name; they are read as chapters already."""
+_STILL: Final = Disposition.attached_pic | Disposition.timed_thumbnails
+_BOTTOM_FIRST: Final = (3, 4)
+_HIGHEST_PLAUSIBLE_RATE: Final = 1000
+
+
+def main_video(container: av.container.InputContainer) -> av.VideoStream | None:
+    """The video to process: the first that is marked as default, else the first; cover art never is."""
+    moving = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & _STILL and stream.codec_context is not None
+    ]
+    marked = [stream for stream in moving if stream.disposition & Disposition.default]
+    return next(iter(marked or moving), None)
+
+
+def companions_of(container: av.container.InputContainer, main: av.VideoStream) -> tuple[CompanionStream, ...]:
+    """The streams that can be carried along with the main video."""
+    others: list[Any] = [stream for stream in container.streams if stream.index != main.index]
+    streams = [(stream, _companion_kind(stream)) for stream in others]
+    return tuple(
+        CompanionStream(
+            index=stream.index,
+            kind=kind,
+            codec=_codec_name(stream) if kind != "attachment" else "",
+            metadata=dict(stream.metadata),
+            content=bytes(stream.data) if kind == "attachment" else b"",
+            handle=stream,
+        )
+        for stream, kind in streams
+        if kind is not None
+    )
+
+
+def _companion_kind(stream: Any) -> StreamKind | None:
+    if stream.type == "attachment":
+        return "attachment"
+    if stream.codec_context is None:
+        return None
+    if stream.type == "video":
+        return "picture" if stream.disposition & Disposition.attached_pic else None
+    return cast(StreamKind, stream.type) if stream.type in ("audio", "subtitle") else None
+
+
+def left_out(container: av.container.InputContainer, taken: Iterable[int]) -> tuple[str, ...]:
+    """The streams that are neither processed nor carried along, each in a few words."""
+    indices, has_chapters = set(taken), bool(container.chapters())
+    return tuple(
+        f"{stream.type or 'unknown'} {stream.index} ({_codec_name(stream) or 'unknown codec'})"
+        for stream in container.streams
+        if stream.index not in indices and not (has_chapters and _codec_name(stream) == TIMED_TEXT_OF_CHAPTERS)
+    )
+
+
+def _codec_name(stream: Any) -> str:
+    if stream.codec_context is not None:
+        return str(stream.codec_context.codec.canonical_name)
+    return str(getattr(stream, "name", "") or "")
+
+
+def frame_rate_of(stream: av.VideoStream) -> Fraction | None:
+    """Nominal frames a second; the average where the guess is a mere unit of time."""
+    average, guessed = stream.average_rate, stream.guessed_rate
+    if guessed and average and (guessed > _HIGHEST_PLAUSIBLE_RATE or guessed > 4 * average):
+        return average
+    return guessed or average or None
+
+
+def start_of(container: av.container.InputContainer) -> Fraction:
+    """When the input starts, in seconds of its own clock."""
+    return Fraction(container.start_time or 0, av.time_base)
+
+
+def duration_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """Seconds of the whole input, as far as its header or FFmpeg's estimate tells."""
+    if container.duration:
+        return Fraction(container.duration, av.time_base)
+    return stream.duration * stream.time_base if stream.duration and stream.time_base else None
+
+
+def promised_end(stream: av.VideoStream, origin: Fraction) -> Fraction | None:
+    """When the video should end by its header, in seconds from ``origin``; ``None`` where it does not say."""
+    if stream.duration and stream.time_base:
+        return ((stream.start_time or 0) + stream.duration) * stream.time_base - origin
+    stated = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if stated is None:
+        return None
+    return int(stated[1]) * 3600 + int(stated[2]) * 60 + Fraction(stated[3]) - origin
+
+
+def chapters_of(
+    container: av.container.InputContainer, origin: Fraction, length: Fraction | None
+) -> tuple[Chapter, ...]:
+    """The chapters moved to the frames' zero, cut to the part that is read, those outside left out."""
+    chapters = []
+    for chapter in container.chapters():
+        unit = chapter["time_base"] or Fraction(1)
+        start, end = max(chapter["start"] * unit - origin, Fraction(0)), chapter["end"] * unit - origin
+        if length is not None:
+            end = min(end, length)
+        if start < end:
+            chapters.append(Chapter(start=start, end=end, metadata=dict(chapter["metadata"])))
+    return tuple(chapters)
+
+
+def field_order_of(stream: av.VideoStream, first: av.VideoFrame) -> FieldOrder:
+    order = stream.codec_context.field_order
+    if not first.interlaced_frame and order <= 1:
+        return "progressive"
+    return "bottom first" if order in _BOTTOM_FIRST else "top first"
+
+
+def display_matrix_of(picture: av.VideoFrame) -> tuple[int, ...] | None:
+    """FFmpeg's 3x3 display matrix by rows, or ``None`` where the picture is shown as it is stored."""
+    data = _side_data(picture, Type.DISPLAYMATRIX)
+    if data is None:
+        return None
+    matrix = struct.unpack("=9i", data[:36])
+    return None if matrix[:5] == (1 << 16, 0, 0, 0, 1 << 16) else matrix
+
+
+def rotation_of(picture: av.VideoFrame, matrix: tuple[int, ...] | None) -> Rotation:
+    """Clockwise turn of the display, to the nearest quarter; a mirrored picture is taken as if it were not."""
+    if matrix is None:
+        return 0
+    if matrix[0] * matrix[4] - matrix[1] * matrix[3] > 0:
+        return cast(Rotation, round(-picture.rotation / 90) * 90 % 360)
+    # Mirrored left to right first, then turned: undo the mirroring, and what is left is a turn.
+    a, b = -matrix[0], -matrix[1]
+    if abs(a) >= abs(b):
+        return 0 if a > 0 else 180
+    return 90 if b > 0 else 270
+
+
+def hdr_of(picture: av.VideoFrame) -> HdrMetadata | None:
+    """Static HDR metadata from the picture's side data."""
+    display = _side_data(picture, Type.MASTERING_DISPLAY_METADATA)
+    light = _side_data(picture, Type.CONTENT_LIGHT_LEVEL)
+    if display is None and light is None:
+        return None
+    fields: dict[str, Any] = {}
+    if display is not None:
+        numbers = struct.unpack("=22i", display[:88])
+        pairs = [Fraction(n, d) if d else Fraction(0) for n, d in zip(numbers[0:20:2], numbers[1:20:2], strict=True)]
+        points = dict(zip(("red", "green", "blue", "white"), zip(pairs[0:8:2], pairs[1:8:2], strict=True), strict=True))
+        fields |= points if numbers[20] else {}
+        fields |= {"luminance": (pairs[8], pairs[9])} if numbers[21] else {}
+    if light is not None:
+        fields["light_level"] = struct.unpack("=2I", light[:8])
+    return HdrMetadata(**fields)
+
+
+def _side_data(picture: av.VideoFrame, kind: Type) -> bytes | None:
+    # PyAV types this as a dictionary; it is a mapping from Type to buffers.
+    found = cast(Any, picture.side_data).get(kind)
+    return None if found is None else bytes(found)
