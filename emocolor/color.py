@@ -127,4 +127,4 @@ def _hlg(light: Rgb) -> Rgb:
     """BT.2100 HLG signal in [0, 1]; diffuse white lies at a signal of 0.75 (BT.2408)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.maximum(light, 0) * (np.exp((0.75 - c) / a) + b) / 12
-    return np.where(scene <= 1 / 12, np.sqrt(3 * scene), a * np.log(np.maximum(12 * scene - b, 1e-9)) + c)
+    return np.asarray(np.where(scene <= 1 / 12, np.sqrt(3 * scene), a * np.log(np.maximum(12 * scene - b, 1e-9)) + c))

@@ -1,56 +1,60 @@
 """Where one shot ends and the next begins."""
 
+import math
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .frames import Frame
 
-GRID_WH = (64, 36)
-_BINS = 32
+GRID_WH = (32, 18)
+_SAMPLES_WH = (256, 144)
+
+Grid = NDArray[np.float32]
 
 
 class CutDetector:
-    """Finds hard cuts, frame by frame, from a sparse grid of luma samples.
+    """Finds hard cuts, frame by frame, in luma averaged over a coarse grid.
 
-    A cut is a frame that differs from the one before in most places and also in its histogram
-    (motion moves the first, light the second; a cut both), and much more than its forerunner did,
-    so that a stretch of wild motion or flicker is not a row of cuts. The grid costs about 20
-    microseconds at any frame size.
+    A cut is a frame that is unlike the one before in pattern (a flash or a fade changes the light,
+    but hardly the pattern) and changes several times as much as its forerunner did (a fast pan
+    changes every frame alike). On the clips it was made with, cuts correlate at 0.73 and less
+    with the frame before, and shots without fast motion at 0.8 and more.
     """
 
-    def __init__(self, *, difference: float = 0.10, histogram: float = 0.30, jump: float = 2.5) -> None:
-        self._difference = difference
-        """Mean absolute change of luma, as a part of white."""
-        self._histogram = histogram
-        """Half the summed change of the histogram, 0 to 1."""
+    def __init__(self, *, alike: float = 0.8, change: float = 0.05, jump: float = 2.0) -> None:
+        self._alike = alike
+        """Correlation of neighbouring frames from which they are of one shot."""
+        self._change = change
+        """Least mean absolute change of luma at a cut, as a part of white."""
         self._jump = jump
-        """How many times the previous change this one must be."""
-        self._before: NDArray[np.float32] | None = None
-        self._change_before = 0.0
+        """How many times the previous change a cut's is, at least."""
+        self._before: Grid | None = None
+        self._change_before = math.inf  # one change alone tells nothing of its like
 
     def is_cut(self, frame: Frame) -> bool:
         """Whether ``frame`` starts a new shot; frames must be passed in order."""
         grid = _grid(frame)
         before, self._before = self._before, grid
-        if before is None or before.shape != grid.shape:
-            return before is not None
+        if before is None:
+            return False
         change = float(np.abs(grid - before).mean())
         calm, self._change_before = self._change_before, change
-        return (
-            change > self._difference
-            and change > self._jump * calm
-            and _histogram_distance(grid, before) > self._histogram
-        )
+        return change > max(self._change, self._jump * calm) and _correlation(grid, before) < self._alike
 
 
-def _grid(frame: Frame) -> NDArray[np.float32]:
-    """Luma samples of a coarse grid, as parts of the code range."""
+def _grid(frame: Frame) -> Grid:
+    """Luma of a coarse grid, as parts of the code range; sampled first, so that size costs nothing."""
     height, width = frame.luma.shape
-    step_x, step_y = max(1, width // GRID_WH[0]), max(1, height // GRID_WH[1])
-    samples = frame.luma[step_y // 2 :: step_y, step_x // 2 :: step_x]
-    return samples.astype(np.float32) / ((1 << frame.format.bits) - 1)
+    step_x, step_y = max(1, width // _SAMPLES_WH[0]), max(1, height // _SAMPLES_WH[1])
+    samples = np.ascontiguousarray(frame.luma[step_y // 2 :: step_y, step_x // 2 :: step_x])
+    grid = cv2.resize(samples, GRID_WH, interpolation=cv2.INTER_AREA)
+    return np.asarray(grid, np.float32) / np.float32((1 << frame.format.bits) - 1)
 
 
-def _histogram_distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    counts = [np.bincount((grid.ravel() * (_BINS - 1e-3)).astype(np.intp), minlength=_BINS) for grid in (one, other)]
-    return float(np.abs(counts[0] - counts[1]).sum()) / (2 * one.size)
+def _correlation(one: Grid, other: Grid) -> float:
+    """Pearson's; 0 where either picture is flat."""
+    a, b = one - one.mean(), other - other.mean()
+    spread = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float((a * b).sum()) / spread if spread > 1e-6 else 0.0

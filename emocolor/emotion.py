@@ -75,7 +75,7 @@ class EmotionClassifier:
         """Class probabilities of every pass, (T, N, 7), for crops (N, S, S) uint8."""
         if not self._hold_masks:
             self._masks = self._draw()
-        faces = crops[:, None].astype(np.float32) / 255
+        faces = crops[:, None].astype(np.float32) / np.float32(255)
         parts = [
             self._net.run({"faces": faces[first : first + FACES_PER_RUN], **self._masks})["probabilities"]
             for first in range(0, len(faces), FACES_PER_RUN)

@@ -144,7 +144,7 @@ class Face:
 
 def neutral_probabilities() -> Vector:
     """All weight on neutral, (7,)."""
-    return np.eye(len(EMOTIONS))[NEUTRAL]
+    return np.asarray(np.eye(len(EMOTIONS))[NEUTRAL])
 
 
 @dataclass(frozen=True, kw_only=True)

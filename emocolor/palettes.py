@@ -93,6 +93,6 @@ def _parse_color(palette: str, emotion: str, value: Any) -> NDArray[np.float64]:
     )
     if not whole:
         raise ConfigurationError(
-            f"Palette '{palette}': the colour of {emotion} must be three numbers 0 to 255 or \"#rrggbb\", got {value!r}."
+            f"Palette '{palette}': the colour of {emotion} must be three numbers 0 to 255 or '#rrggbb', got {value!r}."
         )
     return np.array(value, np.float64) / 255

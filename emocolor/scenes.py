@@ -179,10 +179,7 @@ def _place(time: float, sightings: Sequence[_Sighting], shot: Sequence[Observati
         return box, _mix_angle(before.face.detection.roll_degrees, after.face.detection.roll_degrees, part), 1.0
     nearest = min((s for s in (before, after) if s), key=lambda s: abs(s.time - time))
     away = abs(time - nearest.time)
-    if _is_edge_of_knowledge(nearest, time, shot):
-        presence = 1.0
-    else:
-        presence = 1 - away / EASE_SECONDS
+    presence = 1.0 if _is_edge_of_knowledge(nearest, time, shot) else 1 - away / EASE_SECONDS
     if presence <= 0:
         return None
     return nearest.face.detection.box, nearest.face.detection.roll_degrees, presence

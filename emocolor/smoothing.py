@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from .emotions import EMOTIONS, NEUTRAL
 from .errors import ConfigurationError
-from .faces import Vector
+from .faces import Vector, neutral_probabilities
 
 DOUBT = 0.25
 """Evidence at which certainty is one half, in units of one second-long-held sure observation's limit."""
@@ -68,11 +68,11 @@ class Evidence:
     @property
     def probabilities(self) -> Vector:
         """The smoothed probabilities (7,); neutral where there is no evidence at all."""
-        total = self.counts.copy()
+        total: Vector = self.counts.copy()
         total[NEUTRAL] += self.unseen
         amount = float(total.sum())
         if amount <= 0:
-            return np.eye(len(EMOTIONS))[NEUTRAL]
+            return neutral_probabilities()
         return np.asarray(total / amount)
 
     @property

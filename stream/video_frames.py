@@ -325,8 +325,8 @@ def with_neutral_chroma(frame: Frame) -> Frame:
     name = "yuv420p" if frame.format.bits == 8 else f"yuv420p{frame.format.bits}le"
     form, (width, height) = PIXEL_FORMATS[name], frame.size_wh
     chroma_width, chroma_height = form.chroma_size_wh(width, height)
-    neutral: Plane = np.full((chroma_height, chroma_width), 1 << (form.bits - 1), frame.luma.dtype)
-    return replace(frame, format=form, planes=(frame.luma, neutral, neutral))
+    blue, red = (np.full((chroma_height, chroma_width), 1 << (form.bits - 1), frame.luma.dtype) for _ in range(2))
+    return replace(frame, format=form, planes=(frame.luma, blue, red))
 
 
 def to_rgb(frame: Frame) -> NDArray[np.uint8]:

@@ -22,8 +22,8 @@ from emocolor.errors import EmocolorError, SourceError
 from emocolor.face_crops import FER2013, CropGeometry, crop_face
 from emocolor.faces import Detection
 from emocolor.protocols import Gray
+from engines.face_detector import MediaPipeFaceDetector
 from engines.nets.s0 import S0Net
-from stream.face_detector import MediaPipeFaceDetector
 from training.datasets import read_faces
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]

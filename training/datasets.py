@@ -49,7 +49,7 @@ def read_faces(path: Path, split: Split = "all") -> FaceSet:
     if split not in get_args(Split):
         raise ConfigurationError(f"Unknown split '{split}'. Choose one of {', '.join(get_args(Split))}.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             stored = {name: archive[name] for name in archive.files if name in ("images", "labels", "usage")}
     except FileNotFoundError:
         raise SourceError(f"No such file: {path}.") from None

@@ -136,7 +136,7 @@ def train(settings: Settings, data: Path, run: Path, *, resume: bool = False, li
     checkpoint = open_run(run, record, resume=resume)
 
     torch.manual_seed(settings.seed)
-    net = S0Net().to(device, memory_format=torch.channels_last)
+    net = S0Net().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(net.parameters(), lr=settings.learning_rate, eps=1e-7)
     done = 0
     if checkpoint is not None:

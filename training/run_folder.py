@@ -60,7 +60,7 @@ def save_checkpoint(folder: Path, state: JsonObject) -> None:
 def append_row(folder: Path, row: Mapping[str, float]) -> None:
     """Add one epoch to ``epochs.csv``; an epoch that a killed run wrote already is replaced."""
     path = folder / "epochs.csv"
-    rows = list(csv.DictReader(path.open())) if path.exists() else []
+    rows = csv.DictReader(path.read_text().splitlines()) if path.exists() else []
     rows = [r for r in rows if int(r["epoch"]) < row["epoch"]]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(row))

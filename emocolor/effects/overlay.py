@@ -9,6 +9,9 @@ from ..faces import Face, Scene, Vector
 from ..frames import Frame
 from ..palettes import S0, Palette
 
+BAR_LENGTH = 40
+"""Of a bar at probability 1, in line widths."""
+
 _WHITE = np.ones(3)
 _BLACK = np.zeros(3)
 
@@ -39,11 +42,11 @@ class Overlay:
         ):
             canvas.fill(*edge, color)
         canvas.text(left, top - 2 * unit, f"#{face.track_id} {face.emotion} {face.certainty:.2f}")
-        self._draw_bars(canvas, right + 2 * unit, top, face)
+        self._draw_bars(canvas, canvas.beside(left, right, BAR_LENGTH * unit), top, face)
 
     def _draw_bars(self, canvas: "_Canvas", left: int, top: int, face: Face) -> None:
         """A bar per emotion, in the palette's colours, on a black ground as long as probability 1."""
-        step, length = 5 * canvas.unit, 40 * canvas.unit
+        step, length = 5 * canvas.unit, BAR_LENGTH * canvas.unit
         for row, probability in enumerate(face.probabilities):
             y = top + row * step
             canvas.fill(left, y, left + length, y + step - canvas.unit, _BLACK)
@@ -61,6 +64,11 @@ class _Canvas:
         self._frame = frame
         self.unit = max(1, round(min(frame.size_wh) / 240))
         """A line width that suits the picture's size."""
+
+    def beside(self, left: int, right: int, width: int) -> int:
+        """Where something of ``width`` stands beside the columns from left to right, inside the picture."""
+        gap = 2 * self.unit
+        return right + gap if right + gap + width <= self._frame.size_wh[0] else left - gap - width
 
     def fill(self, left: int, top: int, right: int, bottom: int, rgb: Vector) -> None:
         frame = self._frame

@@ -21,9 +21,7 @@ def blank(name, width, height):
 
 
 def scene_with(box):
-    face = Face(
-        track_id=7, box=box, roll_degrees=0, probabilities=np.full(7, 1 / 7), certainty=0.5, presence=1
-    )
+    face = Face(track_id=7, box=box, roll_degrees=0, probabilities=np.full(7, 1 / 7), certainty=0.5, presence=1)
     return Scene(time=0, faces=(face,))
 
 

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,8 +23,7 @@ def histories(draw):
     """Up to twelve touching spans, some unseen, with a time constant and a time to ask for."""
     edges = np.cumsum([0.0, *draw(st.lists(st.floats(0.001, 2), min_size=1, max_size=12))])
     spans = [
-        Span(a, b, simplex(draw) if draw(st.booleans()) else None, draw(st.floats(0.05, 1)))
-        for a, b in zip(edges, edges[1:], strict=False)
+        Span(a, b, simplex(draw) if draw(st.booleans()) else None, draw(st.floats(0.05, 1))) for a, b in pairwise(edges)
     ]
     return spans, draw(st.floats(0.05, 5)), draw(st.floats(-1, float(edges[-1]) + 1))
 
@@ -43,7 +43,7 @@ def test_does_not_depend_on_how_time_is_divided(history, pieces):
     divided = []
     for span in spans:
         edges = np.linspace(span.start, span.end, pieces + 1)
-        divided += [Span(a, b, span.probabilities, span.confidence) for a, b in zip(edges, edges[1:], strict=False)]
+        divided += [Span(a, b, span.probabilities, span.confidence) for a, b in pairwise(edges)]
     whole, parts = evidence_at(time, spans, tau), evidence_at(time, divided, tau)
     assert np.allclose(whole.counts, parts.counts, atol=1e-12)
     assert whole.unseen == pytest.approx(parts.unseen, abs=1e-12)

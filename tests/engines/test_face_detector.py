@@ -15,7 +15,7 @@ from emocolor.errors import EngineError
 from emocolor.faces import Box, Detection, Vector
 from emocolor.frames import Rotation
 from emocolor.protocols import Detector, Gray
-from stream.face_detector import DetectorOptions, MediaPipeFaceDetector, _open
+from engines.face_detector import DetectorOptions, MediaPipeFaceDetector, _open
 
 TURNS: dict[Rotation, int | None] = {
     0: None,
@@ -155,7 +155,7 @@ def test_the_same_calls_give_the_same_results(woman: Gray) -> None:
 SCRIPT = """
 import os, sys
 import numpy as np
-from stream.face_detector import MediaPipeFaceDetector
+from engines.face_detector import MediaPipeFaceDetector
 detector = MediaPipeFaceDetector()
 detector.detect(np.zeros((90, 160), np.uint8), [], 0)
 detector.close()
@@ -183,7 +183,7 @@ def test_a_closed_stderr_is_no_hindrance() -> None:
 def test_lines_of_others_come_out_of_the_quiet_time() -> None:
     script = """
 import os
-from stream.face_detector import _quiet_stderr
+from engines.face_detector import _quiet_stderr
 try:
     with _quiet_stderr():
         os.write(2, b"INFO: [environment.cc:36] Creating LiteRT environment with options\\n")

@@ -25,7 +25,8 @@ from emocolor.face_search import Look, Region, best_match, square_around, tiles_
 from emocolor.faces import Box, Detection
 from emocolor.frames import Rotation
 from emocolor.protocols import Gray
-from engines.model_files import model_path
+
+from .model_files import model_path
 
 SHORT_RANGE: Final = "mediapipe/blaze_face_short_range.tflite"
 FULL_RANGE: Final = "mediapipe/face_detection_full_range_sparse.tflite"

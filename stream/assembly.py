@@ -1,0 +1,144 @@
+"""From settings to connected parts: the one place that names concrete classes."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from emocolor.effects import Overlay, Tint
+from emocolor.emotion import EmotionClassifier
+from emocolor.errors import EmocolorError
+from emocolor.protocols import Effect
+from emocolor.scenes import SceneBuilder, Weighting
+
+from .pipeline import Pipeline, Stage
+from .settings import AnalysisOptions, JobSettings
+from .stages import Analyst, Step, analyse, direct, paint, write
+from .timeline import TimelineWriter
+from .video_sink import VideoSink
+from .video_source import VideoSource
+
+if TYPE_CHECKING:
+    from .video_source import SourceFacts
+
+
+class Job:
+    """One video on its way from source to sink::
+
+        async with open_job(JobSettings(input="in.mp4", output="out.mp4")) as job:
+            async for step in job:
+                print(step.frame.time, step.scene.emotion)
+
+    When the loop ends by itself the output is in place; when it is left early, or fails, no output
+    is left behind. ``stop`` ends the input instead, so that what was done is finished properly.
+    """
+
+    def __init__(self, settings: JobSettings) -> None:
+        self.settings = settings
+        self.source = VideoSource(settings.input, settings.source)
+        self.sink: VideoSink | None = None
+        self._timeline: TimelineWriter | None = None
+        try:
+            if settings.output is not None:
+                self.sink = VideoSink(settings.output, self.source.facts, settings.sink)
+            if settings.timeline is not None:
+                self._timeline = TimelineWriter(settings.timeline, overwrite=settings.sink.overwrite)
+        except EmocolorError:
+            self.discard()
+            raise
+        self._pipeline = Pipeline(
+            self.source.units,
+            [
+                Stage(
+                    "analyse",
+                    partial(
+                        analyse,
+                        make_analyst=partial(make_analyst, settings.analysis),
+                        rate_hz=settings.analysis.rate_hz,
+                    ),
+                ),
+                Stage(
+                    "direct",
+                    partial(direct, scenes=_scenes(settings), most_held=_most_held(settings, self.source.facts)),
+                ),
+                Stage("paint", partial(paint, effects=make_effects(settings))),
+                Stage("write", partial(write, sink=self.sink, timeline=self._timeline)),
+            ],
+        )
+
+    @property
+    def facts(self) -> "SourceFacts":
+        """What is known of the input."""
+        return self.source.facts
+
+    def stop(self) -> None:
+        """End the input here; what has been read is still processed and written."""
+        self.source.stop()
+
+    def discard(self) -> None:
+        """Give up a job that was not entered, leaving no file behind."""
+        self.source.close()
+        for output in (self.sink, self._timeline):
+            if output is not None:
+                output.abort()
+
+    async def __aenter__(self) -> "Job":
+        await self._pipeline.__aenter__()
+        return self
+
+    async def __aiter__(self) -> AsyncIterator[Step]:
+        """A step per frame, in order, after it was written; units without a frame are left out."""
+        async for step in self._pipeline:
+            if step.frame is not None:
+                yield step
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._pipeline.__aexit__(kind, error, trace)
+        finally:
+            self.source.close()
+
+
+def open_job(settings: JobSettings) -> Job:
+    """Open the input and check the output; nothing runs before the job is entered.
+
+    Raises an ``EmocolorError`` that says what to do where either cannot be used.
+    """
+    return Job(settings)
+
+
+def make_analyst(options: AnalysisOptions) -> Analyst:
+    """Load the face models and the emotion net."""
+    from emocolor.face_crops import FER2013
+    from emocolor.tracks import Tracks
+    from engines.face_detector import MediaPipeFaceDetector
+    from engines.load import load
+
+    classifier = EmotionClassifier(
+        load(options.net), passes=options.passes, seed=options.seed, hold_masks=not options.fresh_masks
+    )
+    return Analyst(MediaPipeFaceDetector(), classifier, FER2013, Tracks())
+
+
+def make_effects(settings: JobSettings) -> list[Effect]:
+    """The effects of a job, in the order they apply."""
+    effects: list[Effect] = []
+    if settings.tint is not None:
+        effects.append(Tint(settings.tint))
+    if settings.overlay:
+        effects.append(Overlay(settings.tint.palette) if settings.tint else Overlay())
+    return effects
+
+
+def _scenes(settings: JobSettings) -> SceneBuilder:
+    several = settings.tint.several if settings.tint else "largest"
+    weighting: Weighting = "largest" if several == "largest" else "area"
+    return SceneBuilder(settings.smoothing, weighting)
+
+
+def _most_held(settings: JobSettings, facts: "SourceFacts") -> int:
+    """Frames that the look-ahead may hold, from the size of a 4:2:0 frame of 8 bits and up."""
+    frame_bytes = facts.width * facts.height * 3 / 2
+    return max(2, int(settings.held_megabytes * 1e6 / frame_bytes))

@@ -1,0 +1,238 @@
+"""The command ``emocolor-stream``: parse, call, print."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from emocolor.effects import TintOptions
+from emocolor.effects.tint import Base, Region, Several
+from emocolor.errors import ConfigurationError, EmocolorError
+from emocolor.palettes import MixMode, MixSpace
+from emocolor.smoothing import SmoothingOptions
+
+from .settings import AnalysisOptions, JobSettings
+from .video_sink import AudioPolicy, SinkOptions
+from .video_source import SourceOptions
+
+EXIT_CODES = """
+Exit codes: 0 done · 1 unexpected error · 2 wrong option · 3 done, but the input was damaged ·
+4 input cannot be read · 5 output cannot be written · 6 something is not installed · 7 a net cannot
+be used · 130 ended by Ctrl-C, what was done is kept.
+"""
+
+
+class _DefaultsToRun(TyperGroup):
+    """``emocolor-stream INPUT -o OUT`` means ``emocolor-stream run INPUT -o OUT``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        own = {*self.commands, "--help", "--version", "--install-completion", "--show-completion"}
+        if args and args[0] not in own:
+            args = ["run", *args]
+        elif not args:
+            args = ["--help"]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_DefaultsToRun,
+    name="emocolor-stream",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Recolour a video by the emotion of the faces in it.\n\n"
+    "[bold]emocolor-stream INPUT -o OUTPUT[/bold] is all it takes; "
+    "[bold]emocolor-stream run --help[/bold] lists every option.",
+    epilog=EXIT_CODES,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"emocolor-stream {version('emocolor-stream')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _seconds(text: str) -> float:
+    """A time as FFmpeg writes it: seconds, MM:SS or HH:MM:SS, with decimals."""
+    parts = text.split(":")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= 3 or any(n < 0 for n in numbers):
+        raise typer.BadParameter(f"'{text}' is not a time; write seconds, MM:SS or HH:MM:SS.")
+    return sum((number * 60.0**place for place, number in enumerate(reversed(numbers))), 0.0)
+
+
+Time = Annotated[float, typer.Option(parser=_seconds, metavar="TIME")]
+
+
+@app.command()
+def run(
+    input: Annotated[
+        str, typer.Argument(help="Video file, URL, image pattern (frames/%04d.png), or - for standard input.")
+    ],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Where the result goes; - for standard output.")
+    ] = None,
+    effect: Annotated[Literal["tint", "none"], typer.Option(help="What recolours the picture.")] = "tint",
+    alpha: Annotated[float, typer.Option(help="Part of the colour in the tint, 0 to 1.")] = 0.5,
+    palette: Annotated[str, typer.Option(help="Palette by name, or a TOML file.")] = "s0",
+    mode: Annotated[
+        MixMode, typer.Option(help="Mix the colours of all emotions, or take the likeliest one's.")
+    ] = "blend",
+    mix: Annotated[MixSpace, typer.Option(help="Colour space in which colours mix.")] = "rgb",
+    region: Annotated[Region, typer.Option(help="Tint the whole frame, or the faces.")] = "frame",
+    several: Annotated[
+        Several, typer.Option(help="With several faces: the largest wins, all by area, or each its own region.")
+    ] = "largest",
+    base: Annotated[Base, typer.Option(help="Tint the gray picture, or the picture with its own colours.")] = "gray",
+    certainty: Annotated[float, typer.Option(help="How far an unsure emotion weakens the tint, 0 to 1.")] = 0.0,
+    feather: Annotated[float, typer.Option(help="Soft edge of face regions, part of the radius.")] = 0.35,
+    rate: Annotated[float, typer.Option(help="Face analyses a second of video; 0 for every frame.")] = 8.0,
+    passes: Annotated[int, typer.Option(help="Monte Carlo dropout passes per face; 0 switches dropout off.")] = 20,
+    seed: Annotated[int, typer.Option(help="Seed of the dropout masks.")] = 0,
+    fresh_masks: Annotated[bool, typer.Option("--fresh-masks", help="New dropout masks for every analysis.")] = False,
+    smooth: Annotated[float, typer.Option(help="Seconds in which evidence fades to 1/e.")] = 0.5,
+    look_ahead: Annotated[float, typer.Option(help="Seconds of what follows that count too.")] = 1.0,
+    timeline: Annotated[Path | None, typer.Option(help="Write the emotions to this .jsonl or .csv file.")] = None,
+    overlay: Annotated[bool, typer.Option("--overlay", help="Draw boxes, ids and probabilities.")] = False,
+    codec: Annotated[str | None, typer.Option(help="Video encoder (default: by the output's format).")] = None,
+    crf: Annotated[float | None, typer.Option(help="Constant quality of the encoder.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Preset of the encoder.")] = None,
+    pix_fmt: Annotated[str | None, typer.Option(help="Pixel format (default: the input's where it can be).")] = None,
+    ss: Annotated[Time | None, typer.Option(help="Start here.")] = None,
+    to: Annotated[Time | None, typer.Option(help="End here.")] = None,
+    audio: Annotated[AudioPolicy, typer.Option(help="Copy the sound, re-encode it, or leave it out.")] = "copy",
+    format: Annotated[str | None, typer.Option("--format", "-f", help="Output format (default: by the name).")] = None,
+    input_format: Annotated[str | None, typer.Option(help="Input format, for raw pipes.")] = None,
+    max_pixels: Annotated[
+        int, typer.Option(help="Refuse larger frames, width times height.")
+    ] = SourceOptions().max_pixels,
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace existing outputs.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and stop.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Say more; twice: also where errors come from.")
+    ] = 0,
+) -> None:
+    """Recolour INPUT by the emotion of the faces in it."""
+    _configure_logging(verbose)
+
+    def build() -> JobSettings:
+        from .configs import read_palette
+
+        if output is None and timeline is None and not dry_run:
+            raise ConfigurationError("Nothing to write: pass -o OUTPUT, or --timeline FILE for the emotions alone.")
+        tint = TintOptions(
+            palette=read_palette(palette),
+            alpha=alpha,
+            mode=mode,
+            mix=mix,
+            region=region,
+            several=several,
+            base=base,
+            certainty=certainty,
+            feather=feather,
+        )
+        return JobSettings(
+            input=input,
+            output=output,
+            source=SourceOptions(start_seconds=ss, end_seconds=to, max_pixels=max_pixels, format=input_format),
+            sink=SinkOptions(
+                codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt, audio=audio, format=format, overwrite=overwrite
+            ),
+            analysis=AnalysisOptions(rate_hz=rate, passes=passes, seed=seed, fresh_masks=fresh_masks),
+            smoothing=SmoothingOptions(time_constant=smooth, look_ahead=look_ahead),
+            tint=tint if effect == "tint" else None,
+            overlay=overlay,
+            timeline=timeline,
+        )
+
+    def work() -> int:
+        from .run_job import print_plan, run_job
+
+        settings = build()
+        if dry_run:
+            print_plan(settings)
+            return 0
+        return run_job(settings, show_progress=not quiet)
+
+    _end(work, verbose)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the clip and what is made of it go.")] = Path("demo"),
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.")] = 0,
+) -> None:
+    """Make a short clip with a changing face, recolour it, and draw what came out."""
+    _configure_logging(verbose)
+
+    def work() -> int:
+        from .demo import run_demo
+
+        return run_demo(folder)
+
+    _end(work, verbose)
+
+
+@app.command()
+def doctor(
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.")] = 0,
+) -> None:
+    """Print versions, codecs and devices, and which backend would run."""
+    _configure_logging(verbose)
+
+    def work() -> int:
+        from .doctor import examine
+
+        return examine()
+
+    _end(work, verbose)
+
+
+def _end(work: Callable[[], int], verbose: int) -> None:
+    """Run and exit: an error becomes one line, and its trace where -vv asks for it."""
+    try:
+        code = work()
+    except EmocolorError as error:
+        if verbose > 1:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except BrokenPipeError:
+        code = 5
+    raise SystemExit(code)
+
+
+def _configure_logging(verbose: int) -> None:
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for noisy in ("asyncio", "matplotlib", "absl", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    app(args=list(arguments) if arguments is not None else None, prog_name="emocolor-stream")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What this machine has, and what would run on it."""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from emocolor.errors import EmocolorError
+
+from .locations import PROTOCOLS
+
+PACKAGES = (
+    "av",
+    "numpy",
+    "mediapipe",
+    "opencv-contrib-python",
+    "openvino",
+    "aiortc",
+    "aiohttp",
+    "torch",
+    "torch-tensorrt",
+)
+ENCODERS = (
+    "libx264",
+    "libx265",
+    "libsvtav1",
+    "libvpx-vp9",
+    "prores_ks",
+    "ffv1",
+    "h264_nvenc",
+    "hevc_nvenc",
+    "h264_qsv",
+)
+
+
+def examine() -> int:
+    """Print the findings; 0 where the main job can run, else the exit code of what is missing."""
+    for title, line in _findings():
+        print(f"{title:<12} {line}")
+    try:
+        print(f"{'nets':<12} {_try_nets()}")
+        print(f"{'faces':<12} {_try_faces()}")
+    except EmocolorError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _findings() -> Iterator[tuple[str, str]]:
+    import av
+    from av.codec import Codec
+    from av.codec.hwaccel import hwdevices_available
+
+    cores = len(os.sched_getaffinity(0))
+    yield "system", f"{platform.system()} {platform.machine()}, {cores} cores, Python {platform.python_version()}"
+    yield "packages", ", ".join(f"{name} {_version_of(name)}" for name in PACKAGES)
+    libraries = {name: ".".join(map(str, v)) for name, v in av.library_versions.items()}
+    yield "ffmpeg", ", ".join(f"{name} {libraries[name]}" for name in ("libavcodec", "libavformat", "libswscale"))
+    yield "encoders", ", ".join(name for name in ENCODERS if _has_encoder(Codec, name))
+    yield "protocols", ", ".join(PROTOCOLS)
+    yield "devices", ", ".join(sorted(hwdevices_available())) or "none"
+    yield "gpu", _gpu()
+
+
+def _version_of(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
+
+
+def _has_encoder(codec_type: type, name: str) -> bool:
+    from av.codec.codec import UnknownCodecError
+
+    try:
+        codec_type(name, "w")
+    except UnknownCodecError:
+        return False
+    return True
+
+
+def _gpu() -> str:
+    if not Path("/dev/nvidia0").exists():
+        return "no NVIDIA device; nets run on the CPU"
+    if importlib.util.find_spec("torch") is None:
+        return "an NVIDIA device, but torch is not installed (pip install 'emocolor-stream[gpu]'); nets run on the CPU"
+    return "an NVIDIA device and torch; in this version nets still run on the CPU"
+
+
+def _try_nets() -> str:
+    from engines.load import load
+    from engines.spec import net_names
+
+    loaded = [load(name) for name in net_names()]
+    return ", ".join(f"{net.spec.name} on {net.runner.backend}, f32" for net in loaded)
+
+
+def _try_faces() -> str:
+    import numpy as np
+
+    from engines.face_detector import MediaPipeFaceDetector
+
+    detector = MediaPipeFaceDetector()
+    try:
+        detector.detect(np.zeros((64, 64), np.uint8), [], 0)
+    finally:
+        detector.close()
+    return "MediaPipe finds faces on the CPU"

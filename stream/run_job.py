@@ -1,0 +1,194 @@
+"""A job as a person runs it: progress, signals, a summary, an exit code."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .assembly import Job, open_job
+from .settings import JobSettings
+from .stages import Step
+
+EXIT_DAMAGED = 3
+
+
+@dataclass
+class Tally:
+    """What a job has done so far."""
+
+    frames: int = 0
+    analyses: int = 0
+    faces: int = 0
+    """Faces in the latest frame."""
+    emotion: str = ""
+    """The picture's emotion in the latest frame; empty where there is no face."""
+    media_seconds: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, step: Step) -> None:
+        self.frames += 1
+        self.analyses += step.observation is not None
+        if step.frame is not None and step.scene is not None:
+            self.media_seconds = step.frame.time
+            self.faces = len(step.scene.faces)
+            self.emotion = step.scene.emotion if step.scene.faces else ""
+
+    @property
+    def seconds(self) -> float:
+        return max(time.monotonic() - self.started, 1e-6)
+
+
+class Interruption:
+    """Turns the first Ctrl-C or SIGTERM into a proper end of the input, and a second into a cancellation."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self.signal: int | None = None
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator["Interruption"]:
+        """Handle signals while the block runs; must be entered inside a running event loop."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._on_signal, number, task)
+        try:
+            yield self
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _on_signal(self, number: int, task: "asyncio.Task[object]") -> None:
+        if self.signal is None:
+            self.signal = number
+            self._job.stop()
+        else:
+            task.cancel()
+
+
+def run_job(settings: JobSettings, *, show_progress: bool) -> int:
+    """Run a job and return its exit code; raises an ``EmocolorError`` where it fails."""
+    job = open_job(settings)
+    try:
+        return asyncio.run(_run(job, show_progress and sys.stderr.isatty()))
+    except asyncio.CancelledError:
+        print("error: stopped at once; nothing was kept.", file=sys.stderr)
+        return 130
+
+
+async def _run(job: Job, visible: bool) -> int:
+    tally, interruption = Tally(), Interruption(job)
+    with interruption.watch(), _progress(job, tally) if visible else contextlib.nullcontext() as show:
+        async with job:
+            async for step in job:
+                tally.add(step)
+                if show is not None:
+                    show.update()
+    return _conclude(job, tally, interruption.signal, visible)
+
+
+def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) -> int:
+    """Say what was done and return the exit code."""
+    warnings = [*(job.sink.warnings if job.sink else []), *job.source.warnings]
+    for warning in dict.fromkeys(warnings):
+        print(f"warning: {warning}", file=sys.stderr)
+    target = job.settings.output or str(job.settings.timeline)
+    if signal_number is not None:
+        print(
+            f"stopped: {target} is whole and holds the first {tally.media_seconds:.2f} s ({tally.frames} frames).",
+            file=sys.stderr,
+        )
+        return 128 + signal_number
+    if job.source.damage.any:
+        print(f"warning: the input is damaged: {job.source.damage.text}. The rest was processed.", file=sys.stderr)
+        return EXIT_DAMAGED
+    if visible:
+        speed = tally.media_seconds / tally.seconds
+        print(
+            f"{target}: {tally.frames} frames, {tally.analyses} analysed, in {tally.seconds:.1f} s "
+            f"({tally.frames / tally.seconds:.0f} fps, {speed:.1f}x real time)",
+            file=sys.stderr,
+        )
+    return 0
+
+
+@contextlib.contextmanager
+def _progress(job: Job, tally: Tally) -> Iterator["_Bar"]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.percentage:>3.0f}%"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[fps]:.0f} fps  {task.fields[speed]:.1f}x"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[seen]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=5, transient=True) as progress:
+        task = progress.add_task("", total=job.facts.duration, fps=0.0, speed=0.0, seen="")
+        yield _Bar(progress, task, tally)
+
+
+class _Bar:
+    """Shows the tally, some times a second."""
+
+    def __init__(self, progress: "object", task: object, tally: Tally) -> None:
+        self._progress = progress
+        self._task = task
+        self._tally = tally
+        self._shown = 0.0
+
+    def update(self) -> None:
+        now = time.monotonic()
+        if now - self._shown < 0.1:
+            return
+        self._shown = now
+        tally = self._tally
+        people = f"{tally.faces} face{'s' * (tally.faces != 1)}"
+        self._progress.update(  # type: ignore[attr-defined]
+            self._task,
+            completed=tally.media_seconds,
+            fps=tally.frames / tally.seconds,
+            speed=tally.media_seconds / tally.seconds,
+            seen=f"{people}, {tally.emotion}" if tally.emotion else people,
+        )
+
+
+def print_plan(settings: JobSettings) -> None:
+    """Print what a job would do, from its input's facts and its settings, and write nothing."""
+    job = open_job(settings)
+    try:
+        for line in _plan(job):
+            print(line)
+    finally:
+        job.discard()
+
+
+def _plan(job: Job) -> Iterator[str]:
+    facts, settings = job.facts, job.settings
+    length = f"{facts.duration:.2f} s" if facts.duration else "unknown length"
+    rate = f"{float(facts.frame_rate):.3f} fps" if facts.frame_rate else "variable rate"
+    yield f"input     {facts.location}: {facts.codec}, {facts.width}x{facts.height} {facts.pix_fmt}, {rate}, {length}"
+    analysis = settings.analysis
+    often = f"{analysis.rate_hz:g} times a second" if analysis.rate_hz else "in every frame"
+    sampling = f"T = {analysis.passes}, seed {analysis.seed}" if analysis.passes else "no dropout"
+    yield f"analyse   faces {often}; net {analysis.net}, {sampling}"
+    smoothing = settings.smoothing
+    yield f"smooth    time constant {smoothing.time_constant:g} s, look-ahead {smoothing.look_ahead:g} s"
+    if settings.tint is not None:
+        tint = settings.tint
+        yield (
+            f"tint      palette {tint.palette.name}, {tint.mode} in {tint.mix}, alpha {tint.alpha:g}, "
+            f"{tint.region}, {tint.several}, on {tint.base}"
+        )
+    if settings.overlay:
+        yield "overlay   boxes, ids, probabilities"
+    if job.sink is not None:
+        yield f"output    {settings.output}: {job.sink.summary}"
+        for warning in job.sink.warnings:
+            yield f"          warning: {warning}"
+    if settings.timeline is not None:
+        yield f"timeline  {settings.timeline}"

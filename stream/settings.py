@@ -1,0 +1,52 @@
+"""All that a job can be told, as a tree of values that check themselves."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emocolor.effects import TintOptions
+from emocolor.errors import ConfigurationError
+from emocolor.smoothing import SmoothingOptions
+
+from .video_sink import SinkOptions
+from .video_source import SourceOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisOptions:
+    """How faces are looked at."""
+
+    rate_hz: float = 8.0
+    """Analyses a second of media time; 0 for every frame."""
+    net: str = "emotion_s0"
+    passes: int = 20
+    """Monte Carlo dropout passes, T; 0 for one pass without dropout."""
+    seed: int = 0
+    """Seed of the dropout masks."""
+    fresh_masks: bool = False
+    """Draw new masks for every analysis instead of holding one set."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate_hz <= 1000:
+            raise ConfigurationError(f"The analysis rate must lie between 0 and 1000 a second, got {self.rate_hz:g}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSettings:
+    """One video to process."""
+
+    input: str
+    """A file, URL or image pattern that FFmpeg reads, or ``-`` for standard input."""
+    output: str | None = None
+    """A file, URL or image pattern, or ``-`` for standard output; ``None`` encodes nothing."""
+    source: SourceOptions = field(default_factory=SourceOptions)
+    sink: SinkOptions = field(default_factory=SinkOptions)
+    analysis: AnalysisOptions = field(default_factory=AnalysisOptions)
+    smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
+    tint: TintOptions | None = field(default_factory=TintOptions)
+    """``None`` leaves the colours alone."""
+    overlay: bool = False
+    """Draw boxes, ids and probabilities."""
+    timeline: Path | None = None
+    """Where to write the emotion timeline (.jsonl or .csv)."""
+    held_megabytes: int = 256
+    """Most memory for frames held back for the look-ahead; less look-ahead beyond it."""

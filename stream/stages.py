@@ -1,0 +1,164 @@
+"""What happens to a frame between source and sink, stage by stage.
+
+    decode -> analyse -> direct -> paint -> write
+
+Each function takes steps in presentation order and yields them in the same order. None reads a
+clock: everything is decided by media time, so that a result cannot depend on a machine's speed.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from emocolor.cuts import CutDetector
+from emocolor.emotion import EmotionClassifier
+from emocolor.face_crops import CropGeometry, crop_face, observation_confidence
+from emocolor.faces import Observation, ObservedFace, Scene
+from emocolor.frames import Frame, luma_8bit
+from emocolor.protocols import Detector, Effect
+from emocolor.scenes import SceneBuilder
+from emocolor.tracks import Tracks
+
+from .timeline import TimelineWriter
+from .video_frames import with_neutral_chroma, writable
+from .video_sink import VideoSink
+from .video_source import Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A unit of the source on its way, with what has been found out about it."""
+
+    unit: Unit
+    observation: Observation | None = None
+    """What was seen, if this frame was analysed."""
+    scene: Scene | None = None
+    """The scene at this frame's time, once known; ``None`` where the unit has no frame."""
+
+    @property
+    def frame(self) -> Frame | None:
+        return self.unit.frame
+
+
+@dataclass(frozen=True)
+class Analyst:
+    """Looks at frames: finds the faces and estimates their emotion.
+
+    Not for two threads at once.
+    """
+
+    detector: Detector
+    classifier: EmotionClassifier
+    geometry: CropGeometry
+    tracks: Tracks
+
+    def observe(self, frame: Frame, *, cut: bool) -> Observation:
+        """What is to be seen in ``frame``; frames must come in order of time."""
+        gray = luma_8bit(frame)
+        expected = [] if cut else self.tracks.expected(frame.time)
+        found = self.detector.detect(gray, expected, frame.rotation, sweep=cut)
+        tracked = self.tracks.update(frame.time, found, gray, cut=cut)
+        crops = [crop_face(gray, face, self.geometry, self.classifier.crop_size) for _, face in tracked]
+        faces = tuple(
+            ObservedFace(
+                track_id=track_id,
+                detection=face,
+                estimate=estimate,
+                confidence=observation_confidence(face, crop, estimate.mutual_information),
+            )
+            for (track_id, face), crop, estimate in zip(tracked, crops, self.classifier.estimate(crops), strict=True)
+        )
+        return Observation(time=frame.time, cut=cut, faces=faces)
+
+
+def analyse(units: Iterable[Unit], make_analyst: Callable[[], Analyst], rate_hz: float) -> Iterator[Step]:
+    """Observe the frames that are due: ``rate_hz`` times a second of media time (0: every frame)
+    and where a new shot starts.
+
+    ``make_analyst`` is called here so that loading nets does not hold up decoding.
+    """
+    analyst = make_analyst()
+    cuts = CutDetector()
+    due = -math.inf
+    try:
+        for unit in units:
+            observation = None
+            if unit.frame is not None:
+                cut = cuts.is_cut(unit.frame)
+                if cut or unit.frame.time >= due:
+                    observation = analyst.observe(unit.frame, cut=cut)
+                    due = _next_due(unit.frame.time, rate_hz)
+            yield Step(unit=unit, observation=observation)
+    finally:
+        analyst.detector.close()
+
+
+def direct(steps: Iterable[Step], scenes: SceneBuilder, most_held: int) -> Iterator[Step]:
+    """Give each frame its scene, holding frames back while the scene needs what follows.
+
+    No more than ``most_held`` frames are held: beyond that the oldest goes on with what is known.
+    """
+    waiting: deque[Step] = deque()
+    for step in steps:
+        if step.observation is not None:
+            scenes.add(step.observation)
+        waiting.append(step)
+        while waiting and _may_go(waiting, scenes, most_held):
+            yield _with_scene(waiting.popleft(), scenes)
+    scenes.end()
+    while waiting:
+        yield _with_scene(waiting.popleft(), scenes)
+
+
+def paint(steps: Iterable[Step], effects: Sequence[Effect]) -> Iterator[Step]:
+    """Apply the effects, in order, to every frame."""
+    for step in steps:
+        frame, scene = step.frame, step.scene
+        if frame is None or scene is None or not effects:
+            yield step
+            continue
+        frame = writable(frame)
+        if frame.format.chroma == "none":
+            frame = with_neutral_chroma(frame)
+        for effect in effects:
+            frame = effect.apply(frame, scene)
+        yield replace(step, unit=replace(step.unit, frame=frame))
+
+
+def write(steps: Iterable[Step], sink: VideoSink | None, timeline: TimelineWriter | None) -> Iterator[Step]:
+    """Encode every frame and note every observation; the files are in place when this ends well,
+    and gone if it does not."""
+    outputs = [output for output in (sink, timeline) if output is not None]
+    whole = False
+    try:
+        for step in steps:
+            if sink is not None:
+                sink.write(step.unit)
+            if timeline is not None and step.observation is not None and step.scene is not None:
+                timeline.write(step.observation, step.scene)
+            yield step
+        for output in outputs:
+            output.finish()
+        whole = True
+    finally:
+        if not whole:
+            for output in outputs:
+                output.abort()
+
+
+def _next_due(time: float, rate_hz: float) -> float:
+    """The next point after ``time`` of a grid in media time."""
+    if rate_hz == 0:
+        return -math.inf
+    # A hair early, so that times which rounding put just before a grid point still count as on it.
+    return (math.floor(time * rate_hz + 1e-6) + 1) / rate_hz - 1e-6
+
+
+def _may_go(waiting: deque[Step], scenes: SceneBuilder, most_held: int) -> bool:
+    frame = waiting[0].frame
+    return frame is None or len(waiting) > most_held or scenes.is_ready(frame.time)
+
+
+def _with_scene(step: Step, scenes: SceneBuilder) -> Step:
+    return step if step.frame is None else replace(step, scene=scenes.scene_at(step.frame.time))

@@ -1,0 +1,106 @@
+"""The emotion timeline: one record per analysed frame and face, as JSON lines or CSV."""
+
+import contextlib
+import csv
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+from emocolor.emotions import EMOTIONS
+from emocolor.errors import ConfigurationError, SinkError
+from emocolor.faces import Face, Observation, ObservedFace, Scene
+
+Format = Literal["jsonl", "csv"]
+
+
+class TimelineWriter:
+    """Writes records under a temporary name; ``finish`` puts the file in place, ``abort`` removes it.
+
+    A record holds ``time`` (seconds), ``cut``, ``track``, ``x y width height`` (luma pixels),
+    ``score``, ``yaw`` and ``roll`` (degrees), ``emotion`` and ``certainty`` (smoothed), ``entropy`` and
+    ``mutual_information`` (nats), ``confidence``, the smoothed probability of each emotion under its
+    name and the one of this frame alone under ``raw_`` and its name.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        """Raises ``ConfigurationError`` for an unknown ending and ``SinkError`` for an unwritable place."""
+        self._path = path
+        self._format = _format_of(path)
+        if path.exists() and not overwrite:
+            raise SinkError(f"{path} exists. Pass --overwrite to replace it.")
+        self._fresh = path.with_name(f".{path.name}.part")
+        try:
+            self._file: TextIO = self._fresh.open("w", newline="", encoding="utf-8")
+        except OSError as error:
+            raise SinkError(f"Cannot write the timeline {path}: {error.strerror}.") from error
+        self._table: Any = None
+
+    def write(self, observation: Observation, scene: Scene) -> None:
+        """Add one record per face of ``observation``; ``scene`` is the scene at the same time."""
+        try:
+            for record in records_of(observation, scene):
+                self._write_record(record)
+        except OSError as error:
+            raise SinkError(f"Cannot write the timeline {self._path}: {error.strerror}.") from error
+
+    def finish(self) -> None:
+        try:
+            self._file.close()
+            os.replace(self._fresh, self._path)
+        except OSError as error:
+            raise SinkError(f"Cannot write the timeline {self._path}: {error.strerror}.") from error
+
+    def abort(self) -> None:
+        with contextlib.suppress(OSError):  # a full disk shows again here; what matters is that the file goes
+            self._file.close()
+        self._fresh.unlink(missing_ok=True)
+
+    def _write_record(self, record: dict[str, Any]) -> None:
+        if self._format == "jsonl":
+            self._file.write(json.dumps(record) + "\n")
+            return
+        if self._table is None:
+            self._table = csv.DictWriter(self._file, list(record))
+            self._table.writeheader()
+        self._table.writerow(record)
+
+
+def records_of(observation: Observation, scene: Scene) -> Iterator[dict[str, Any]]:
+    """One record per observed face, in order of track."""
+    smoothed = {face.track_id: face for face in scene.faces}
+    for seen in observation.faces:
+        face = smoothed.get(seen.track_id)
+        if face is not None:
+            yield _record(observation, seen, face)
+
+
+def _record(observation: Observation, seen: ObservedFace, face: Face) -> dict[str, Any]:
+    box, detection, estimate = seen.detection.box, seen.detection, seen.estimate
+    return {
+        "time": round(observation.time, 6),
+        "cut": observation.cut,
+        "track": seen.track_id,
+        "x": round(box.x, 1),
+        "y": round(box.y, 1),
+        "width": round(box.width, 1),
+        "height": round(box.height, 1),
+        "score": round(detection.score, 4),
+        "yaw": round(detection.yaw_degrees, 1),
+        "roll": round(detection.roll_degrees, 1),
+        "emotion": face.emotion,
+        "certainty": round(face.certainty, 4),
+        "entropy": round(estimate.entropy, 4),
+        "mutual_information": round(estimate.mutual_information, 4),
+        "confidence": round(seen.confidence, 4),
+        **{name: round(float(p), 5) for name, p in zip(EMOTIONS, face.probabilities, strict=True)},
+        **{f"raw_{name}": round(float(p), 5) for name, p in zip(EMOTIONS, estimate.probabilities, strict=True)},
+    }
+
+
+def _format_of(path: Path) -> Format:
+    endings: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+    if path.suffix.lower() not in endings:
+        raise ConfigurationError(f"A timeline ends in .jsonl or .csv, got '{path.name}'.")
+    return endings[path.suffix.lower()]

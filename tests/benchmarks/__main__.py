@@ -1,0 +1,228 @@
+"""What the whole job costs, as ratios measured in one run on one machine.
+
+    python -m tests.benchmarks --clips DIR [--out FILE.json] [--rounds 5]
+
+- ``job_over_transcode``: wall time of the full job (decode, follow, classify, smooth, tint, encode)
+  over a bare PyAV transcode with the same encoder settings, in processes of their own, rounds
+  interleaved, medians; from the opening of the input to the closing of the output.
+- ``cold_start``: seconds from the start of the process to the first frame handed to the encoder.
+- ``memory``: peak resident memory of the job on a clip and on the same clip ten times in a row.
+- ``faces``: faces analysed a second (detection, crop, T = 20), on one core.
+
+Prints a table and writes JSON with the machine and the versions.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import av
+
+ENCODER = {"preset": "veryfast", "crf": "23"}
+
+BARE = """
+import sys, time
+import av
+started = time.monotonic()
+with av.open(sys.argv[1]) as source, av.open(sys.argv[2], "w") as target:
+    stream = source.streams.video[0]
+    stream.thread_type = "AUTO"
+    made = target.add_stream("libx264", rate=stream.average_rate, options={"preset": "veryfast", "crf": "23"})
+    made.width, made.height, made.pix_fmt = stream.width, stream.height, stream.pix_fmt
+    made.codec_context.time_base = stream.time_base
+    for frame in source.decode(stream):
+        frame.pict_type = 0
+        target.mux(made.encode(frame))
+    target.mux(made.encode(None))
+print(time.monotonic() - started)
+"""
+
+JOB = """
+import asyncio, json, resource, sys, time
+entered = time.time()
+started = time.monotonic()
+from stream import JobSettings, SinkOptions, open_job
+
+async def run():
+    first = None
+    settings = JobSettings(input=sys.argv[1], output=sys.argv[2],
+                           sink=SinkOptions(preset="veryfast", crf=23, overwrite=True))
+    opened = time.monotonic()
+    async with open_job(settings) as job:
+        async for step in job:
+            first = first or time.time()
+    return first, time.monotonic() - opened
+
+first, wall = asyncio.run(run())
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"wall": wall, "first": first, "peak_mb": peak}))
+"""
+
+
+def run_bare(clip: Path, target: Path) -> float:
+    """Wall seconds of a bare transcode."""
+    return float(_python(BARE, str(clip), str(target)))
+
+
+def run_whole(clip: Path, target: Path) -> dict[str, float]:
+    """Wall seconds, seconds to the first frame from process start, and peak memory of the full job."""
+    launched = time.time()
+    found = json.loads(_python(JOB, str(clip), str(target)))
+    return {"wall": found["wall"], "cold": found["first"] - launched, "peak_mb": found["peak_mb"]}
+
+
+def compare(clip: Path, folder: Path, rounds: int) -> dict[str, Any]:
+    """The job against the bare transcode, interleaved."""
+    bare, whole = [], []
+    for _ in range(rounds):
+        bare.append(run_bare(clip, folder / "bare.mp4"))
+        whole.append(run_whole(clip, folder / "whole.mp4"))
+    walls = [w["wall"] for w in whole]
+    return {
+        "bare_s": _summary(bare),
+        "job_s": _summary(walls),
+        "ratio": round(statistics.median(walls) / statistics.median(bare), 3),
+        "cold_start_s": _summary([w["cold"] for w in whole]),
+        "peak_mb": round(statistics.median(w["peak_mb"] for w in whole), 1),
+    }
+
+
+def repeat_clip(clip: Path, times: int, target: Path) -> None:
+    """The clip's video, ``times`` in a row, packets copied."""
+    with av.open(str(target), "w") as out:
+        made, shift = None, 0
+        for _ in range(times):
+            with av.open(str(clip)) as source:
+                stream = source.streams.video[0]
+                made = made or out.add_stream_from_template(stream)
+                end = shift
+                for packet in source.demux(stream):
+                    if packet.dts is None:
+                        continue
+                    packet.dts, packet.pts = packet.dts + shift, packet.pts + shift
+                    end = max(end, packet.pts + (packet.duration or 0))
+                    packet.stream = made
+                    out.mux(packet)
+            shift = end
+
+
+def memory_growth(clip: Path, folder: Path) -> dict[str, float]:
+    """Peak memory on the clip and on ten of it in a row."""
+    long = folder / "long.mp4"
+    repeat_clip(clip, 10, long)
+    one, ten = (run_whole(path, folder / "memory.mp4")["peak_mb"] for path in (clip, long))
+    return {"one_mb": round(one, 1), "ten_times_mb": round(ten, 1), "growth": round(ten / one - 1, 4)}
+
+
+def faces_per_second(clip: Path) -> dict[str, float]:
+    """Throughput of the analysis alone, frame by frame."""
+    from stream.assembly import make_analyst
+    from stream.settings import AnalysisOptions
+    from stream.video_source import VideoSource
+
+    source, analyst = VideoSource(str(clip)), make_analyst(AnalysisOptions())
+    faces, seconds, frames = 0, 0.0, 0
+    for unit in _first(source.units(), 100):
+        if unit.frame is None:
+            continue
+        started = time.perf_counter()
+        observation = analyst.observe(unit.frame, cut=False)
+        if frames:  # the first one warms up
+            seconds += time.perf_counter() - started
+            faces += len(observation.faces)
+        frames += 1
+    source.close()
+    analyst.detector.close()
+    return {
+        "faces_per_s": round(faces / seconds, 1),
+        "ms_per_analysis": round(1000 * seconds / (frames - 1), 2),
+        "faces_per_analysis": round(faces / (frames - 1), 2),
+    }
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("av", "mediapipe", "numpy", "opencv-contrib-python", "openvino")},
+    }
+
+
+def measure(clips: Path, rounds: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sizes = {"720p": clips / "bench_720p_face.mp4", "1080p": clips / "bench_1080p_face.mp4"}
+        return {
+            "machine": machine(),
+            "encoder": ENCODER,
+            "job_over_transcode": {size: compare(clip, folder, rounds) for size, clip in sizes.items()},
+            "memory": {"720p": memory_growth(sizes["720p"], folder)},
+            "faces": {
+                "one face, 720p": faces_per_second(sizes["720p"]),
+                "four faces, 720p": faces_per_second(clips / "made_four_faces.mp4"),
+            },
+        }
+
+
+def table(found: dict[str, Any]) -> Iterator[str]:
+    yield f"{found['machine']['processor']}, {found['machine']['cores']} cores"
+    yield f"{'clip':<8}{'bare s':>8}{'job s':>8}{'ratio':>8}{'cold s':>8}{'peak MB':>9}"
+    for size, row in found["job_over_transcode"].items():
+        yield (
+            f"{size:<8}{row['bare_s']['median']:>8.2f}{row['job_s']['median']:>8.2f}{row['ratio']:>8.3f}"
+            f"{row['cold_start_s']['median']:>8.2f}{row['peak_mb']:>9.0f}"
+        )
+    for size, row in found["memory"].items():
+        one, ten, growth = row["one_mb"], row["ten_times_mb"], row["growth"]
+        yield f"memory {size}: {one:.0f} MB, ten times as long {ten:.0f} MB ({growth:+.1%})"
+    for what, row in found["faces"].items():
+        yield f"analysis, {what}: {row['faces_per_s']:.0f} faces/s, {row['ms_per_analysis']:.1f} ms an analysis"
+
+
+def _python(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True, timeout=1200
+    )
+    return done.stdout.strip().splitlines()[-1]
+
+
+def _summary(values: list[float]) -> dict[str, float]:
+    return {"median": round(statistics.median(values), 3), "min": round(min(values), 3), "max": round(max(values), 3)}
+
+
+def _first(items: Iterator[Any], count: int) -> Iterator[Any]:
+    for _, item in zip(range(count), items, strict=False):
+        yield item
+
+
+def _processor() -> str:
+    read: Callable[[], list[str]] = Path("/proc/cpuinfo").read_text().splitlines
+    names = [line.split(":")[1].strip() for line in read() if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=Path, required=True, help="folder with bench_720p_face.mp4 and its kin")
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmark.json"))
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    found = measure(arguments.clips, arguments.rounds)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(found, indent=2) + "\n")
+    print("\n".join(table(found)))
+
+
+if __name__ == "__main__":
+    main()

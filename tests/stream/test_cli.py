@@ -1,0 +1,175 @@
+"""The command as a person runs it: in a process of its own."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import av
+import pytest
+
+from stream.demo_clip import make_demo_clip
+
+COMMAND = [sys.executable, "-m", "stream.cli"]
+
+
+def call(*arguments, **options):
+    options = {"capture_output": True, "text": True, "timeout": 120} | options
+    return subprocess.run([*COMMAND, *map(str, arguments)], check=False, **options)
+
+
+def frames_in(path):
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def test_the_main_job_is_silent_when_nobody_watches(demo_clip, tmp_path):
+    done = call(demo_clip, "-o", tmp_path / "out.mp4", "--preset", "ultrafast")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert frames_in(tmp_path / "out.mp4") == 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["{tmp}/none.mp4", "-o", "{tmp}/out.mp4"], 4, "none.mp4"),
+        (["{tmp}", "-o", "{tmp}/out.mp4"], 4, "folder|directory"),
+        (["{tmp}/text.mp4", "-o", "{tmp}/out.mp4"], 4, "text.mp4"),
+        (["{tmp}/empty.mp4", "-o", "{tmp}/out.mp4"], 4, "empty"),
+        (["{tmp}/sound.m4a", "-o", "{tmp}/out.mp4"], 4, "no video"),
+        (["{tmp}/cut.mp4", "-o", "{tmp}/out.mp4"], 4, "moov|index|cut.mp4"),
+        (["{clip}", "-o", "{tmp}/no/such/out.mp4"], 5, "no/such"),
+        (["{clip}", "-o", "/proc/out.mp4"], 5, "/proc"),
+        (["{clip}", "-o", "{clip}"], 5, "input"),
+        (["{clip}", "-o", "{clip}", "--overwrite"], 5, "input"),
+        (["{clip}", "-o", "{tmp}/text.mp4"], 5, "--overwrite"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--codec", "libx246"], 2, "libx264"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--palette", "mutted"], 2, "muted"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--alpha", "1.5"], 2, "alpha must lie between 0 and 1, got 1.5"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--rate", "-3"], 2, "rate"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--passes", "-1"], 2, "passes"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--max-pixels", "1000"], 4, "--max-pixels"),
+        (["{clip}", "-o", "{tmp}/out.xyz"], 2, "out.xyz"),
+        (["{clip}"], 2, "-o OUTPUT"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, code, words, demo_clip, tmp_path):
+    import re
+
+    (tmp_path / "text.mp4").write_text("this is no video\n" * 50)
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "cut.mp4").write_bytes(_without_moov(demo_clip))
+    with av.open(str(demo_clip)) as source, av.open(str(tmp_path / "sound.m4a"), "w", format="ipod") as sound:
+        made = sound.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = made
+                sound.mux(packet)
+    before = {path.name for path in tmp_path.iterdir()}
+    done = call(*(a.format(tmp=tmp_path, clip=demo_clip) for a in arguments))
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert re.search(words, done.stderr)
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_traces_are_for_those_who_ask(tmp_path):
+    assert "Traceback" in call(tmp_path / "none.mp4", "-o", tmp_path / "out.mp4", "-vv").stderr
+
+
+def test_wrong_words_are_usage_errors(demo_clip):
+    done = call(demo_clip, "-o", "x.mp4", "--region", "everywhere")
+    assert done.returncode == 2
+    assert "region" in done.stderr
+    assert call(demo_clip, "-o", "x.mp4", "--ss", "soon").returncode == 2
+
+
+def test_a_damaged_file_gives_what_decodes(demo_clip, tmp_path):
+    clip = tmp_path / "long.mp4"
+    make_demo_clip(clip, seconds=4, size_wh=(320, 180))
+    whole = clip.read_bytes()
+    (tmp_path / "damaged.mp4").write_bytes(whole[: len(whole) * 6 // 10])  # the index stands in front
+    done = call(tmp_path / "damaged.mp4", "-o", tmp_path / "out.mp4")
+    assert done.returncode == 3, done.stderr
+    assert "damaged" in done.stderr
+    assert any(c.isdigit() for c in done.stderr)
+    assert 20 < frames_in(tmp_path / "out.mp4") < 100
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopping_leaves_a_playable_file_and_says_so(number, code, tmp_path):
+    clip, out = tmp_path / "clip.mp4", tmp_path / "out.mp4"
+    make_demo_clip(clip, seconds=30, size_wh=(640, 360))
+    process = subprocess.Popen(
+        [*COMMAND, str(clip), "-o", str(out), "--preset", "slow"], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        _wait_until(lambda: any(p.stat().st_size > 10_000 for p in tmp_path.glob(".*")), process)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == code, said
+    assert "stopped" in said
+    assert 0 < frames_in(out) < 750
+    assert {p.name for p in tmp_path.iterdir()} == {"clip.mp4", "out.mp4"}
+
+
+def test_dry_run_writes_nothing(demo_clip, tmp_path):
+    done = call(demo_clip, "-o", tmp_path / "out.mp4", "--timeline", tmp_path / "t.csv", "--dry-run")
+    assert done.returncode == 0
+    for words in ("480x270", "T = 20", "palette s0", "libx264", "t.csv"):
+        assert words in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pipes(demo_clip, tmp_path):
+    with demo_clip.open("rb") as file:
+        remuxed = call("-", "-o", "-", "-f", "matroska", "--preset", "ultrafast", stdin=file, text=False)
+    assert remuxed.returncode == 0, remuxed.stderr
+    (tmp_path / "out.mkv").write_bytes(remuxed.stdout)
+    assert frames_in(tmp_path / "out.mkv") == 50
+
+    raw = call(demo_clip, "-o", "-", "-f", "yuv4mpegpipe", text=False)
+    assert raw.stdout.startswith(b"YUV4MPEG2 W480 H270")
+    again = call("-", "-o", tmp_path / "again.mp4", "--effect", "none", input=raw.stdout, text=False)
+    assert again.returncode == 0, again.stderr
+    assert frames_in(tmp_path / "again.mp4") == 50
+
+
+def test_doctor_tells_what_would_run():
+    done = call("doctor")
+    assert done.returncode == 0, done.stderr
+    for words in ("OpenVINO", "libx264", "MediaPipe", "rtsp"):
+        assert words in done.stdout
+
+
+def test_help_and_version():
+    assert "INPUT" in call("--help").stdout
+    assert "--palette" in call("run", "--help").stdout
+    assert call("--version").stdout.startswith("emocolor-stream ")
+
+
+def test_demo_leaves_clip_strip_and_timeline(tmp_path):
+    done = call("demo", tmp_path / "demo")
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "demo").iterdir()}
+    assert names == {"input.mp4", "coloured.mp4", "timeline.jsonl", "strip.png", "timeline.png"}
+    emotions = {json.loads(line)["emotion"] for line in (tmp_path / "demo" / "timeline.jsonl").read_text().splitlines()}
+    assert len(emotions) >= 3
+
+
+def _without_moov(clip):
+    data = clip.read_bytes()
+    at = data.index(b"moov")
+    return data[: at - 4] + data[at - 4 + int.from_bytes(data[at - 4 : at], "big") :]
+
+
+def _wait_until(condition, process, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)  # a process of its own tells us nothing to wait for

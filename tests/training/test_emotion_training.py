@@ -1,0 +1,169 @@
+"""The training script on a handful of made-up faces."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed; training needs it")
+
+from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
+from training.datasets import drop_copies, read_faces  # noqa: E402
+from training.emotion import Settings, augment, cosine, read_settings, train  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    random = np.random.default_rng(0)
+    labels = np.arange(96) % 7
+    images = (random.integers(0, 60, (96, 48, 48)) + 25 * labels[:, None, None]).astype(np.uint8)
+    images[95] = images[3]  # a public-test image that stands in the training split too
+    usage = (np.arange(96) >= 64).astype(np.int8)
+    path = tmp_path_factory.mktemp("data") / "faces.npz"
+    np.savez(path, images=images, labels=labels.astype(np.int8), usage=usage)
+    return path
+
+
+TINY = Settings(epochs=2, batch=16, bf16=False)
+
+
+def test_leaves_a_run_that_can_be_believed(data, tmp_path):
+    train(TINY, data, tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["images"] == {"train": 63, "copies_dropped": 1, "public": 32}
+    assert config["settings"]["seed"] == 1
+    assert len(config["data"]["sha256"]) == 64
+    rows = (tmp_path / "run" / "epochs.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
+    assert json.loads((tmp_path / "run" / "final.json").read_text())["n"] == 32
+
+
+def test_a_resumed_run_equals_an_unbroken_one(data, tmp_path, monkeypatch):
+    train(TINY, data, tmp_path / "whole")
+
+    import training.emotion as script
+
+    saved = []
+
+    def save_and_die(folder, state):
+        saved.append(state["epoch"])
+        original(folder, state)
+        raise KeyboardInterrupt
+
+    original = script.save_checkpoint
+    monkeypatch.setattr(script, "save_checkpoint", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, data, tmp_path / "broken")
+    monkeypatch.setattr(script, "save_checkpoint", original)
+    assert saved == [1]
+    train(TINY, data, tmp_path / "broken", resume=True)
+    one, other = (torch.load(tmp_path / n / "checkpoint.pt", weights_only=True)["net"] for n in ("whole", "broken"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_resuming_with_other_settings_is_refused(data, tmp_path):
+    train(Settings(epochs=1, batch=16, bf16=False), data, tmp_path / "run")
+    with pytest.raises(ConfigurationError, match=r"learning_rate \(0.001 there, 0.01 now\)"):
+        train(Settings(epochs=1, batch=16, bf16=False, learning_rate=0.01), data, tmp_path / "run", resume=True)
+    with pytest.raises(ConfigurationError, match="--resume"):
+        train(Settings(epochs=1, batch=16, bf16=False), data, tmp_path / "run")
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(data, tmp_path):
+    wild = Settings(epochs=3, batch=16, bf16=False, learning_rate=1e30)
+    with pytest.raises(ConfigurationError, match="loss became"):
+        train(wild, data, tmp_path / "run")
+
+
+def test_augmentation_stays_in_range_and_moves_faces():
+    faces = torch.rand(8, 1, 48, 48)
+    moved = augment(faces, Settings(), torch.Generator().manual_seed(0))
+    assert moved.shape == faces.shape
+    assert moved.min() >= 0
+    assert moved.max() <= 1
+    still = augment(faces, Settings(rotation_degrees=0, shift=0, zoom=0, flip=False), torch.Generator().manual_seed(0))
+    assert torch.allclose(still, faces, atol=1e-5)
+    flipped = augment(faces, Settings(rotation_degrees=0, shift=0, zoom=0, flip=True), torch.Generator().manual_seed(0))
+    for was, now in zip(faces, flipped, strict=True):
+        assert torch.allclose(now, was, atol=1e-5) or torch.allclose(now, was.flip(-1), atol=1e-5)
+    assert not torch.allclose(flipped, faces, atol=1e-5)
+
+
+def test_the_cosine_runs_from_one_to_zero():
+    assert cosine(0) == 1
+    assert cosine(0.5) == pytest.approx(0.5)
+    assert cosine(1) == pytest.approx(0)
+
+
+def test_shipped_recipes_can_be_read():
+    from pathlib import Path
+
+    for path in Path("configs/training").glob("emotion_*.toml"):
+        assert read_settings(path).epochs > 0
+
+
+def test_unknown_settings_are_refused(tmp_path):
+    (tmp_path / "mine.toml").write_text("epoch = 3\n")
+    with pytest.raises(ConfigurationError, match="unknown key epoch"):
+        read_settings(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"images": np.zeros((2, 48, 48), np.uint8)}, "lacks the array labels"),
+        ({"images": np.zeros((2, 48, 48), np.float32), "labels": np.zeros(2, int)}, "must be uint8"),
+        ({"images": np.zeros((2, 48), np.uint8), "labels": np.zeros(2, int)}, r"\(N, H, W\)"),
+        ({"images": np.zeros((2, 48, 48), np.uint8), "labels": np.zeros(3, int)}, "2 integers"),
+        ({"images": np.zeros((2, 48, 48), np.uint8), "labels": np.array([0, 8])}, "found 0 to 8"),
+        ({"images": np.zeros((2, 48, 48), np.uint8), "labels": np.array([7, 7])}, "no labelled image"),
+    ],
+)
+def test_unusable_data_is_named(arrays, words, tmp_path):
+    np.savez(tmp_path / "bad.npz", **arrays)
+    with pytest.raises(SourceError, match=words):
+        read_faces(tmp_path / "bad.npz")
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(SourceError, match="No such file"):
+        read_faces(tmp_path / "none.npz")
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(SourceError, match="not a readable npz"):
+        read_faces(tmp_path / "broken.npz")
+
+
+def test_contempt_is_left_out_and_colour_becomes_gray(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (4, 64, 60, 3), np.uint8)
+    np.savez(tmp_path / "rgb.npz", images=images, labels=np.array([0, 7, 3, 6]))
+    faces = read_faces(tmp_path / "rgb.npz")
+    assert len(faces) == 3
+    assert faces.gray(48).shape == (3, 48, 48)
+
+
+def test_copies_are_found_by_their_pixels(data):
+    kept, dropped = drop_copies(read_faces(data, "train"), read_faces(data, "public"))
+    assert (len(kept), dropped) == (63, 1)
+
+
+def test_evaluate_prints_one_json_object(data):
+    done = subprocess.run(
+        [sys.executable, "-m", "training.evaluate", "emotion", "--data", data, "--split", "public", "--mc", "3"],
+        check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    keys = {"accuracy", "macro_f1", "weighted_f1", "kappa", "mcc", "top2", "per_class", "confusion", "ece", "n"}
+    assert keys <= found.keys()
+    assert found["n"] == 32
+
+
+def test_evaluate_ends_in_one_line_on_bad_input(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "training.evaluate", "emotion", "--data", tmp_path / "none.npz"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 4
+    assert done.stderr.startswith("error: No such file")
+    assert len(done.stderr.splitlines()) == 1
