@@ -6,7 +6,7 @@ eased in and out, all in media time and nothing across a cut.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from .faces import Box, Face, Observation, ObservedFace, Scene, Vector
-from .smoothing import FORGOTTEN, Evidence, SmoothingOptions, Span, evidence_at
+from .smoothing import FORGOTTEN, History, SmoothingOptions, Span, evidence_at
 
 Weighting = Literal["largest", "area"]
 
@@ -35,6 +35,7 @@ class SceneBuilder:
         self._weighting = weighting
         self._observations: list[Observation] = []
         self._ended = False
+        self._window: _Window | None = None
 
     def add(self, observation: Observation) -> None:
         """Take the next observation, in order of time."""
@@ -55,53 +56,48 @@ class SceneBuilder:
 
     def scene_at(self, time: float) -> Scene:
         """The scene at ``time``; times must not go back, so that what is past can be forgotten."""
-        shot = self._shot(time)
-        picture = self._evidence(time, _picture_spans(shot, self._weighting))
-        faces = (self._face_at(time, track_id, shot) for track_id in _track_ids(shot))
+        window, tau = self._window_at(time), self._smoothing.time_constant
+        picture = evidence_at(time, window.picture, tau)
+        faces = (_face_at(time, track_id, track, window, tau) for track_id, track in window.tracks.items())
         scene = Scene(
             time=time,
             faces=tuple(sorted((f for f in faces if f is not None), key=lambda f: (-f.box.area, f.track_id))),
             probabilities=picture.probabilities,
             certainty=picture.certainty,
-            cut=any(o.cut and o.time == time for o in shot),
+            cut=any(o.cut and o.time == time for o in window.shot),
         )
         self._forget(time)
         return scene
 
+    def _window_at(self, time: float) -> "_Window":
+        """What bears on ``time``; made anew only when that changes, a few times a second."""
+        shot = self._shot(time)
+        if self._window is None or _extent(self._window.shot) != _extent(shot):
+            self._window = _Window.of(shot, self._weighting)
+        return self._window
+
     def _shot(self, time: float) -> list[Observation]:
         """Observations of the shot at ``time``, up to the look-ahead."""
         seen = self._observations
-        here = bisect_right(seen, time, key=lambda o: o.time)
+        here = bisect_right(seen, time, key=_time)
         first = max((i for i in range(here) if seen[i].cut), default=0)
-        limit = bisect_right(seen, time + self._smoothing.look_ahead, key=lambda o: o.time)
+        limit = bisect_right(seen, time + self._smoothing.look_ahead, key=_time)
         last = next((i for i in range(here, limit) if seen[i].cut), limit)
         return seen[first:last]
-
-    def _evidence(self, time: float, spans: Sequence[Span]) -> Evidence:
-        if self._smoothing.look_ahead == 0:
-            spans = [s for s in spans if s.start < time]
-        return evidence_at(time, spans, self._smoothing.time_constant)
-
-    def _face_at(self, time: float, track_id: int, shot: Sequence[Observation]) -> Face | None:
-        sightings = list(_sightings(shot, track_id))
-        placed = _place(time, sightings, shot)
-        if placed is None:
-            return None
-        smoothed = self._evidence(time, _face_spans(shot, track_id, sightings[0].time))
-        box, roll, presence = placed
-        return Face(
-            track_id=track_id,
-            box=box,
-            roll_degrees=roll,
-            probabilities=smoothed.probabilities,
-            certainty=smoothed.certainty,
-            presence=presence,
-        )
 
     def _forget(self, time: float) -> None:
         horizon = time - max(FORGOTTEN * self._smoothing.time_constant, PATIENCE_SECONDS + EASE_SECONDS)
         keep_from = bisect_right(self._observations, horizon, key=lambda o: o.time)
         del self._observations[: max(0, keep_from - 1)]
+
+
+def _time(observation: Observation) -> float:
+    return observation.time
+
+
+def _extent(shot: Sequence[Observation]) -> tuple[float, ...]:
+    """The first and last time, which tell a run of the observations from any other."""
+    return (shot[0].time, shot[-1].time) if shot else ()
 
 
 @dataclass(frozen=True)
@@ -110,35 +106,67 @@ class _Sighting:
     face: ObservedFace
 
 
-def _track_ids(shot: Sequence[Observation]) -> list[int]:
-    return sorted({face.track_id for observation in shot for face in observation.faces})
+@dataclass(frozen=True)
+class _Track:
+    """One face within a window."""
+
+    sightings: list[_Sighting]
+    history: History
 
 
-def _sightings(shot: Sequence[Observation], track_id: int) -> Iterator[_Sighting]:
-    for observation in shot:
-        for face in observation.faces:
-            if face.track_id == track_id:
-                yield _Sighting(observation.time, face)
+@dataclass(frozen=True)
+class _Window:
+    """The observations that bear on a time, and what they say of the picture and of each face."""
+
+    shot: list[Observation]
+    picture: History
+    tracks: dict[int, _Track]
+
+    @classmethod
+    def of(cls, shot: list[Observation], weighting: Weighting) -> "_Window":
+        sightings: dict[int, list[_Sighting]] = {}
+        for observation in shot:
+            for face in observation.faces:
+                sightings.setdefault(face.track_id, []).append(_Sighting(observation.time, face))
+        edges = list(pairwise(_span_edges(shot)))
+        return cls(
+            shot=shot,
+            picture=History.of(
+                [Span(*edge, *_picture_emotion(o.faces, weighting)) for o, edge in zip(shot, edges, strict=True)]
+            ),
+            tracks={
+                track_id: _Track(seen, History.of(_face_spans(shot, edges, track_id, seen[0].time)))
+                for track_id, seen in sightings.items()
+            },
+        )
+
+
+def _face_at(time: float, track_id: int, track: _Track, window: _Window, time_constant: float) -> Face | None:
+    placed = _place(time, track.sightings, window.shot)
+    if placed is None:
+        return None
+    smoothed = evidence_at(time, track.history, time_constant)
+    box, roll, presence = placed
+    return Face(
+        track_id=track_id,
+        box=box,
+        roll_degrees=roll,
+        probabilities=smoothed.probabilities,
+        certainty=smoothed.certainty,
+        presence=presence,
+    )
 
 
 def _span_edges(shot: Sequence[Observation]) -> list[float]:
     """Where each observation's span starts, and where the last one's ends: each speaks for the time
     up to half-way to its neighbours, the first and last for as much again as on their inner side."""
     times = [observation.time for observation in shot]
+    if not times:
+        return []
     if len(times) == 1:
         return [times[0] - 0.0625, times[0] + 0.0625]
     middles = [(a + b) / 2 for a, b in pairwise(times)]
     return [times[0] - (middles[0] - times[0]), *middles, times[-1] + (times[-1] - middles[-1])]
-
-
-def _picture_spans(shot: Sequence[Observation], weighting: Weighting) -> list[Span]:
-    if not shot:
-        return []
-    edges = _span_edges(shot)
-    return [
-        Span(start, end, *_picture_emotion(observation.faces, weighting))
-        for observation, (start, end) in zip(shot, pairwise(edges), strict=True)
-    ]
 
 
 def _picture_emotion(faces: Sequence[ObservedFace], weighting: Weighting) -> tuple[Vector | None, float]:
@@ -153,18 +181,16 @@ def _picture_emotion(faces: Sequence[ObservedFace], weighting: Weighting) -> tup
     return probabilities, float(trust.sum() / areas.sum())
 
 
-def _face_spans(shot: Sequence[Observation], track_id: int, first_time: float) -> list[Span]:
+def _face_spans(
+    shot: Sequence[Observation], edges: Sequence[tuple[float, float]], track_id: int, first_time: float
+) -> list[Span]:
     """Spans of one track from its first sighting on; unseen where the shot was observed without it."""
-    edges = _span_edges(shot)
     spans = []
-    for observation, (start, end) in zip(shot, pairwise(edges), strict=True):
+    for observation, edge in zip(shot, edges, strict=True):
         if observation.time < first_time:
             continue
         face = next((f for f in observation.faces if f.track_id == track_id), None)
-        if face is None:
-            spans.append(Span(start, end, None))
-        else:
-            spans.append(Span(start, end, face.estimate.probabilities, face.confidence))
+        spans.append(Span(*edge, None) if face is None else Span(*edge, face.estimate.probabilities, face.confidence))
     return spans
 
 

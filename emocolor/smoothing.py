@@ -82,22 +82,38 @@ class Evidence:
         return seen / (seen + self.unseen + DOUBT)
 
 
-def evidence_at(time: float, spans: Sequence[Span], time_constant: float) -> Evidence:
-    """Evidence of ``spans`` at ``time``, the parts before and after it fading alike.
+@dataclass(frozen=True)
+class History:
+    """Spans as arrays, to be asked at many times."""
+
+    starts: Vector
+    """(N,) seconds, like ``ends``."""
+    ends: Vector
+    values: Vector
+    """(N, 7) probabilities times confidence; zeros where nothing was seen."""
+    seen: NDArray[np.bool_]
+    """(N,) whether the face was seen."""
+
+    @classmethod
+    def of(cls, spans: Sequence[Span]) -> "History":
+        nothing = np.zeros(len(EMOTIONS))
+        values = [nothing if s.probabilities is None else s.confidence * s.probabilities for s in spans]
+        return cls(
+            starts=np.array([span.start for span in spans], np.float64),
+            ends=np.array([span.end for span in spans], np.float64),
+            values=np.array(values, np.float64).reshape(len(spans), len(EMOTIONS)),
+            seen=np.array([span.probabilities is not None for span in spans], np.bool_),
+        )
+
+
+def evidence_at(time: float, history: History, time_constant: float) -> Evidence:
+    """Evidence of ``history`` at ``time``, the parts before and after it fading alike.
 
     Pass only spans up to ``time`` for a causal filter. A span's evidence is the integral of
     ``exp(-|s - time| / tau) / tau`` over it, in closed form.
     """
-    if not spans:
-        return Evidence(np.zeros(len(EMOTIONS)), 0.0)
-    starts = np.array([span.start for span in spans])
-    ends = np.array([span.end for span in spans])
-    weights = _kernel_mass(ends - time, time_constant) - _kernel_mass(starts - time, time_constant)
-    seen = np.array([span.probabilities is not None for span in spans])
-    values = np.array(
-        [np.zeros(len(EMOTIONS)) if s.probabilities is None else s.confidence * s.probabilities for s in spans]
-    )
-    return Evidence(weights @ values, float(weights[~seen].sum()))
+    weights = _kernel_mass(history.ends - time, time_constant) - _kernel_mass(history.starts - time, time_constant)
+    return Evidence(weights @ history.values, float(weights[~history.seen].sum()))
 
 
 def _kernel_mass(offset: NDArray[np.float64], time_constant: float) -> NDArray[np.float64]:

@@ -77,17 +77,17 @@ def _seconds(text: str) -> float:
     except ValueError:
         numbers = []
     if not 1 <= len(numbers) <= 3 or any(n < 0 for n in numbers):
-        raise typer.BadParameter(f"'{text}' is not a time; write seconds, MM:SS or HH:MM:SS.")
+        raise ConfigurationError(f"'{text}' is not a time; write seconds, MM:SS or HH:MM:SS.")
     return sum((number * 60.0**place for place, number in enumerate(reversed(numbers))), 0.0)
-
-
-Time = Annotated[float, typer.Option(parser=_seconds, metavar="TIME")]
 
 
 @app.command()
 def run(
     input: Annotated[
-        str, typer.Argument(help="Video file, URL, image pattern (frames/%04d.png), or - for standard input.")
+        str,
+        typer.Argument(
+            metavar="INPUT", help="Video file, URL, image pattern (frames/%04d.png), or - for standard input."
+        ),
     ],
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Where the result goes; - for standard output.")
@@ -118,8 +118,8 @@ def run(
     crf: Annotated[float | None, typer.Option(help="Constant quality of the encoder.")] = None,
     preset: Annotated[str | None, typer.Option(help="Preset of the encoder.")] = None,
     pix_fmt: Annotated[str | None, typer.Option(help="Pixel format (default: the input's where it can be).")] = None,
-    ss: Annotated[Time | None, typer.Option(help="Start here.")] = None,
-    to: Annotated[Time | None, typer.Option(help="End here.")] = None,
+    ss: Annotated[str | None, typer.Option(metavar="TIME", help="Start here: seconds or [HH:]MM:SS.")] = None,
+    to: Annotated[str | None, typer.Option(metavar="TIME", help="End here, counted from the input's start.")] = None,
     audio: Annotated[AudioPolicy, typer.Option(help="Copy the sound, re-encode it, or leave it out.")] = "copy",
     format: Annotated[str | None, typer.Option("--format", "-f", help="Output format (default: by the name).")] = None,
     input_format: Annotated[str | None, typer.Option(help="Input format, for raw pipes.")] = None,
@@ -155,7 +155,12 @@ def run(
         return JobSettings(
             input=input,
             output=output,
-            source=SourceOptions(start_seconds=ss, end_seconds=to, max_pixels=max_pixels, format=input_format),
+            source=SourceOptions(
+                start_seconds=None if ss is None else _seconds(ss),
+                end_seconds=None if to is None else _seconds(to),
+                max_pixels=max_pixels,
+                format=input_format,
+            ),
             sink=SinkOptions(
                 codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt, audio=audio, format=format, overwrite=overwrite
             ),
@@ -180,7 +185,9 @@ def run(
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where the clip and what is made of it go.")] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the clip and what is made of it go.")] = Path(
+        "demo"
+    ),
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.")] = 0,
 ) -> None:
     """Make a short clip with a changing face, recolour it, and draw what came out."""
@@ -218,8 +225,12 @@ def _end(work: Callable[[], int], verbose: int) -> None:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
-    except BrokenPipeError:
-        code = 5
+    except Exception as error:
+        if verbose > 1:
+            traceback.print_exc()
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"error: this should not happen ({what}); please report it with what -vv prints.", file=sys.stderr)
+        code = 1
     raise SystemExit(code)
 
 

@@ -61,7 +61,7 @@ def _findings() -> Iterator[tuple[str, str]]:
     yield "ffmpeg", ", ".join(f"{name} {libraries[name]}" for name in ("libavcodec", "libavformat", "libswscale"))
     yield "encoders", ", ".join(name for name in ENCODERS if _has_encoder(Codec, name))
     yield "protocols", ", ".join(PROTOCOLS)
-    yield "devices", ", ".join(sorted(hwdevices_available())) or "none"
+    yield "hwaccels", ", ".join(sorted(hwdevices_available())) or "none"
     yield "gpu", _gpu()
 
 

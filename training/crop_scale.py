@@ -1,6 +1,6 @@
 """How much of a face the classifier should see: accuracy over the crop's scale and height.
 
-    python -m training.crop_scale --data faces.npz --checkpoint runs/emotion_s0/checkpoint.pt --out crop_scale.json
+    python -m training.crop_scale --data faces.npz --out crop_scale.json
 
 Finds the face in each image of an npz of labelled faces (``training.datasets`` tells its form)
 that the classifier was not trained on, crops it as the program does with FER2013's geometry times a
@@ -9,25 +9,27 @@ scale and moved up or down, and reports accuracy and mean top probability for ea
 
 import argparse
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from emocolor.emotion import EmotionClassifier
 from emocolor.errors import EmocolorError, SourceError
 from emocolor.face_crops import FER2013, CropGeometry, crop_face
 from emocolor.faces import Detection
 from emocolor.protocols import Gray
 from engines.face_detector import MediaPipeFaceDetector
-from engines.nets.s0 import S0Net
+from engines.load import load
 from training.datasets import read_faces
 
-Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Crops (N, 48, 48) in [0, 1] to probabilities (N, 7)."""
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Crops (N, 48, 48) uint8 to probabilities (N, 7)."""
+SIDE = 48
 
 SCALES = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5)
 EYES_SHIFTS = (-0.08, -0.04, 0.0, 0.04, 0.08)
@@ -58,14 +60,14 @@ class Figures:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="npz of labelled faces, not those of the training")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint of training.emotion")
+    parser.add_argument("--weights", default="emotion_s0", help="a shipped net's name, or an ONNX file with its card")
     parser.add_argument("--faces", type=int, default=2000, help="how many images to look at")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
     options = parser.parse_args(arguments)
     try:
         found = find_faces(options.data, options.faces, options.seed)
-        figures = compare(found, checkpoint_predictor(options.checkpoint))
+        figures = compare(found, predictor(options.weights))
     except EmocolorError as error:
         print(f"error: {error}")
         return error.exit_code
@@ -106,21 +108,10 @@ def with_margin(gray: Gray) -> Gray:
     return np.asarray(cv2.copyMakeBorder(gray, *(border,) * 4, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def checkpoint_predictor(path: Path) -> Predict:
-    """The net of a training checkpoint, without dropout."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["net"]
-        net = S0Net().eval()
-        net.load_state_dict(state)
-    except (OSError, KeyError, RuntimeError) as error:
-        raise SourceError(f"{path} is not a checkpoint of training.emotion: {error}.") from error
-
-    def predict(crops: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            batches = torch.from_numpy(crops).unsqueeze(1).split(256)
-            return np.concatenate([net(batch).softmax(-1).numpy() for batch in batches])
-
-    return predict
+def predictor(weights: str) -> Predict:
+    """A net without dropout."""
+    classifier = EmotionClassifier(load(weights, threads=os.cpu_count() or 1), passes=0)
+    return lambda crops: classifier.passes_of(crops)[0]
 
 
 def compare(found: Sequence[FoundFace], predict: Predict) -> list[Figures]:
@@ -130,8 +121,8 @@ def compare(found: Sequence[FoundFace], predict: Predict) -> list[Figures]:
 
 
 def measure(found: Sequence[FoundFace], predict: Predict, scale: float, eyes_shift: float) -> Figures:
-    crops = [crop_face(one.gray, one.face, geometry_at(scale, eyes_shift), S0Net.size) for one in found]
-    probabilities = predict(np.asarray(crops, np.float32) / np.float32(255))
+    crops = [crop_face(one.gray, one.face, geometry_at(scale, eyes_shift), SIDE) for one in found]
+    probabilities = predict(np.asarray(crops, np.uint8))
     labels = np.array([one.label for one in found])
     right = probabilities.argmax(axis=1) == labels
     return Figures(

@@ -23,6 +23,7 @@ from emocolor.errors import ConfigurationError, EmocolorError
 from engines.load import load
 from engines.nets.s0 import DROPOUT_RATES, S0Net, count_parameters
 from engines.spec import WEIGHTS
+from training.card import write_card
 from training.datasets import read_faces, sha256_of
 from training.metrics import classification_metrics
 from training.run_folder import write_json
@@ -128,6 +129,7 @@ def export_run(run: Path, name: str, data: Path) -> dict[str, Any]:
         "mc20": classification_metrics(EmotionClassifier(runtime, passes=20).passes_of(crops).mean(0), held_out.labels),
     }
     write_json(WEIGHTS / f"{name}.json", card)
+    write_card(name)
     return card
 
 

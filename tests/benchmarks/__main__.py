@@ -28,6 +28,8 @@ from typing import Any
 
 import av
 
+from tests.benchmarks.report import lines
+
 ENCODER = {"preset": "veryfast", "crf": "23"}
 
 BARE = """
@@ -175,21 +177,6 @@ def measure(clips: Path, rounds: int) -> dict[str, Any]:
         }
 
 
-def table(found: dict[str, Any]) -> Iterator[str]:
-    yield f"{found['machine']['processor']}, {found['machine']['cores']} cores"
-    yield f"{'clip':<8}{'bare s':>8}{'job s':>8}{'ratio':>8}{'cold s':>8}{'peak MB':>9}"
-    for size, row in found["job_over_transcode"].items():
-        yield (
-            f"{size:<8}{row['bare_s']['median']:>8.2f}{row['job_s']['median']:>8.2f}{row['ratio']:>8.3f}"
-            f"{row['cold_start_s']['median']:>8.2f}{row['peak_mb']:>9.0f}"
-        )
-    for size, row in found["memory"].items():
-        one, ten, growth = row["one_mb"], row["ten_times_mb"], row["growth"]
-        yield f"memory {size}: {one:.0f} MB, ten times as long {ten:.0f} MB ({growth:+.1%})"
-    for what, row in found["faces"].items():
-        yield f"analysis, {what}: {row['faces_per_s']:.0f} faces/s, {row['ms_per_analysis']:.1f} ms an analysis"
-
-
 def _python(code: str, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True, timeout=1200
@@ -215,13 +202,13 @@ def _processor() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, required=True, help="folder with bench_720p_face.mp4 and its kin")
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmark.json"))
+    parser.add_argument("--out", type=Path, default=Path("tests/benchmarks/results.json"))
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     found = measure(arguments.clips, arguments.rounds)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(found, indent=2) + "\n")
-    print("\n".join(table(found)))
+    print("\n".join(lines(found)))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,14 @@ from hypothesis import strategies as st
 
 from emocolor.emotions import NEUTRAL
 from emocolor.errors import ConfigurationError
-from emocolor.smoothing import SmoothingOptions, Span, evidence_at
+from emocolor.smoothing import History, SmoothingOptions, Span
+from emocolor.smoothing import evidence_at as evidence_of_history
 
 HAPPY, SAD = np.eye(7)[3], np.eye(7)[4]
+
+
+def evidence_at(time, spans, tau):
+    return evidence_of_history(time, History.of(spans), tau)
 
 
 def simplex(draw):

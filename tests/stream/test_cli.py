@@ -83,7 +83,8 @@ def test_wrong_words_are_usage_errors(demo_clip):
     done = call(demo_clip, "-o", "x.mp4", "--region", "everywhere")
     assert done.returncode == 2
     assert "region" in done.stderr
-    assert call(demo_clip, "-o", "x.mp4", "--ss", "soon").returncode == 2
+    done = call(demo_clip, "-o", "x.mp4", "--ss", "soon")
+    assert (done.returncode, done.stderr) == (2, "error: 'soon' is not a time; write seconds, MM:SS or HH:MM:SS.\n")
 
 
 def test_a_damaged_file_gives_what_decodes(demo_clip, tmp_path):

@@ -1,0 +1,85 @@
+"""What the README shows is what happens."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.report import readme_table
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    line.split("#")[0].strip() for line in README.splitlines() if re.match(r"    emocolor-stream (input|film)", line)
+]
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def folder(demo_clip, tmp_path):
+    for name in ("input.mp4", "film.mkv"):
+        shutil.copy(demo_clip, tmp_path / name)
+    return tmp_path
+
+
+def test_commands_were_found():
+    assert len(COMMANDS) >= 7
+    assert len(PYTHON) == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_understood(command, folder):
+    words = shlex.split(command)[1:]
+    words = ["0:00" if w == "1:00" else "0:01" if w == "1:30" else w for w in words]
+    done = subprocess.run(
+        [sys.executable, "-m", "stream.cli", *words, *([] if "--dry-run" in words else ["--dry-run"])],
+        cwd=folder, capture_output=True, text=True, timeout=60, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_library_example_runs(folder):
+    (folder / "example.py").write_text(PYTHON[0])
+    done = subprocess.run(
+        [sys.executable, "example.py"], cwd=folder, capture_output=True, text=True, timeout=60, check=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert len(done.stdout.splitlines()) == 50
+    assert (folder / "out.mp4").exists()
+
+
+def test_the_effect_example_is_an_effect(demo_clip):
+    from emocolor import Scene
+    from stream.video_frames import writable
+    from stream.video_source import VideoSource
+
+    names: dict[str, type] = {}
+    exec(PYTHON[1], names)
+    source = VideoSource(str(demo_clip))
+    frame = writable(next(unit.frame for unit in source.units() if unit.frame))
+    before = frame.luma.mean()
+    assert names["Dim"]().apply(frame, Scene(time=0)).luma.mean() == pytest.approx(before / 2, abs=1)
+    source.close()
+
+
+def test_exit_codes_are_those_of_the_errors():
+    from emocolor import errors
+
+    table = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", README, re.MULTILINE) for code in row.split(",")}
+    codes = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type)}
+    assert codes <= table
+
+
+def test_figures_are_those_that_were_measured():
+    found = json.loads((ROOT / "tests" / "benchmarks" / "results.json").read_text())
+    assert readme_table(found) in README
+
+
+@pytest.mark.parametrize("picture", re.findall(r"!\[.*?\]\((.*?)\)", README))
+def test_pictures_are_there(picture):
+    assert (ROOT / picture).stat().st_size < 500_000
