@@ -92,8 +92,7 @@ async def _run(job: Job, visible: bool) -> int:
 
 def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) -> int:
     """Say what was done and return the exit code."""
-    warnings = [*(job.sink.warnings if job.sink else []), *job.source.warnings]
-    for warning in dict.fromkeys(warnings):
+    for warning in _warnings(job):
         print(f"warning: {warning}", file=sys.stderr)
     target = job.settings.output or str(job.settings.timeline)
     if signal_number is not None:
@@ -113,6 +112,16 @@ def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) 
             file=sys.stderr,
         )
     return 0
+
+
+def _warnings(job: Job) -> list[str]:
+    """What a user should know about the input and the output, each once."""
+    warnings = list(job.source.warnings)
+    if job.sink is not None:
+        left_out = job.facts.left_out
+        warnings += [f"Left out of the output: {', '.join(left_out)}."] if left_out else []
+        warnings += job.sink.warnings
+    return list(dict.fromkeys(warnings))
 
 
 @contextlib.contextmanager
@@ -188,7 +197,7 @@ def _plan(job: Job) -> Iterator[str]:
         yield "overlay   boxes, ids, probabilities"
     if job.sink is not None:
         yield f"output    {settings.output}: {job.sink.summary}"
-        for warning in job.sink.warnings:
-            yield f"          warning: {warning}"
     if settings.timeline is not None:
         yield f"timeline  {settings.timeline}"
+    for warning in _warnings(job):
+        yield f"warning   {warning}"

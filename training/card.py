@@ -19,7 +19,7 @@ LIMITS = """\
 - It was trained on acted and web faces of 48x48 pixels whose labels are noisy: people agree with
   them about three times in four, and the crowd votes of FER+ in about two of three.
 - It names what an expression looks like, not what a person feels. Do not decide about people by it.
-- Classes differ widely; see the recalls below. Disgust is rare in the data and weak here.
+- Classes differ widely; see the recalls above. Disgust is rare in the data and weak here.
 - Small, blurred, dark and turned faces are judged worse. Its fairness across age, sex, skin and
   culture was not measured."""
 
@@ -50,7 +50,7 @@ def card_text(name: str, card: dict[str, Any]) -> str:
 
 {card["parameters"]["trainable"]:,} trainable parameters and {card["parameters"]["running"]:,} running statistics; \
 gray crops of {card["crop_size"]}x{card["crop_size"]}, values divided by 255; the dropout masks are inputs.
-Weights: `{card["weights"]}`, float16, sha256 `{card["sha256"]}`.
+Weights: `{card["weights"]}`, kernels in float16, sha256 `{card["sha256"]}`.
 
 ## Data and terms
 
