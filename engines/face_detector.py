@@ -48,8 +48,10 @@ class DetectorOptions:
     """Side of the smallest tiles as a part of the picture's shorter side."""
     least_tile: int = 400
     """The smallest tiles are not smaller than this, in pixels."""
-    calls_per_sweep: int = 4
-    """In how many calls the tiles take turns; the whole picture is looked at in every call."""
+    calls_per_whole: int = 2
+    """Every how many calls the whole picture is looked at for new faces."""
+    calls_per_sweep: int = 12
+    """In how many calls the tiles take turns, for new small faces."""
     close_range: float = 3.0
     """Side of a close look in multiples of the face's box."""
     candidate_score: float = 0.15
@@ -62,8 +64,10 @@ class DetectorOptions:
     """The short-range net's score from which a known face is still there."""
 
     def __post_init__(self) -> None:
-        if not (0 < self.tile_share <= 1 and self.least_tile > 0 and self.calls_per_sweep > 0):
-            raise ValueError(f"tile_share in (0, 1], least_tile and calls_per_sweep above 0 are needed, got {self}")
+        if not (0 < self.tile_share <= 1 and self.least_tile > 0):
+            raise ValueError(f"tile_share in (0, 1] and least_tile above 0 are needed, got {self}")
+        if not (self.calls_per_whole > 0 and self.calls_per_sweep > 0):
+            raise ValueError(f"calls_per_whole and calls_per_sweep above 0 are needed, got {self}")
         if self.close_range < 1:
             raise ValueError(f"close_range must be at least 1, got {self.close_range}")
 
@@ -120,12 +124,12 @@ class MediaPipeFaceDetector:
             self._tiles = tiles_of((width, height), small)
             self._shape, sweep = shape, True
         whole, *others = self._tiles
+        self._turn = 0 if sweep else self._turn + 1
         if sweep:
-            self._turn = 0
             return self._tiles
-        turn, turns = self._turn, self._options.calls_per_sweep
-        self._turn = (turn + 1) % turns
-        return [whole, *others[turn::turns]]
+        turns = self._options.calls_per_sweep
+        looks = others[self._turn % turns :: turns]
+        return looks if self._turn % self._options.calls_per_whole else [whole, *looks]
 
     def _confirm(self, picture: "_Picture", candidate: Detection) -> Detection | None:
         coarse, close = self._options.agreed_scores

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .openvino_runner import OpenVinoRunner, Precision
-from .spec import NetSpec, read_spec
+from .openvino_runner import OpenVinoRunner
+from .spec import NetSpec, Precision, read_spec
 
 log = logging.getLogger(__name__)
 

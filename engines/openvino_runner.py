@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.errors import EngineError
 
-Precision = Literal["f32", "bf16"]
+from .spec import Precision
 
 
 class OpenVinoRunner:

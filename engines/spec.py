@@ -4,12 +4,15 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from emocolor.errors import ConfigurationError, EngineError
 from emocolor.palettes import nearest
 
 WEIGHTS = Path(__file__).parent / "weights"
+
+Precision = Literal["f32", "bf16"]
+"""Arithmetic that a net can run in."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from emocolor.effects import Overlay, Tint
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import EmocolorError
+from emocolor.face_crops import FER2013
 from emocolor.protocols import Effect
 from emocolor.scenes import SceneBuilder, Weighting
+from emocolor.tracks import Tracks
 
 from .pipeline import Pipeline, Stage
 from .settings import AnalysisOptions, JobSettings
-from .stages import Analyst, Step, analyse, direct, paint, write
+from .stages import Follower, Step, classify, direct, follow, paint, write
 from .timeline import TimelineWriter
 from .video_sink import VideoSink
 from .video_source import VideoSource
@@ -46,17 +48,14 @@ class Job:
         except EmocolorError:
             self.discard()
             raise
+        analysis = settings.analysis
         self._pipeline = Pipeline(
             self.source.units,
             [
                 Stage(
-                    "analyse",
-                    partial(
-                        analyse,
-                        make_analyst=partial(make_analyst, settings.analysis),
-                        rate_hz=settings.analysis.rate_hz,
-                    ),
+                    "follow", partial(follow, make_follower=partial(make_follower, analysis), rate_hz=analysis.rate_hz)
                 ),
+                Stage("classify", partial(classify, make_classifier=partial(make_classifier, analysis))),
                 Stage(
                     "direct",
                     partial(direct, scenes=_scenes(settings), most_held=_most_held(settings, self.source.facts)),
@@ -109,17 +108,20 @@ def open_job(settings: JobSettings) -> Job:
     return Job(settings)
 
 
-def make_analyst(options: AnalysisOptions) -> Analyst:
-    """Load the face models and the emotion net."""
-    from emocolor.face_crops import FER2013
-    from emocolor.tracks import Tracks
+def make_follower(options: AnalysisOptions) -> Follower:
+    """Load the face models."""
     from engines.face_detector import MediaPipeFaceDetector
+    from engines.spec import read_spec
+
+    return Follower(MediaPipeFaceDetector(), Tracks(), FER2013, read_spec(options.net).crop_size)
+
+
+def make_classifier(options: AnalysisOptions) -> EmotionClassifier:
+    """Load the emotion net."""
     from engines.load import load
 
-    classifier = EmotionClassifier(
-        load(options.net), passes=options.passes, seed=options.seed, hold_masks=not options.fresh_masks
-    )
-    return Analyst(MediaPipeFaceDetector(), classifier, FER2013, Tracks())
+    net = load(options.net, precision=options.precision)
+    return EmotionClassifier(net, passes=options.passes, seed=options.seed, hold_masks=not options.fresh_masks)
 
 
 def make_effects(settings: JobSettings) -> list[Effect]:

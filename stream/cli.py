@@ -15,6 +15,7 @@ from emocolor.effects.tint import Base, Region, Several
 from emocolor.errors import ConfigurationError, EmocolorError
 from emocolor.palettes import MixMode, MixSpace
 from emocolor.smoothing import SmoothingOptions
+from engines.spec import Precision
 
 from .settings import AnalysisOptions, JobSettings
 from .video_sink import AudioPolicy, SinkOptions
@@ -109,6 +110,9 @@ def run(
     rate: Annotated[float, typer.Option(help="Face analyses a second of video; 0 for every frame.")] = 8.0,
     passes: Annotated[int, typer.Option(help="Monte Carlo dropout passes per face; 0 switches dropout off.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of the dropout masks.")] = 0,
+    precision: Annotated[
+        Precision, typer.Option(help="Arithmetic of the net; bf16 is faster where there is it.")
+    ] = "f32",
     fresh_masks: Annotated[bool, typer.Option("--fresh-masks", help="New dropout masks for every analysis.")] = False,
     smooth: Annotated[float, typer.Option(help="Seconds in which evidence fades to 1/e.")] = 0.5,
     look_ahead: Annotated[float, typer.Option(help="Seconds of what follows that count too.")] = 1.0,
@@ -164,7 +168,9 @@ def run(
             sink=SinkOptions(
                 codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt, audio=audio, format=format, overwrite=overwrite
             ),
-            analysis=AnalysisOptions(rate_hz=rate, passes=passes, seed=seed, fresh_masks=fresh_masks),
+            analysis=AnalysisOptions(
+                rate_hz=rate, passes=passes, seed=seed, fresh_masks=fresh_masks, precision=precision
+            ),
             smoothing=SmoothingOptions(time_constant=smooth, look_ahead=look_ahead),
             tint=tint if effect == "tint" else None,
             overlay=overlay,

@@ -1,6 +1,6 @@
 """What happens to a frame between source and sink, stage by stage.
 
-    decode -> analyse -> direct -> paint -> write
+    decode -> follow -> classify -> direct -> paint -> write
 
 Each function takes steps in presentation order and yields them in the same order. None reads a
 clock: everything is decided by media time, so that a result cannot depend on a machine's speed.
@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from emocolor.cuts import CutDetector
 from emocolor.emotion import EmotionClassifier
 from emocolor.face_crops import CropGeometry, crop_face, observation_confidence
-from emocolor.faces import Observation, ObservedFace, Scene
+from emocolor.faces import Detection, Observation, ObservedFace, Scene
 from emocolor.frames import Frame, luma_8bit
-from emocolor.protocols import Detector, Effect
+from emocolor.protocols import Detector, Effect, Gray
 from emocolor.scenes import SceneBuilder
 from emocolor.tracks import Tracks
 
@@ -26,13 +26,34 @@ from .video_sink import VideoSink
 from .video_source import Unit
 
 
+@dataclass(frozen=True)
+class Sighted:
+    """A tracked face in one picture, cropped for the classifier."""
+
+    track_id: int
+    detection: Detection
+    crop: Gray
+    """(S, S) uint8, full range."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One look at a picture."""
+
+    time: float
+    cut: bool
+    faces: tuple[Sighted, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """A unit of the source on its way, with what has been found out about it."""
 
     unit: Unit
+    look: Look | None = None
+    """Which faces are where, if this frame was looked at."""
     observation: Observation | None = None
-    """What was seen, if this frame was analysed."""
+    """The same with their emotions."""
     scene: Scene | None = None
     """The scene at this frame's time, once known; ``None`` where the unit has no frame."""
 
@@ -42,56 +63,69 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Analyst:
-    """Looks at frames: finds the faces and estimates their emotion.
-
-    Not for two threads at once.
-    """
+class Follower:
+    """Looks at frames, finds the faces and keeps their identities. Not for two threads at once."""
 
     detector: Detector
-    classifier: EmotionClassifier
-    geometry: CropGeometry
     tracks: Tracks
+    geometry: CropGeometry
+    crop_size: int
 
-    def observe(self, frame: Frame, *, cut: bool) -> Observation:
-        """What is to be seen in ``frame``; frames must come in order of time."""
+    def look(self, frame: Frame, *, cut: bool) -> Look:
+        """Where which face is in ``frame``; frames must come in order of time."""
         gray = luma_8bit(frame)
         expected = [] if cut else self.tracks.expected(frame.time)
         found = self.detector.detect(gray, expected, frame.rotation, sweep=cut)
         tracked = self.tracks.update(frame.time, found, gray, cut=cut)
-        crops = [crop_face(gray, face, self.geometry, self.classifier.crop_size) for _, face in tracked]
-        faces = tuple(
-            ObservedFace(
-                track_id=track_id,
-                detection=face,
-                estimate=estimate,
-                confidence=observation_confidence(face, crop, estimate.mutual_information),
-            )
-            for (track_id, face), crop, estimate in zip(tracked, crops, self.classifier.estimate(crops), strict=True)
+        faces = (
+            Sighted(number, face, crop_face(gray, face, self.geometry, self.crop_size)) for number, face in tracked
         )
-        return Observation(time=frame.time, cut=cut, faces=faces)
+        return Look(time=frame.time, cut=cut, faces=tuple(faces))
 
 
-def analyse(units: Iterable[Unit], make_analyst: Callable[[], Analyst], rate_hz: float) -> Iterator[Step]:
-    """Observe the frames that are due: ``rate_hz`` times a second of media time (0: every frame)
+def judge(look: Look, classifier: EmotionClassifier) -> Observation:
+    """Estimate the emotion of every face of a look, and how far to trust each estimate."""
+    estimates = classifier.estimate([face.crop for face in look.faces])
+    faces = tuple(
+        ObservedFace(
+            track_id=face.track_id,
+            detection=face.detection,
+            estimate=estimate,
+            confidence=observation_confidence(face.detection, face.crop, estimate.mutual_information),
+        )
+        for face, estimate in zip(look.faces, estimates, strict=True)
+    )
+    return Observation(time=look.time, cut=look.cut, faces=faces)
+
+
+def follow(units: Iterable[Unit], make_follower: Callable[[], Follower], rate_hz: float) -> Iterator[Step]:
+    """Look at the frames that are due: ``rate_hz`` times a second of media time (0: every frame)
     and where a new shot starts.
 
-    ``make_analyst`` is called here so that loading nets does not hold up decoding.
+    ``make_follower`` is called here, as ``make_classifier`` below, so that nets load side by side
+    and while decoding goes on.
     """
-    analyst = make_analyst()
+    follower = make_follower()
     cuts = CutDetector()
     due = -math.inf
     try:
         for unit in units:
-            observation = None
+            look = None
             if unit.frame is not None:
                 cut = cuts.is_cut(unit.frame)
                 if cut or unit.frame.time >= due:
-                    observation = analyst.observe(unit.frame, cut=cut)
+                    look = follower.look(unit.frame, cut=cut)
                     due = _next_due(unit.frame.time, rate_hz)
-            yield Step(unit=unit, observation=observation)
+            yield Step(unit=unit, look=look)
     finally:
-        analyst.detector.close()
+        follower.detector.close()
+
+
+def classify(steps: Iterable[Step], make_classifier: Callable[[], EmotionClassifier]) -> Iterator[Step]:
+    """Judge the faces of every look."""
+    classifier = make_classifier()
+    for step in steps:
+        yield step if step.look is None else replace(step, observation=judge(step.look, classifier))
 
 
 def direct(steps: Iterable[Step], scenes: SceneBuilder, most_held: int) -> Iterator[Step]:

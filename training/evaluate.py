@@ -18,19 +18,30 @@ from numpy.typing import NDArray
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError
 from engines.load import load
+from engines.spec import Precision
 from training.datasets import Split, read_faces
 from training.metrics import classification_metrics
 
 SHIPPED = "emotion_s0"
 
 
-def evaluate_emotion(weights: str, data: Path, split: Split, passes: int, seed: int) -> dict[str, object]:
+def evaluate_emotion(
+    weights: str, data: Path, split: Split, passes: int, seed: int, precision: Precision
+) -> dict[str, object]:
     """Metrics of a net on the faces of an npz; ``passes`` is T of Monte Carlo dropout, 0 for none."""
     faces = read_faces(data, split)
-    classifier = EmotionClassifier(load(weights, threads=os.cpu_count() or 1), passes=passes, seed=seed)
+    classifier = EmotionClassifier(
+        load(weights, threads=os.cpu_count() or 1, precision=precision), passes=passes, seed=seed
+    )
     crops = faces.gray(classifier.crop_size)
     probabilities = np.concatenate([_mean(classifier, crops[i : i + 64]) for i in range(0, len(crops), 64)])
-    return {"weights": weights, "split": split, "mc": passes, **classification_metrics(probabilities, faces.labels)}
+    return {
+        "weights": weights,
+        "split": split,
+        "mc": passes,
+        "precision": precision,
+        **classification_metrics(probabilities, faces.labels),
+    }
 
 
 def _mean(classifier: EmotionClassifier, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -45,12 +56,15 @@ def main() -> None:
     emotion.add_argument("--data", type=Path, required=True, help="npz with images, labels and optionally usage")
     emotion.add_argument("--split", default="all", choices=get_args(Split))
     emotion.add_argument("--mc", type=int, default=0, metavar="T", help="Monte Carlo dropout passes")
+    emotion.add_argument("--precision", default="f32", choices=get_args(Precision))
     emotion.add_argument("--seed", type=int, default=0, help="seed of the dropout masks")
     arguments = parser.parse_args()
     try:
         if arguments.mc < 0:
             raise ConfigurationError(f"--mc must not be negative, got {arguments.mc}.")
-        found = evaluate_emotion(arguments.weights, arguments.data, arguments.split, arguments.mc, arguments.seed)
+        found = evaluate_emotion(
+            arguments.weights, arguments.data, arguments.split, arguments.mc, arguments.seed, arguments.precision
+        )
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
     print(json.dumps(found))

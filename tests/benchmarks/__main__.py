@@ -128,23 +128,25 @@ def memory_growth(clip: Path, folder: Path) -> dict[str, float]:
 
 def faces_per_second(clip: Path) -> dict[str, float]:
     """Throughput of the analysis alone, frame by frame."""
-    from stream.assembly import make_analyst
+    from stream.assembly import make_classifier, make_follower
     from stream.settings import AnalysisOptions
+    from stream.stages import judge
     from stream.video_source import VideoSource
 
-    source, analyst = VideoSource(str(clip)), make_analyst(AnalysisOptions())
+    source = VideoSource(str(clip))
+    follower, classifier = make_follower(AnalysisOptions()), make_classifier(AnalysisOptions())
     faces, seconds, frames = 0, 0.0, 0
     for unit in _first(source.units(), 100):
         if unit.frame is None:
             continue
         started = time.perf_counter()
-        observation = analyst.observe(unit.frame, cut=False)
+        observation = judge(follower.look(unit.frame, cut=False), classifier)
         if frames:  # the first one warms up
             seconds += time.perf_counter() - started
             faces += len(observation.faces)
         frames += 1
     source.close()
-    analyst.detector.close()
+    follower.detector.close()
     return {
         "faces_per_s": round(faces / seconds, 1),
         "ms_per_analysis": round(1000 * seconds / (frames - 1), 2),
