@@ -43,10 +43,12 @@ class Look:
 
     def input(self, gray: Gray) -> Gray:
         """The net's input, (side, side) uint8, from ``gray`` (H, W)."""
-        region, (width, height) = self.region, self._scaled_wh()
-        part = gray[region.y : region.y + region.height, region.x : region.x + region.width]
-        shrinks = width <= region.width
-        scaled = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        region, (across, down) = self.region, self._used_wh()
+        part = gray[region.y : region.y + down, region.x : region.x + across]
+        # Averaging whole pixels and interpolating the rest costs a fifth of averaging parts of pixels.
+        if (times := self._whole_times()) > 1:
+            part = cv2.resize(part, (across // times, down // times), interpolation=cv2.INTER_AREA)
+        scaled = cv2.resize(part, self._scaled_wh(), interpolation=cv2.INTER_LINEAR)
         upright = np.rot90(scaled, -self.rotation // 90)
         canvas = np.zeros((self.side, self.side), np.uint8)
         canvas[: upright.shape[0], : upright.shape[1]] = upright
@@ -54,7 +56,7 @@ class Look:
 
     def to_picture(self, points: Vector) -> Vector:
         """Points (N, 2) in the input's pixels as points of the picture."""
-        width, height = self._scaled_wh()
+        (width, height), (across, down) = self._scaled_wh(), self._used_wh()
         x, y = points[:, 0], points[:, 1]
         if self.rotation == 90:
             x, y = y, height - x
@@ -62,8 +64,16 @@ class Look:
             x, y = width - x, height - y
         elif self.rotation == 270:
             x, y = width - y, x
-        region = self.region
-        return np.stack([region.x + x * region.width / width, region.y + y * region.height / height], axis=1)
+        return np.stack([self.region.x + x * across / width, self.region.y + y * down / height], axis=1)
+
+    def _whole_times(self) -> int:
+        """How many whole times the region is shrunk."""
+        return max(1, max(self.region.width, self.region.height) // self.side)
+
+    def _used_wh(self) -> tuple[int, int]:
+        """The part of the region that is shrunk evenly; less than one input pixel is left over."""
+        times = self._whole_times()
+        return max(times, self.region.width // times * times), max(times, self.region.height // times * times)
 
     def _scaled_wh(self) -> tuple[int, int]:
         scale = self.side / max(self.region.width, self.region.height)
