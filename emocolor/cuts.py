@@ -11,6 +11,9 @@ from .frames import Frame
 GRID_WH = (32, 18)
 _SAMPLES_WH = (256, 144)
 
+LONG_STEP_SECONDS = 0.2
+"""Frames further apart than this may differ much within one shot."""
+
 Grid = NDArray[np.float32]
 
 
@@ -23,25 +26,32 @@ class CutDetector:
     with the frame before, and shots without fast motion at 0.8 and more.
     """
 
-    def __init__(self, *, alike: float = 0.8, change: float = 0.05, jump: float = 2.0) -> None:
+    def __init__(
+        self, *, alike: float = 0.8, alike_later: float = 0.4, change: float = 0.05, jump: float = 2.0
+    ) -> None:
         self._alike = alike
         """Correlation of neighbouring frames from which they are of one shot."""
+        self._alike_later = alike_later
+        """The same after a gap in time."""
         self._change = change
         """Least mean absolute change of luma at a cut, as a part of white."""
         self._jump = jump
         """How many times the previous change a cut's is, at least."""
         self._before: Grid | None = None
+        self._time_before = 0.0
         self._change_before = math.inf  # one change alone tells nothing of its like
 
     def is_cut(self, frame: Frame) -> bool:
         """Whether ``frame`` starts a new shot; frames must be passed in order."""
         grid = _grid(frame)
         before, self._before = self._before, grid
+        gap, self._time_before = frame.time - self._time_before, frame.time
         if before is None:
             return False
+        alike = self._alike if gap <= LONG_STEP_SECONDS else self._alike_later
         change = float(np.abs(grid - before).mean())
         calm, self._change_before = self._change_before, change
-        return change > max(self._change, self._jump * calm) and _correlation(grid, before) < self._alike
+        return change > max(self._change, self._jump * calm) and _correlation(grid, before) < alike
 
 
 def _grid(frame: Frame) -> Grid:

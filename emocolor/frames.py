@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -129,8 +130,6 @@ def luma_8bit(frame: Frame) -> NDArray[np.uint8]:
 
     PQ and HLG luma is left in its curve: faces are darker there, not different.
     """
-    import cv2
-
     luma, depth = frame.luma, frame.format.bits
     if depth == 8 and frame.color.full_range:
         return np.asarray(luma, np.uint8)

@@ -231,6 +231,9 @@ def _end(work: Callable[[], int], verbose: int) -> None:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
+    except KeyboardInterrupt:
+        print("stopped before anything was done.", file=sys.stderr)
+        code = 130
     except Exception as error:
         if verbose > 1:
             traceback.print_exc()

@@ -6,13 +6,21 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError, SinkError
 from emocolor.faces import Face, Observation, ObservedFace, Scene
 
 Format = Literal["jsonl", "csv"]
+
+FIELDS: Final = (
+    *("time", "cut", "track", "x", "y", "width", "height", "score", "yaw", "roll", "emotion", "certainty"),
+    *("entropy", "mutual_information", "confidence"),
+    *EMOTIONS,
+    *(f"raw_{name}" for name in EMOTIONS),
+)
+"""What a record holds, in order."""
 
 
 class TimelineWriter:
@@ -35,7 +43,9 @@ class TimelineWriter:
             self._file: TextIO = self._fresh.open("w", newline="", encoding="utf-8")
         except OSError as error:
             raise SinkError(f"Cannot write the timeline {path}: {error.strerror}.") from error
-        self._table: Any = None
+        self._table = csv.DictWriter(self._file, FIELDS)
+        if self._format == "csv":
+            self._table.writeheader()
 
     def write(self, observation: Observation, scene: Scene) -> None:
         """Add one record per face of ``observation``; ``scene`` is the scene at the same time."""
@@ -61,9 +71,6 @@ class TimelineWriter:
         if self._format == "jsonl":
             self._file.write(json.dumps(record) + "\n")
             return
-        if self._table is None:
-            self._table = csv.DictWriter(self._file, list(record))
-            self._table.writeheader()
         self._table.writerow(record)
 
 

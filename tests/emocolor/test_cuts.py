@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import cv2
@@ -53,6 +54,14 @@ def test_a_black_frame_between_shots_makes_cuts():
     assert cuts_in([*shot(1, 5), *black, *shot(2, 5)]) == [5, 8]
 
 
+def test_after_a_gap_in_time_a_shot_may_have_moved():
+    frames = list(shot(4, 30, pan=4))
+    late = [replace(f, pts=f.pts + 20) for f in frames[20:]]
+    assert cuts_in([*frames[:5], *late]) == []
+    other = [replace(f, pts=f.pts + 40) for f in shot(5, 5)]
+    assert cuts_in([*frames[:5], *other]) == [5]
+
+
 def test_tiny_pictures():
     assert cuts_in(shot(1, 3, pan=1, size_wh=(8, 6))) == []
 
@@ -71,3 +80,4 @@ def test_finds_the_cuts_of_real_footage(shared_clips):
     assert found("bw_abomb_newsreel.mp4") == [44, 134, 299]
     assert found("face_woman_pexels.mp4") == []
     assert found("bw_chaplin.mp4") == []
+    assert found("made_vfr_face.mp4") == []
