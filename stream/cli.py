@@ -21,11 +21,11 @@ from .settings import AnalysisOptions, JobSettings
 from .video_sink import AudioPolicy, SinkOptions
 from .video_source import SourceOptions
 
-EXIT_CODES = """
-Exit codes: 0 done · 1 unexpected error · 2 wrong option · 3 done, but the input was damaged ·
-4 input cannot be read · 5 output cannot be written · 6 something is not installed · 7 a net cannot
-be used · 130 ended by Ctrl-C, what was done is kept.
-"""
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 unexpected error, 2 wrong option, 3 done but the input was damaged, "
+    "4 input cannot be read, 5 output cannot be written, 6 something is not installed, 7 a net cannot be used, "
+    "130 ended by Ctrl-C and what was done is kept."
+)
 
 
 class _DefaultsToRun(TyperGroup):

@@ -103,7 +103,7 @@ def _invalid(location: str) -> str:
     if is_url(location):
         return "the server sent nothing in time, or nothing that FFmpeg knows as video"
     if not path.is_file():
-        return "the data is not in a format FFmpeg knows; name it with the format option if it is raw"
+        return "the data is not in a format FFmpeg knows; pass --input-format if it is raw"
     if path.stat().st_size == 0:
         return "the file is empty"
     with path.open("rb") as file:

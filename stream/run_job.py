@@ -7,10 +7,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .assembly import Job, open_job
 from .settings import JobSettings
 from .stages import Step
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 EXIT_DAMAGED = 3
 
@@ -144,7 +148,7 @@ def _progress(job: Job, tally: Tally) -> Iterator["_Bar"]:
 class _Bar:
     """Shows the tally, some times a second."""
 
-    def __init__(self, progress: "object", task: object, tally: Tally) -> None:
+    def __init__(self, progress: "Progress", task: "TaskID", tally: Tally) -> None:
         self._progress = progress
         self._task = task
         self._tally = tally
@@ -157,7 +161,7 @@ class _Bar:
         self._shown = now
         tally = self._tally
         people = f"{tally.faces} face{'s' * (tally.faces != 1)}"
-        self._progress.update(  # type: ignore[attr-defined]
+        self._progress.update(
             self._task,
             completed=tally.media_seconds,
             fps=tally.frames / tally.seconds,
