@@ -5,7 +5,7 @@ boxes are interpolated between observations, the emotions smoothed, appearing an
 eased in and out, all in media time and nothing across a cut.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -57,8 +57,9 @@ class SceneBuilder:
     def scene_at(self, time: float) -> Scene:
         """The scene at ``time``; times must not go back, so that what is past can be forgotten."""
         window, tau = self._window_at(time), self._smoothing.time_constant
-        picture = evidence_at(time, window.picture, tau)
-        faces = (_face_at(time, track_id, track, window, tau) for track_id, track in window.tracks.items())
+        until = time + self._smoothing.look_ahead
+        picture = evidence_at(time, window.picture, tau, until)
+        faces = (_face_at(time, until, track_id, window, tau) for track_id in window.tracks)
         scene = Scene(
             time=time,
             faces=tuple(sorted((f for f in faces if f is not None), key=lambda f: (-f.box.area, f.track_id))),
@@ -77,12 +78,13 @@ class SceneBuilder:
         return self._window
 
     def _shot(self, time: float) -> list[Observation]:
-        """Observations of the shot at ``time``, up to the look-ahead."""
+        """Observations of the shot at ``time``, to the first that reaches the look-ahead's end: part of
+        what that one stands for lies before it."""
         seen = self._observations
         here = bisect_right(seen, time, key=_time)
         first = max((i for i in range(here) if seen[i].cut), default=0)
-        limit = bisect_right(seen, time + self._smoothing.look_ahead, key=_time)
-        last = next((i for i in range(here, limit) if seen[i].cut), limit)
+        limit = bisect_left(seen, time + self._smoothing.look_ahead, key=_time) + 1
+        last = next((i for i in range(here, min(limit, len(seen))) if seen[i].cut), limit)
         return seen[first:last]
 
     def _forget(self, time: float) -> None:
@@ -141,11 +143,12 @@ class _Window:
         )
 
 
-def _face_at(time: float, track_id: int, track: _Track, window: _Window, time_constant: float) -> Face | None:
+def _face_at(time: float, until: float, track_id: int, window: _Window, time_constant: float) -> Face | None:
+    track = window.tracks[track_id]
     placed = _place(time, track.sightings, window.shot)
     if placed is None:
         return None
-    smoothed = evidence_at(time, track.history, time_constant)
+    smoothed = evidence_at(time, track.history, time_constant, until)
     box, roll, presence = placed
     return Face(
         track_id=track_id,

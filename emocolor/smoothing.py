@@ -12,6 +12,7 @@ Everything is an integral over spans in seconds: how a span is divided into fram
 the result. A causal change of emotion has risen half-way after ``tau ln 2`` seconds.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from .errors import ConfigurationError
 from .faces import Vector, neutral_probabilities
 
 DOUBT = 0.25
-"""Evidence at which certainty is one half, in units of one second-long-held sure observation's limit."""
+"""Evidence at which certainty is one half; a face seen for long and judged surely has 1 on each side of now."""
 FORGOTTEN = 8.0
 """Spans older than this many time constants are dropped: what is left of them is below 4e-4."""
 
@@ -106,13 +107,14 @@ class History:
         )
 
 
-def evidence_at(time: float, history: History, time_constant: float) -> Evidence:
+def evidence_at(time: float, history: History, time_constant: float, until: float = math.inf) -> Evidence:
     """Evidence of ``history`` at ``time``, the parts before and after it fading alike.
 
-    Pass only spans up to ``time`` for a causal filter. A span's evidence is the integral of
-    ``exp(-|s - time| / tau) / tau`` over it, in closed form.
+    What lies after ``until`` does not count; with ``until = time`` the filter is causal. A span's
+    evidence is the integral of ``exp(-|s - time| / tau) / tau`` over it, in closed form.
     """
-    weights = _kernel_mass(history.ends - time, time_constant) - _kernel_mass(history.starts - time, time_constant)
+    starts, ends = np.minimum(history.starts, until), np.minimum(history.ends, until)
+    weights = _kernel_mass(ends - time, time_constant) - _kernel_mass(starts - time, time_constant)
     return Evidence(weights @ history.values, float(weights[~history.seen].sum()))
 
 

@@ -65,6 +65,17 @@ def test_faces_ease_in_and_out():
     assert np.abs(np.diff(shown)).max() <= 0.05 / EASE_SECONDS + 1e-6
 
 
+@pytest.mark.parametrize("look_ahead", [0.0, 0.5, 1.0])
+def test_emotions_do_not_jump_as_observations_come_into_sight(look_ahead):
+    random = np.random.default_rng(0)
+    scenes = build(
+        (observe(k * STEP, seen(1, moving(0), random.dirichlet(np.ones(7)))) for k in range(40)), look_ahead=look_ahead
+    )
+    path = np.array([scenes.scene_at(t).faces[0].probabilities for t in np.arange(1, 3, 0.005)])
+    steps = np.abs(np.diff(path, axis=0)).max()
+    assert steps < 0.02  # 5 ms are a hundredth of the time constant
+
+
 def test_nothing_crosses_a_cut():
     observations = [observe(k * STEP, seen(1, moving(0), HAPPY), cut=False) for k in range(9)]
     observations += [observe(k * STEP, seen(2, moving(0), SAD), cut=k == 9) for k in range(9, 18)]
