@@ -167,11 +167,6 @@ def test_parts_of_a_clip_and_less_look_ahead(demo_clip, tmp_path):
     assert steps[0].frame.time == pytest.approx(0, abs=0.001)
 
 
-def test_held_frames_are_bounded(demo_clip):
-    settings = JobSettings(input=str(demo_clip), smoothing=SmoothingOptions(look_ahead=100), held_megabytes=1)
-    assert len(asyncio.run(run(settings))) == 50
-
-
 def test_errors_come_before_any_work(demo_clip, tmp_path):
     with pytest.raises(SourceError, match=r"missing\.mp4"):
         open_job(JobSettings(input=str(tmp_path / "missing.mp4"), output=str(tmp_path / "out.mp4")))
