@@ -33,8 +33,13 @@ class DropoutNet(Protocol):
         """Name of each mask input: its shape without the pass axis, and its drop probability."""
         ...
 
+    @property
+    def answer(self) -> str:
+        """Name of the output to use."""
+        ...
+
     def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """``faces`` (N, 1, S, S) in [0, 1] and the masks (T, ...) to ``probabilities`` (T, N, 7)."""
+        """``faces`` (N, 1, S, S) in [0, 1] and the masks (T, ...) to named probabilities (T, N, 7)."""
         ...
 
 
@@ -71,13 +76,16 @@ class EmotionClassifier:
         passes = self.passes_of(np.stack(crops))
         return [summarise(passes[:, face]) for face in range(len(crops))]
 
-    def passes_of(self, crops: NDArray[np.uint8]) -> Tensor:
-        """Class probabilities of every pass, (T, N, 7), for crops (N, S, S) uint8."""
+    def passes_of(self, crops: NDArray[np.uint8], output: str | None = None) -> Tensor:
+        """Class probabilities of every pass, (T, N, 7), for crops (N, S, S) uint8.
+
+        ``output`` names another of the net's outputs than the one it answers with.
+        """
         if not self._hold_masks:
             self._masks = self._draw()
         faces = crops[:, None].astype(np.float32) / np.float32(255)
         parts = [
-            self._net.run({"faces": faces[first : first + FACES_PER_RUN], **self._masks})["probabilities"]
+            self._net.run({"faces": faces[first : first + FACES_PER_RUN], **self._masks})[output or self._net.answer]
             for first in range(0, len(faces), FACES_PER_RUN)
         ]
         return np.concatenate(parts, axis=1)

@@ -28,6 +28,10 @@ class LoadedNet:
     def dropouts(self) -> Mapping[str, tuple[tuple[int, ...], float]]:
         return self.spec.dropouts
 
+    @property
+    def answer(self) -> str:
+        return self.spec.answer
+
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
         """Named float32 arrays in, named float32 arrays out; not for two threads at once."""
         return self.runner.run(inputs)

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from emocolor.errors import ConfigurationError, EngineError
 from emocolor.palettes import nearest
 
-WEIGHTS = Path(__file__).parent / "weights"
+EMOTION = Path(__file__).parent / "weights" / "emotion"
+"""Where the emotion classifiers lie: ``NAME.onnx``, its card ``NAME.json``, and the card in words."""
 
 Precision = Literal["f32", "bf16"]
 """Arithmetic that a net can run in."""
@@ -17,12 +18,18 @@ Precision = Literal["f32", "bf16"]
 
 @dataclass(frozen=True, kw_only=True)
 class NetSpec:
-    """One shipped net."""
+    """One emotion classifier."""
 
     name: str
     weights: Path
     """An ONNX file, which executes nothing when loaded."""
     sha256: str
+    definition: str
+    """Its torch definition's name in ``engines.nets.catalog``."""
+    label_sets: tuple[str, ...]
+    """Its outputs, each named for whose labels it speaks: fer2013, ferplus."""
+    answer: str
+    """The output that the program uses."""
     crop_size: int
     """Side of the square gray face crop it takes."""
     dropouts: dict[str, tuple[tuple[int, ...], float]]
@@ -32,8 +39,8 @@ class NetSpec:
 
 
 def net_names() -> tuple[str, ...]:
-    """The nets that ship."""
-    return tuple(sorted(path.stem for path in WEIGHTS.glob("*.json")))
+    """The emotion classifiers that ship."""
+    return tuple(sorted(path.stem for path in EMOTION.glob("*.json")))
 
 
 def read_spec(name: str) -> NetSpec:
@@ -43,7 +50,7 @@ def read_spec(name: str) -> NetSpec:
     the file that the card was written for.
     """
     by_path = name.endswith(".onnx")
-    card_path = Path(name).with_suffix(".json") if by_path else WEIGHTS / f"{name}.json"
+    card_path = Path(name).with_suffix(".json") if by_path else EMOTION / f"{name}.json"
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -56,6 +63,9 @@ def read_spec(name: str) -> NetSpec:
         name=card_path.stem,
         weights=card_path.parent / card["weights"],
         sha256=card["sha256"],
+        definition=card["definition"],
+        label_sets=tuple(card["label_sets"]),
+        answer=card["answer"],
         crop_size=card["crop_size"],
         dropouts={mask: (tuple(shape), rate) for mask, (shape, rate) in card["dropouts"].items()},
         metrics=card["metrics"],

@@ -18,7 +18,7 @@ class AnalysisOptions:
 
     rate_hz: float = 8.0
     """Analyses a second of media time; 0 for every frame."""
-    net: str = "emotion_s0"
+    net: str = "s0"
     precision: Precision = "f32"
     """Arithmetic of the net: ``bf16`` takes about half the time where the processor has it."""
     passes: int = 20

@@ -27,8 +27,8 @@ def test_holds_the_packages_their_data_and_nothing_else(wheel):
     info = next(name.split("/")[0] for name in names if ".dist-info/" in name)
     assert {name.split("/")[0] for name in names} == {"emocolor", "engines", "stream", info}
     for needed in (
-        "engines/weights/emotion_s0.onnx",
-        "engines/weights/emotion_s0.json",
+        "engines/weights/emotion/s0.onnx",
+        "engines/weights/emotion/s0.json",
         "engines/weights/mediapipe/NOTICE",
         "engines/weights/mediapipe/blaze_face_short_range.tflite",
         "stream/data/palettes/s0.toml",

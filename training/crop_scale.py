@@ -60,7 +60,7 @@ class Figures:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="npz of labelled faces, not those of the training")
-    parser.add_argument("--weights", default="emotion_s0", help="a shipped net's name, or an ONNX file with its card")
+    parser.add_argument("--weights", default="s0", help="a shipped net's name, or an ONNX file with its card")
     parser.add_argument("--faces", type=int, default=2000, help="how many images to look at")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="where to write the figures as JSON")

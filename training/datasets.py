@@ -2,14 +2,16 @@
 
 The file holds ``images`` uint8, (N, H, W) gray or (N, H, W, 3) RGB; ``labels`` integers (N,),
 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral, 7 contempt (dropped on
-reading); and optionally ``usage`` (N,), 0 training, 1 public test, 2 private test.
+reading); and optionally ``usage`` (N,), 0 training, 1 public test, 2 private test, and
+``ferplus_votes`` uint8 (N, 10), what ten people of FER+ (Barsoum et al. 2016) saw: neutral, happiness,
+surprise, sadness, anger, disgust, fear, contempt, unknown, no face.
 """
 
 import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -19,7 +21,12 @@ from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError, SourceError
 
 Split = Literal["train", "public", "private", "all"]
+LabelSet = Literal["fer2013", "ferplus"]
 CONTEMPT = 7
+VOTES_OF_EMOTIONS = (4, 5, 6, 1, 3, 2, 0)
+"""Column of ``ferplus_votes`` for each of ``EMOTIONS``."""
+VOTED_CONTEMPT, VOTED_UNKNOWN, VOTED_NO_FACE = 7, 8, 9
+_ARRAYS = ("images", "labels", "usage", "ferplus_votes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,36 +37,45 @@ class FaceSet:
     """(N, H, W) gray or (N, H, W, 3) RGB."""
     labels: NDArray[np.int64]
     """(N,), 0 to 6 in the order of ``EMOTIONS``."""
+    votes: NDArray[np.uint8] | None = None
+    """(N, 10) FER+ votes in the file's order of columns."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def gray(self, size: int) -> NDArray[np.uint8]:
         """Every image as luma (BT.601, as the eye data was made) of (N, size, size)."""
-        if self.images.ndim == 3 and self.images.shape[1:] == (size, size):
-            return self.images
-        return np.stack([_gray_square(image, size) for image in self.images])
+        return gray_squares(self.images, size)
 
-    def subset(self, keep: NDArray[np.bool_]) -> "FaceSet":
-        return FaceSet(images=self.images[keep], labels=self.labels[keep])
+    def subset(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> "FaceSet":
+        """The images that ``keep`` picks, by truth or by index."""
+        votes = None if self.votes is None else self.votes[keep]
+        return FaceSet(images=self.images[keep], labels=self.labels[keep], votes=votes)
+
+
+def gray_squares(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """(N, H, W) gray or (N, H, W, 3) RGB to luma of (N, size, size)."""
+    if images.ndim == 3 and images.shape[1:] == (size, size):
+        return images
+    return np.stack([_square(_luma(image), size) for image in images])
+
+
+def rgb_squares(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """(N, H, W) gray or (N, H, W, 3) RGB to RGB of (N, size, size, 3); gray is repeated."""
+    squares = images if images.shape[1:3] == (size, size) else np.stack([_square(image, size) for image in images])
+    return squares if squares.ndim == 4 else np.repeat(squares[..., None], 3, axis=3)
 
 
 def read_faces(path: Path, split: Split = "all") -> FaceSet:
     """Read an npz of faces; raises ``SourceError`` naming what is wrong with the file."""
     if split not in get_args(Split):
         raise ConfigurationError(f"Unknown split '{split}'. Choose one of {', '.join(get_args(Split))}.")
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            stored = {name: archive[name] for name in archive.files if name in ("images", "labels", "usage")}
-    except FileNotFoundError:
-        raise SourceError(f"No such file: {path}.") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise SourceError(f"{path} is not a readable npz file: {error}.") from error
+    stored = _read_arrays(path)
     missing = [name for name in ("images", "labels") if name not in stored]
     if missing:
         raise SourceError(f"{path} lacks the array {' and '.join(missing)}; it has {sorted(stored)}.")
-    images, labels = stored["images"], stored["labels"]
-    _check(path, images, labels, stored.get("usage"))
+    images, labels, votes = stored["images"], stored["labels"], stored.get("ferplus_votes")
+    _check(path, images, labels, stored.get("usage"), votes)
     keep = labels != CONTEMPT
     if split != "all":
         if "usage" not in stored:
@@ -67,7 +83,8 @@ def read_faces(path: Path, split: Split = "all") -> FaceSet:
         keep &= stored["usage"] == {"train": 0, "public": 1, "private": 2}[split]
     if not keep.any():
         raise SourceError(f"{path} holds no labelled image in split '{split}'.")
-    return FaceSet(images=images[keep], labels=labels[keep].astype(np.int64))
+    everything = FaceSet(images=images, labels=labels.astype(np.int64), votes=votes)
+    return everything.subset(keep)
 
 
 def drop_copies(train: FaceSet, held_out: FaceSet) -> tuple[FaceSet, int]:
@@ -77,34 +94,139 @@ def drop_copies(train: FaceSet, held_out: FaceSet) -> tuple[FaceSet, int]:
     return train.subset(keep), int((~keep).sum())
 
 
+def faceless(faces: FaceSet) -> NDArray[np.bool_]:
+    """(N,) true where at least half of the FER+ votes, or nearly no contrast, say that there is no face."""
+    flat = np.array([image.std() < 2 for image in faces.images])
+    return flat if faces.votes is None else flat | (2 * faces.votes[:, VOTED_NO_FACE] >= faces.votes.sum(1))
+
+
+def disputed(faces: FaceSet) -> NDArray[np.bool_]:
+    """(N,) true where none of the ten FER+ voters saw the labelled emotion."""
+    votes = _emotion_votes(faces)
+    return votes[np.arange(len(faces)), faces.labels] == 0
+
+
+def crowd_targets(faces: FaceSet) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """FER+ as soft targets (N, 7), and where they exist (N,).
+
+    The votes for the seven classes, normalised; contempt, unknown and no face carry no weight, and
+    an image counts only if the seven have at least half of all votes.
+    """
+    votes = _emotion_votes(faces)
+    total = votes.sum(1)
+    assert faces.votes is not None
+    exists = (total > 0) & (2 * total >= faces.votes.sum(1))
+    return (votes / np.maximum(total, 1)[:, None]).astype(np.float32), exists
+
+
+def crowd_majority(faces: FaceSet) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """FER+ scoring: the majority of the seven classes (N,), and which images count (N,).
+
+    An image does not count where two of the seven classes tie for the most votes, or where contempt,
+    unknown or no face has as many votes as the first of the seven. Raises ``SourceError`` without votes.
+    """
+    votes = _emotion_votes(faces)
+    assert faces.votes is not None
+    top = votes.max(1)
+    others = faces.votes[:, [VOTED_CONTEMPT, VOTED_UNKNOWN, VOTED_NO_FACE]].max(1)
+    return votes.argmax(1).astype(np.int64), ((votes == top[:, None]).sum(1) == 1) & (top > others)
+
+
+def split_at_random(faces: FaceSet, parts: tuple[float, ...], seed: int) -> tuple[FaceSet, ...]:
+    """Cut into random parts that add up to one, each class in proportion."""
+    random = np.random.default_rng(seed)
+    shares: list[list[NDArray[np.int64]]] = [[] for _ in parts]
+    for label in np.unique(faces.labels):
+        members = random.permutation(np.flatnonzero(faces.labels == label))
+        ends = np.round(np.cumsum(parts) * len(members)).astype(int)
+        for share, first, last in zip(shares, [0, *ends[:-1]], ends, strict=True):
+            share.append(members[first:last])
+    return tuple(faces.subset(np.sort(np.concatenate(share))) for share in shares)
+
+
+def balance_by_rotation(faces: FaceSet, count: int, degrees: float, seed: int) -> FaceSet:
+    """S3's balancing: every class brought to ``count`` images by randomly rotated copies.
+
+    A class with more keeps a random ``count`` of them. The paper gives no range of angles; the edge
+    is repeated where a rotation uncovers it.
+    """
+    random = np.random.default_rng(seed)
+    images, labels = [], []
+    for label in np.unique(faces.labels):
+        members = random.permutation(np.flatnonzero(faces.labels == label))
+        kept = members[:count]
+        copied = random.choice(members, max(0, count - len(members)))
+        images += [faces.images[kept]]
+        if len(copied):
+            images += [np.stack([_rotate(faces.images[i], random.uniform(-degrees, degrees)) for i in copied])]
+        labels += [np.full(count, label)]
+    return FaceSet(images=np.concatenate(images), labels=np.concatenate(labels))
+
+
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files if name in _ARRAYS}
+    except FileNotFoundError:
+        raise SourceError(f"No such file: {path}.") from None
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        raise SourceError(f"{path} is not a readable npz file: {error}.") from error
+
+
+def _emotion_votes(faces: FaceSet) -> NDArray[np.uint8]:
+    """(N, 7) votes in the order of ``EMOTIONS``."""
+    if faces.votes is None:
+        raise SourceError("The data has no array ferplus_votes, which FER+ labels need.")
+    return faces.votes[:, VOTES_OF_EMOTIONS]
 
 
 def _digest(image: NDArray[np.uint8]) -> bytes:
     return hashlib.sha256(image.tobytes()).digest()
 
 
-def _gray_square(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
-    if gray.shape == (size, size):
-        return np.asarray(gray, np.uint8)
-    shrinking = min(gray.shape) > size
+def _rotate(image: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
+    return np.asarray(cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _luma(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8) if image.ndim == 3 else image
+
+
+def _square(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    if image.shape[:2] == (size, size):
+        return image
+    shrinking = min(image.shape[:2]) > size
     return np.asarray(
-        cv2.resize(gray, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC), np.uint8
+        cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC), np.uint8
     )
 
 
-def _check(path: Path, images: NDArray[np.uint8], labels: NDArray[np.int64], usage: NDArray[np.int64] | None) -> None:
+def _check(
+    path: Path,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    usage: NDArray[np.int64] | None,
+    votes: NDArray[np.uint8] | None,
+) -> None:
     if images.dtype != np.uint8:
         raise SourceError(f"{path}: images must be uint8, found {images.dtype}.")
-    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3) or 0 in images.shape[1:]:
         raise SourceError(f"{path}: images must be (N, H, W) or (N, H, W, 3), found {images.shape}.")
     if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
         raise SourceError(f"{path}: labels must be {len(images)} integers, found {labels.dtype} {labels.shape}.")
     if usage is not None and usage.shape != labels.shape:
         raise SourceError(f"{path}: usage must have the shape of labels, found {usage.shape}.")
+    if votes is not None and (votes.shape != (len(images), 10) or votes.dtype != np.uint8):
+        raise SourceError(
+            f"{path}: ferplus_votes must be uint8 ({len(images)}, 10), found {votes.dtype} {votes.shape}."
+        )
     if len(labels) and not (labels.min() >= 0 and labels.max() <= CONTEMPT):
         raise SourceError(
             f"{path}: labels must lie in 0 ({EMOTIONS[0]}) to {CONTEMPT} (contempt), "

@@ -1,150 +1,84 @@
-"""Train an emotion classifier on face images: the recipe of S0, section 5.0.1 to 5.0.3.
+"""Train an emotion classifier on face images.
 
-    python -m training.emotion --data fer2013.npz --run runs/emotion_s0
+    python -m training.emotion --config configs/training/emotion_s0.toml --data fer2013.npz --run runs/s0
 
-Cross-entropy, Adam, a cosine from 1e-3 over 40 epochs, batch 32; random rotation within 15
-degrees, shifts and zoom within 15 %, horizontal flips; no augmentation where it is measured.
-Where the paper's ``ImageDataGenerator`` has defaults they hold here too: the axes zoom
-independently, what a shift uncovers repeats the edge.
+The defaults are S0's recipe (section 5.0.1 to 5.0.3): cross-entropy, Adam, a cosine from 1e-3 over 40
+epochs, batch 32, its augmentation, and none where it is measured. ``configs/training`` has the
+recipes of S3 and of the nets that ship.
 
 Decided here: training images that equal a public-test image pixel by pixel are left out
-(``drop_copies``), which the paper does not mention; the last epoch is kept, so nothing is
-chosen on test images. The run resumes after a kill at the last whole epoch with the result an
-uninterrupted run has, on the same machine.
+(``drop_copies``), which neither paper mentions; the last epoch is kept, so nothing is chosen on test
+images. The run resumes after a kill at the last whole epoch with the result an uninterrupted run has,
+on the same machine.
 """
 
 import argparse
 import math
 import time
-import tomllib
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emocolor.errors import ConfigurationError, EmocolorError
-from engines.nets.s0 import S0Net
-from training.datasets import FaceSet, drop_copies, read_faces, sha256_of
+from engines.nets.catalog import emotion_net
+from engines.nets.emotion_net import EmotionNet
+from engines.nets.from_onnx import load_net
+from engines.nets.lite_emotion import LiteEmotionNet
+from training.datasets import FaceSet, crowd_majority, sha256_of
+from training.depthwise import speed_up_depthwise
+from training.examples import Batch, Faces, as_input, batches, gather
 from training.metrics import classification_metrics
+from training.pictures import draw_confusion, draw_curves
+from training.recipe import Settings, read_settings
 from training.run_folder import append_row, facts_of_machine, open_run, save_checkpoint, write_json
 
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """One training recipe; ``configs/training/*.toml`` are laid over these defaults."""
-
-    epochs: int = 40
-    batch: int = 32
-    learning_rate: float = 1e-3
-    """Where the cosine starts; it ends at zero."""
-    rotation_degrees: float = 15.0
-    shift: float = 0.15
-    """Largest shift along each axis, as a part of the side."""
-    zoom: float = 0.15
-    flip: bool = True
-    drop_copies: bool = True
-    """Leave out training images that equal a public-test image."""
-    bf16: bool = True
-    """Compute in bfloat16 where autocast holds it safe; weights stay float32."""
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2:
-            raise ConfigurationError(f"epochs ({self.epochs}) must be at least 1 and batch ({self.batch}) at least 2.")
-
-
-def read_settings(path: Path | None) -> Settings:
-    """Settings from a TOML file; an unknown key is an error."""
-    if path is None:
-        return Settings()
-    table = tomllib.loads(path.read_text())
-    unknown = table.keys() - {f.name for f in fields(Settings)}
-    if unknown:
-        known = ", ".join(f.name for f in fields(Settings))
-        raise ConfigurationError(f"{path}: unknown key {', '.join(sorted(unknown))}. Known: {known}.")
-    return Settings(**table)
-
-
-def augment(faces: Tensor, settings: Settings, generator: torch.Generator) -> Tensor:
-    """Rotate, shift, zoom and flip each face at random.
-
-    ``faces`` is (N, 1, S, S) float in [0, 1], and so is the result; the edge is repeated where
-    the picture ends.
-    """
-    count = faces.shape[0]
-
-    def uniform(limit: float) -> Tensor:
-        return (torch.rand(count, generator=generator) * 2 - 1) * limit
-
-    angle = uniform(math.radians(settings.rotation_degrees))
-    scale_x, scale_y = 1 + uniform(settings.zoom), 1 + uniform(settings.zoom)
-    if settings.flip:
-        scale_x = scale_x * (torch.randint(0, 2, (count,), generator=generator) * 2 - 1)
-    # affine_grid works in [-1, 1], so a shift by a part of the side is twice that part.
-    shift_x, shift_y = uniform(2 * settings.shift), uniform(2 * settings.shift)
-    cos, sin = angle.cos(), angle.sin()
-    matrix = torch.stack(
-        [
-            torch.stack([cos * scale_x, -sin * scale_y, shift_x], 1),
-            torch.stack([sin * scale_x, cos * scale_y, shift_y], 1),
-        ],
-        1,
-    ).to(faces.device)
-    grid = functional.affine_grid(matrix, list(faces.shape), align_corners=False)
-    return functional.grid_sample(faces, grid, padding_mode="border", align_corners=False)
-
-
-def batches(data: FaceSet, settings: Settings, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """Shuffled, augmented batches of one epoch: faces (N, 1, S, S) in [0, 1] and labels (N,)."""
-    images = torch.from_numpy(data.gray(S0Net.size))
-    labels = torch.from_numpy(data.labels)
-    order = torch.randperm(len(labels), generator=generator)
-    for chosen in order.split(settings.batch):
-        if len(chosen) > 1:  # batch norm needs two
-            yield augment(images[chosen].unsqueeze(1).float() / 255, settings, generator), labels[chosen]
-
-
-@torch.inference_mode()
-def predict(net: S0Net, data: FaceSet, device: torch.device) -> np.ndarray:
-    """Softmax probabilities (N, 7) float32, dropout off, no augmentation."""
-    net.eval()
-    images = torch.from_numpy(data.gray(S0Net.size)).unsqueeze(1)
-    parts = [net(part.to(device).float() / 255).softmax(1).cpu() for part in images.split(256)]
-    return torch.cat(parts).numpy()
+SMOKE_IMAGES = 256
 
 
 def train(settings: Settings, data: Path, run: Path, *, resume: bool = False, limit: int | None = None) -> None:
-    """Train into the run folder; ``limit`` takes only the first images, to try the script out."""
+    """Train into the run folder; ``limit`` takes only the first images, to try the script out.
+
+    Raises ``ConfigurationError`` where the folder holds another run or the loss stops being a number,
+    ``SourceError`` for unusable data and ``SinkError`` where the folder cannot be written.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    held_out, training = read_faces(data, "public"), read_faces(data, "train")
-    dropped = 0
-    if settings.drop_copies:
-        training, dropped = drop_copies(training, held_out)
-    if limit is not None:
-        training = training.subset(np.arange(len(training)) < limit)
-        held_out = held_out.subset(np.arange(len(held_out)) < limit)
+    faces = gather(settings, data, limit)
     record = {
         "settings": asdict(settings) | {"limit": limit},
         "data": {"file": data.name, "sha256": sha256_of(data)},
-        "images": {"train": len(training), "copies_dropped": dropped, "public": len(held_out)},
+        "images": faces.counts,
         "machine": facts_of_machine(),
     }
     checkpoint = open_run(run, record, resume=resume)
 
     torch.manual_seed(settings.seed)
-    net = S0Net().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(net.parameters(), lr=settings.learning_rate, eps=1e-7)
+    net = emotion_net(settings.net, settings.label_sets)
+    if settings.imagenet:
+        if not isinstance(net, LiteEmotionNet):
+            raise ConfigurationError(f"There are no ImageNet weights for the net '{settings.net}'.")
+        net.start_from_imagenet()
+    net = net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
+    if device.type == "cpu":
+        speed_up_depthwise(net)
+    teachers = [load_net(name).to(device) for name in settings.teachers]
+    optimizer = optimizer_of(net, settings)
     done = 0
     if checkpoint is not None:
-        net.load_state_dict(checkpoint["net"])
+        net.load_state_dict(checkpoint["raw"])
+        average.load_state_dict(checkpoint["average"])
         optimizer.load_state_dict(checkpoint["optimizer"])
         done = checkpoint["epoch"]
 
-    steps_per_epoch = math.ceil(len(training) / settings.batch)
+    kept: EmotionNet = average.module if settings.ema else net  # type: ignore[assignment]
+    steps_per_epoch = math.ceil(len(faces.train) / settings.batch)
     step = done * steps_per_epoch
     for epoch in range(done + 1, settings.epochs + 1):
         started = time.monotonic()
@@ -153,12 +87,16 @@ def train(settings: Settings, data: Path, run: Path, *, resume: bool = False, li
         torch.manual_seed(settings.seed * 100_003 + epoch)
         net.train()
         total_loss = 0.0
-        for faces, labels in batches(training, settings, generator):
+        for batch in batches(faces, net, settings, generator):
+            batch = batch.to(device)
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * cosine(step / (settings.epochs * steps_per_epoch))
+                group["lr"] = learning_rate(settings, step, steps_per_epoch)
             with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):
-                logits = net(faces.to(device, memory_format=torch.channels_last))
-            loss = functional.cross_entropy(logits.float(), labels.to(device))
+                logits = net(batch.faces).float()
+                loss = loss_of(logits, batch)
+                if teachers:
+                    learnt = teacher_loss(logits, teachers, batch.faces, settings.teacher_temperature)
+                    loss = (1 - settings.teacher_part) * loss + settings.teacher_part * learnt
             if not torch.isfinite(loss):
                 raise ConfigurationError(
                     f"The loss became {loss.item()} at step {step} (epoch {epoch}); {run} keeps the checkpoint of "
@@ -167,25 +105,102 @@ def train(settings: Settings, data: Path, run: Path, *, resume: bool = False, li
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            total_loss += loss.item() * len(labels)
+            average.update_parameters(net)
+            total_loss += loss.item() * len(batch.faces)
             step += 1
-        metrics = classification_metrics(predict(net, held_out, device), held_out.labels)
-        save_checkpoint(run, {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch})
-        row = {
-            "epoch": epoch,
-            "train_loss": total_loss / len(training),
-            "public_accuracy": metrics["accuracy"],
-            "public_macro_f1": metrics["macro_f1"],
-            "seconds": time.monotonic() - started,
-        }
+        measured = measure(predict(kept, faces.held_out.images), faces.held_out, settings.label_sets)
+        save_checkpoint(
+            run,
+            {
+                "net": kept.state_dict(),
+                "raw": net.state_dict(),
+                "average": average.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "epoch": epoch,
+            },
+        )
+        row = {"epoch": epoch, "train_loss": total_loss / len(faces.train)}
+        row |= {f"{name}_accuracy": found["accuracy"] for name, found in measured.items()}
+        row |= {f"{name}_macro_f1": found["macro_f1"] for name, found in measured.items()}
+        row["seconds"] = time.monotonic() - started
         append_row(run, row)
         print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
-    write_json(run / "final.json", classification_metrics(predict(net, held_out, device), held_out.labels))
+    finish(run, kept, faces)
+
+
+def finish(run: Path, net: EmotionNet, faces: Faces) -> None:
+    """Write ``final.json``, ``curves.png`` and ``confusion.png``."""
+    parts = {"held_out": faces.held_out} | ({"test": faces.test} if faces.test else {})
+    write_json(
+        run / "final.json",
+        {name: measure(predict(net, part.images), part, net.label_sets) for name, part in parts.items()},
+    )
+    draw_curves(run)
+    draw_confusion(run)
+
+
+def optimizer_of(net: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    """Adam as Keras has it, or AdamW that decays kernels alone."""
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(net.parameters(), lr=settings.learning_rate, eps=1e-7)
+    kernels = [p for p in net.parameters() if p.ndim > 1]
+    others = [p for p in net.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [{"params": kernels, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
+        lr=settings.learning_rate,
+    )
+
+
+def learning_rate(settings: Settings, step: int, steps_per_epoch: int) -> float:
+    """A line up over the warm-up, then half a cosine down to zero at the end of the last epoch."""
+    warmup = settings.warmup_epochs * steps_per_epoch
+    if step < warmup:
+        return settings.learning_rate * (step + 1) / warmup
+    return settings.learning_rate * cosine((step - warmup) / (settings.epochs * steps_per_epoch - warmup))
 
 
 def cosine(progress: float) -> float:
     """Half a cosine: 1 at progress 0, 0 at progress 1."""
     return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def loss_of(logits: Tensor, batch: Batch) -> Tensor:
+    """Cross-entropy against the targets: mean over all pairs of image and label set that have a label."""
+    each = -(batch.targets * logits.log_softmax(2)).sum(2)
+    return (each * batch.known).sum() / batch.known.sum().clamp(min=1)
+
+
+def teacher_loss(logits: Tensor, teachers: list[EmotionNet], faces: Tensor, temperature: float) -> Tensor:
+    """Divergence from the teachers' mean answer, both softened by ``temperature`` and scaled by its square."""
+    with torch.no_grad():
+        answer = torch.stack([(teacher(faces).float() / temperature).softmax(2) for teacher in teachers]).mean(0)
+    student = (logits / temperature).log_softmax(2)
+    return functional.kl_div(student, answer, reduction="none").sum(2).mean() * temperature**2
+
+
+@torch.inference_mode()
+def predict(net: EmotionNet, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Softmax probabilities (N, label sets, 7), dropout off, no augmentation."""
+    net.eval()
+    device = next(net.parameters()).device
+    parts = [net(as_input(images[i : i + 256], net).to(device)) for i in range(0, len(images), 256)]
+    return torch.cat(parts).softmax(2).cpu().numpy()
+
+
+def measure(probabilities: NDArray[np.float32], faces: FaceSet, label_sets: tuple[str, ...]) -> dict[str, Any]:
+    """Metrics by FER2013's labels, and by FER+ where there are votes, each from the output trained for it.
+
+    A net with one output is measured by both with that one.
+    """
+
+    def output_for(name: str) -> NDArray[np.float32]:
+        return probabilities[:, label_sets.index(name) if name in label_sets else 0]
+
+    found = {"fer2013": classification_metrics(output_for("fer2013"), faces.labels)}
+    if faces.votes is not None:
+        labels, counts = crowd_majority(faces)
+        found["ferplus"] = classification_metrics(output_for("ferplus")[counts], labels[counts])
+    return found
 
 
 def main() -> None:
@@ -199,8 +214,9 @@ def main() -> None:
     try:
         settings = read_settings(arguments.config)
         if arguments.smoke:
-            settings = replace(settings, epochs=2)
-        train(settings, arguments.data, arguments.run, resume=arguments.resume, limit=256 if arguments.smoke else None)
+            settings = replace(settings, epochs=2, balance_to=min(settings.balance_to, SMOKE_IMAGES // 7))
+        limit = SMOKE_IMAGES if arguments.smoke else None
+        train(settings, arguments.data, arguments.run, resume=arguments.resume, limit=limit)
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
 

@@ -1,53 +1,76 @@
-"""Turn a finished run into weights that ship: an ONNX file and its card.
+"""Turn a finished run into weights that ship: an ONNX file, its card, and the facts of the run.
 
-    python -m training.export --run runs/emotion_s0 --name emotion_s0
+    python -m training.export --run runs/ours --name ours --data fer2013.npz --calibrate
 
-The ONNX graph is ``S0Net.monte_carlo``: trunk once per face, head once per mask, the dropout masks
-being inputs. Parameters keep the names they have in torch, so that the same file loads back into
-the torch net. Kernels are stored as float16 and widened by the graph; the script refuses to export
-where that, or the runtime, moves a probability by more than it may.
+The ONNX graph is ``EmotionNet.monte_carlo``: trunk once per face, head once per mask, the dropout masks
+being inputs, and one output of probabilities for each label set. Parameters keep the names they have in
+torch, so that the same file loads back into the torch net. Kernels are stored as float16 and widened by
+the graph; the script refuses to export where that, or the runtime, moves a probability by more than it
+may. ``--calibrate`` fits the temperature of each output on the public test images, with 20 passes, and
+writes it into the graph; the card says what calibration is when the halves of those images are fitted on
+each other.
 """
 
 import argparse
 import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError
 from engines.load import load
-from engines.nets.s0 import DROPOUT_RATES, S0Net, count_parameters
-from engines.spec import WEIGHTS
+from engines.nets.catalog import emotion_net
+from engines.nets.emotion_net import EmotionNet, count_parameters
+from engines.nets.from_onnx import HALF, load_weights
+from engines.spec import EMOTION
+from training.calibration import cross_fitted, entropy, fit_temperature, reliability, risk_coverage
 from training.card import write_card
-from training.datasets import read_faces, sha256_of
+from training.datasets import FaceSet, crowd_majority, read_faces, sha256_of
 from training.metrics import classification_metrics
 from training.run_folder import write_json
 
-HALF = ".half"
-"""Ending of a stored float16 tensor's name."""
+PASSES = 20
 HALF_TOLERANCE = 5e-3
 """Largest change of a probability that float16 storage may make: far below what dropout itself does."""
-ACCURACY_TOLERANCE = 1e-3
+ACCURACY_TOLERANCE = 2e-3
 """Largest difference between the accuracy of the shipped file and the one the run ended with."""
 RUNTIME_TOLERANCE = 1e-4
 """Largest difference of a probability between torch and the CPU runtime on the same weights."""
+RESULTS = Path(__file__).parent / "results" / "emotion"
+"""Where the facts of every run whose figures stand in the documentation are kept."""
+FACTS = ("config.json", "epochs.csv", "final.json", "curves.png", "confusion.png")
 
 
-def export_onnx(net: S0Net, path: Path) -> None:
-    """Write ``monte_carlo`` of ``net`` as ONNX with dynamic N (faces) and T (passes)."""
+class MonteCarlo(torch.nn.Module):
+    """A net's Monte Carlo passes as probabilities, one output (T, N, 7) per label set."""
+
+    def __init__(self, net: EmotionNet, temperatures: Mapping[str, float]) -> None:
+        super().__init__()
+        self.net = net
+        self._temperatures = [float(temperatures[name]) for name in net.label_sets]
+
+    def forward(self, faces: torch.Tensor, *masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        logits = self.net.monte_carlo(faces, *masks).unbind(2)
+        return tuple((part / t).softmax(-1) for part, t in zip(logits, self._temperatures, strict=True))
+
+
+def export_onnx(net: EmotionNet, path: Path, temperatures: Mapping[str, float] | None = None) -> None:
+    """Write the Monte Carlo passes of ``net`` as ONNX with dynamic N (faces) and T (passes)."""
     masks = tuple(torch.ones(2, *shape) for shape in net.mask_shapes)
-    names = [f"mask_{i}" for i in range(len(masks))]
     passes, faces = torch.export.Dim("passes", min=1, max=1024), torch.export.Dim("faces", min=1, max=4096)
     program = torch.onnx.export(
-        _MonteCarlo(net.eval()),
-        (torch.zeros(3, 1, net.size, net.size), *masks),
-        input_names=["faces", *names],
-        output_names=["probabilities"],
+        MonteCarlo(net.eval(), temperatures or dict.fromkeys(net.label_sets, 1.0)),
+        (torch.zeros(3, net.channels, net.size, net.size), *masks),
+        input_names=["faces", *mask_names(net)],
+        output_names=list(net.label_sets),
         dynamic_shapes=({0: faces}, tuple({0: passes} for _ in masks)),
         dynamo=True,
         optimize=False,
@@ -56,35 +79,22 @@ def export_onnx(net: S0Net, path: Path) -> None:
     )
     assert program is not None
     model = program.model_proto
-    _name_and_halve(model)
+    _name_and_halve(model, set(net.state_dict()))
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
 
 
-class _MonteCarlo(torch.nn.Module):
-    """``S0Net.monte_carlo`` as a module of its own, as the exporter takes modules."""
-
-    def __init__(self, net: S0Net) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, faces: torch.Tensor, *masks: torch.Tensor) -> torch.Tensor:
-        return self.net.monte_carlo(faces, *masks)
+def mask_names(net: EmotionNet) -> list[str]:
+    """Names of the mask inputs in order."""
+    return [f"mask_{i}" for i in range(len(net.mask_shapes))]
 
 
-def load_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The state dictionary (float32) that an exported ONNX file holds, by torch's names."""
-    names = set(S0Net().state_dict())
-    stored = {t.name.removesuffix(HALF): numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
-    return {name: torch.from_numpy(stored[name].astype(np.float32)) for name in names & stored.keys()}
-
-
-def _name_and_halve(model: onnx.ModelProto) -> None:
+def _name_and_halve(model: onnx.ModelProto, names: set[str]) -> None:
     """Give each parameter its torch name, and store kernels as float16 that the graph widens.
 
     What is small and sensitive, biases and batch norm, stays float32.
     """
-    graph, names = model.graph, set(S0Net().state_dict())
+    graph = model.graph
     for tensor in list(graph.initializer):
         name = tensor.name.removeprefix("net.")
         if name not in names:
@@ -105,63 +115,127 @@ def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
         graph.value_info.remove(info)
 
 
-def export_run(run: Path, name: str, data: Path) -> dict[str, Any]:
-    """Export the run's last checkpoint, check it against torch, measure it, and write the card."""
-    record = json.loads((run / "config.json").read_text())
+def export_run(run: Path, name: str, data: Path, *, calibrate: bool, answer: str | None = None) -> dict[str, Any]:
+    """Export the run's last checkpoint with its card, and copy the run's facts to ``RESULTS``."""
     if not (run / "final.json").exists():
         raise ConfigurationError(f"{run} has no final.json: the run is not finished. Resume it first.")
-    state = torch.load(run / "checkpoint.pt", weights_only=True)["net"]
-    net = S0Net().eval()
-    net.load_state_dict(state)
-    weights = WEIGHTS / f"{name}.onnx"
-    export_onnx(net, weights)
+    record = json.loads((run / "config.json").read_text())
+    net = net_of_run(run)
+    ended_with = json.loads((run / "final.json").read_text())["held_out"]
+    card = export_net(net, name, data, record, calibrate=calibrate, answer=answer)
+    for label_set in net.label_sets:
+        found = card["metrics"][label_set]["deterministic"]["accuracy"]
+        if abs(found - ended_with[label_set]["accuracy"]) > ACCURACY_TOLERANCE:
+            raise EmocolorError(f"The exported net is not as accurate as the run: {found} against {ended_with}.")
+    keep_facts(run, name)
+    return card
+
+
+def net_of_run(run: Path) -> EmotionNet:
+    """The net of a run's last checkpoint, in evaluation mode."""
+    settings = json.loads((run / "config.json").read_text())["settings"]
+    label_sets = ("fer2013", "ferplus") if settings["labels"] == "both" else (settings["labels"],)
+    net = emotion_net(settings["net"], label_sets)
+    net.load_state_dict(torch.load(run / "checkpoint.pt", weights_only=True)["net"])
+    return net.eval()
+
+
+def keep_facts(run: Path, name: str) -> None:
+    """Copy what a run leaves, but for its checkpoint, to ``RESULTS / name``."""
+    folder = RESULTS / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for fact in FACTS:
+        shutil.copy(run / fact, folder / fact)
+
+
+def export_net(
+    net: EmotionNet, name: str, data: Path, record: dict[str, Any], *, calibrate: bool, answer: str | None = None
+) -> dict[str, Any]:
+    """Write ``NAME.onnx`` and its card, after checking the file against torch and measuring it."""
+    weights = EMOTION / f"{name}.onnx"
     trainable, running = count_parameters(net)
-    card = {
+    dropouts = zip(net.mask_shapes, net.dropout_rates, strict=True)
+    card: dict[str, Any] = {
         "weights": weights.name,
-        "sha256": sha256_of(weights),
+        "sha256": "",
+        "definition": record["settings"].get("net", "s0"),
+        "label_sets": list(net.label_sets),
+        "answer": answer or net.label_sets[0],
         "crop_size": net.size,
-        "dropouts": {
-            f"mask_{i}": [list(s), r] for i, (s, r) in enumerate(zip(net.mask_shapes, DROPOUT_RATES, strict=True))
-        },
+        "dropouts": {n: [list(shape), rate] for n, (shape, rate) in zip(mask_names(net), dropouts, strict=True)},
         "parameters": {"trainable": trainable, "running": running},
+        "temperatures": dict.fromkeys(net.label_sets, 1.0),
         "training": record,
         "metrics": {},
     }
-    write_json(WEIGHTS / f"{name}.json", card)
-
+    if card["answer"] not in net.label_sets:
+        raise ConfigurationError(f"--answer must be one of {', '.join(net.label_sets)}, got {answer}.")
     held_out = read_faces(data, "public")
-    crops = held_out.gray(net.size)
-    runtime = load(name, threads=torch.get_num_threads())
-    card["parity"] = check_parity(net, name, crops[:256])
-    card["metrics"] = {
-        "split": "public",
-        "deterministic": classification_metrics(
-            EmotionClassifier(runtime, passes=0).passes_of(crops)[0], held_out.labels
-        ),
-        "mc20": classification_metrics(EmotionClassifier(runtime, passes=20).passes_of(crops).mean(0), held_out.labels),
+    _write(net, card)
+    if calibrate:
+        card["temperatures"] = {
+            label_set: fit_temperature(passes, labels)
+            for label_set, (passes, labels) in passes_by_label_set(name, held_out, PASSES).items()
+        }
+        _write(net, card)
+    card["parity"] = check_parity(net, name, held_out.gray(net.size)[:256], card["temperatures"])
+    single = passes_by_label_set(name, held_out, 0)
+    card["metrics"] = {"split": "public"} | {
+        label_set: {
+            "deterministic": classification_metrics(single[label_set][0][0], labels),
+            "mc20": classification_metrics(passes.mean(0), labels),
+            "mc20_cross_fitted": reliability(mean := cross_fitted(passes, labels), labels)
+            | {"coverage": risk_coverage(mean, labels, entropy(mean))},
+        }
+        for label_set, (passes, labels) in passes_by_label_set(name, held_out, PASSES).items()
     }
-    ended_with = json.loads((run / "final.json").read_text())["accuracy"]
-    if abs(card["metrics"]["deterministic"]["accuracy"] - ended_with) > ACCURACY_TOLERANCE:
-        raise EmocolorError(f"The exported net is not as accurate as the run ({ended_with}): {card['metrics']}.")
-    write_json(WEIGHTS / f"{name}.json", card)
+    write_json(EMOTION / f"{name}.json", card)
     write_card(name)
     return card
 
 
+def _write(net: EmotionNet, card: dict[str, Any]) -> None:
+    weights = EMOTION / card["weights"]
+    export_onnx(net, weights, card["temperatures"])
+    card["sha256"] = sha256_of(weights)
+    write_json(weights.with_suffix(".json"), card)
+
+
+def passes_by_label_set(
+    name: str, faces: FaceSet, passes: int
+) -> dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Passes (T, n, 7) and labels (n,) of each output on the images that have a label of its kind.
+
+    A net with one output is asked for both kinds of labels where the data has both.
+    """
+    net = load(name, threads=torch.get_num_threads())
+    classifier = EmotionClassifier(net, passes=passes)
+    crops = faces.gray(net.crop_size)
+    given = {output: classifier.passes_of(crops, output) for output in net.spec.label_sets}
+    first = given[net.spec.label_sets[0]]
+    found = {"fer2013": (given.get("fer2013", first), faces.labels)}
+    if faces.votes is not None:
+        labels, counts = crowd_majority(faces)
+        found["ferplus"] = (given.get("ferplus", first)[:, counts], labels[counts])
+    return found
+
+
 @torch.inference_mode()
-def check_parity(net: S0Net, name: str, crops: np.ndarray) -> dict[str, float]:
+def check_parity(
+    net: EmotionNet, name: str, crops: NDArray[np.uint8], temperatures: Mapping[str, float]
+) -> dict[str, float]:
     """Largest differences of a probability, over ``crops`` with 5 passes, between the exported net
     and torch with the same (float16) weights, and between those weights and the run's own."""
     classifier = EmotionClassifier(load(name), passes=5)
-    ours = classifier.passes_of(crops)
     faces = torch.from_numpy(crops).unsqueeze(1).float() / 255
     masks = [torch.from_numpy(mask) for mask in classifier.masks.values()]
-    halved = S0Net().eval()
-    halved.load_state_dict(load_weights(WEIGHTS / f"{name}.onnx"), strict=False)
-    from_half, from_run = halved.monte_carlo(faces, *masks).numpy(), net.monte_carlo(faces, *masks).numpy()
+    halved = type(net)(net.label_sets).eval()
+    halved.load_state_dict(load_weights(EMOTION / f"{name}.onnx"), strict=False)
+    ours = [classifier.passes_of(crops, output) for output in net.label_sets]
+    from_half, from_run = (MonteCarlo(n, temperatures)(faces, *masks) for n in (halved, net))
     found = {
-        "runtime_vs_torch": float(np.abs(ours - from_half).max()),
-        "float16_vs_float32": float(np.abs(from_half - from_run).max()),
+        "runtime_vs_torch": max(float(np.abs(a - b.numpy()).max()) for a, b in zip(ours, from_half, strict=True)),
+        "float16_vs_float32": max(float((a - b).abs().max()) for a, b in zip(from_half, from_run, strict=True)),
     }
     if found["runtime_vs_torch"] > RUNTIME_TOLERANCE or found["float16_vs_float32"] > HALF_TOLERANCE:
         raise EmocolorError(f"The exported net differs from the trained one: {found}.")
@@ -173,9 +247,13 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="finished run folder")
     parser.add_argument("--name", required=True, help="name of the net that ships")
     parser.add_argument("--data", type=Path, required=True, help="npz with the public split, for the card")
+    parser.add_argument("--calibrate", action="store_true", help="fit temperatures on the public split")
+    parser.add_argument("--answer", help="the output that the program uses (default: the first)")
     arguments = parser.parse_args()
     try:
-        card = export_run(arguments.run, arguments.name, arguments.data)
+        card = export_run(
+            arguments.run, arguments.name, arguments.data, calibrate=arguments.calibrate, answer=arguments.answer
+        )
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
     print(json.dumps({"sha256": card["sha256"], "parity": card["parity"], "metrics": card["metrics"]}))

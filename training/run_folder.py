@@ -9,6 +9,7 @@ import csv
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import torch
 
-from emocolor.errors import ConfigurationError
+from emocolor.errors import ConfigurationError, SinkError
 
 JsonObject = dict[str, Any]
 
@@ -42,7 +43,7 @@ def open_run(folder: Path, config: JsonObject, *, resume: bool) -> JsonObject | 
     """
     stored = folder / "config.json"
     if stored.exists():
-        _refuse_other_settings(folder, json.loads(stored.read_text())["settings"], config["settings"], resume)
+        _refuse_another_run(folder, json.loads(stored.read_text()), json.loads(json.dumps(config)), resume)
         checkpoint = folder / "checkpoint.pt"
         return torch.load(checkpoint, weights_only=True) if checkpoint.exists() else None
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,10 +52,24 @@ def open_run(folder: Path, config: JsonObject, *, resume: bool) -> JsonObject | 
 
 
 def save_checkpoint(folder: Path, state: JsonObject) -> None:
-    """Replace the checkpoint as a whole: a full disk or a kill leaves the old one."""
+    """Replace the checkpoint as a whole: a full disk or a kill leaves the old one.
+
+    Raises ``SinkError`` where it cannot be written.
+    """
     fresh = folder / "checkpoint.pt.new"
-    torch.save(state, fresh)
-    os.replace(fresh, folder / "checkpoint.pt")
+    try:
+        with fresh.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, folder / "checkpoint.pt")
+    except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into a RuntimeError
+        fresh.unlink(missing_ok=True)
+        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        raise SinkError(
+            f"The checkpoint of epoch {state['epoch']} cannot be written to {folder}: {reason}. The one before it "
+            "is kept; make room and pass --resume."
+        ) from error
 
 
 def append_row(folder: Path, row: Mapping[str, float]) -> None:
@@ -69,16 +84,35 @@ def append_row(folder: Path, row: Mapping[str, float]) -> None:
 
 
 def write_json(path: Path, value: JsonObject) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n")
+    """Indented, but for lists of plain values, which stay on one line."""
+    text = json.dumps(value, indent=2)
+    text = re.sub(
+        r"\[[^][{}]*\]", lambda found: re.sub(r"\s*\n\s*", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text
+    )
+    path.write_text(text + "\n")
 
 
-def _refuse_other_settings(folder: Path, stored: JsonObject, wanted: JsonObject, resume: bool) -> None:
+def _refuse_another_run(folder: Path, stored: JsonObject, wanted: JsonObject, resume: bool) -> None:
     if not resume:
         raise ConfigurationError(f"{folder} already holds a run. Pass --resume to go on with it, or another --run.")
+    if stored["data"] != wanted["data"]:
+        raise ConfigurationError(
+            f"{folder} was run on other data: {stored['data']['file']}, sha256 {stored['data']['sha256'][:12]}... "
+            "Use another --run."
+        )
+    stored, wanted = _flat(stored["settings"]), _flat(wanted["settings"])
     different = sorted(k for k in stored.keys() | wanted.keys() if stored.get(k) != wanted.get(k))
     if different:
         pairs = ", ".join(f"{k} ({stored.get(k)!r} there, {wanted.get(k)!r} now)" for k in different)
         raise ConfigurationError(f"{folder} was run with other settings: {pairs}. Use another --run.")
+
+
+def _flat(settings: JsonObject) -> JsonObject:
+    """Inner tables as ``table.key``."""
+    flat: JsonObject = {}
+    for key, value in settings.items():
+        flat |= {f"{key}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {key: value}
+    return flat
 
 
 def _processor() -> str:

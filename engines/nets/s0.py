@@ -13,12 +13,10 @@ momentum 0.99), and dropout is element-wise.
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-DROPOUT_RATES = (0.2, 0.25, 0.3, 0.35, 0.3)
-"""Drop probability after blocks 1 to 4 and after the first dense layer."""
+from .emotion_net import CLASSES, EmotionNet
 
 
 class ConvBlock(nn.Module):
@@ -36,26 +34,23 @@ class ConvBlock(nn.Module):
         return functional.relu(self.norm2(self.conv2(x)))
 
 
-class S0Net(nn.Module):
-    """Gray face crops to emotion logits.
+class S0Net(EmotionNet):
+    """Gray face crops of 48x48 to emotion logits."""
 
-    ``trunk`` holds what lies before the first dropout and ``head`` the rest, so that Monte
-    Carlo dropout runs the trunk once per face and the head once per mask.
-    """
-
-    classes = 7
     size = 48
+    channels = 1
     mask_shapes = ((32, 24, 24), (64, 12, 12), (128, 6, 6), (256,), (256,))
-    """Shape of one dropout mask per entry of ``DROPOUT_RATES``, batch axis left out."""
+    dropout_rates = (0.2, 0.25, 0.3, 0.35, 0.3)
+    """After blocks 1 to 4 and after the first dense layer."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, label_sets: Sequence[str] = ("fer2013",)) -> None:
+        super().__init__(label_sets)
         self.block1 = ConvBlock(1, 32)
         self.block2 = ConvBlock(32, 64)
         self.block3 = ConvBlock(64, 128)
         self.block4 = ConvBlock(128, 256)
         self.dense1 = nn.Linear(256, 256)
-        self.dense2 = nn.Linear(256, self.classes)
+        self.dense2 = nn.Linear(256, CLASSES * len(label_sets))
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -63,45 +58,13 @@ class S0Net(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def trunk(self, faces: Tensor) -> Tensor:
-        """Features before the first dropout: (N, 1, 48, 48) in [0, 1] to (N, 32, 24, 24)."""
+        """(N, 1, 48, 48) in [0, 1] to (N, 32, 24, 24)."""
         return functional.max_pool2d(self.block1(faces), 2)
 
     def head(self, features: Tensor, masks: Sequence[Tensor] | None = None) -> Tensor:
-        """Logits (N, 7) from the trunk's features.
-
-        Each mask multiplies where dropout acts; without masks it is ordinary dropout, on in
-        training mode only.
-        """
-
-        def drop(x: Tensor, layer: int) -> Tensor:
-            if masks is not None:
-                return x * masks[layer]
-            return functional.dropout(x, DROPOUT_RATES[layer], self.training)
-
-        x = drop(features, 0)
-        x = drop(functional.max_pool2d(self.block2(x), 2), 1)
-        x = drop(functional.max_pool2d(self.block3(x), 2), 2)
-        x = drop(self.block4(x).mean((2, 3)), 3)
-        x = drop(functional.relu(self.dense1(x)), 4)
+        x = self.drop(features, 0, masks)
+        x = self.drop(functional.max_pool2d(self.block2(x), 2), 1, masks)
+        x = self.drop(functional.max_pool2d(self.block3(x), 2), 2, masks)
+        x = self.drop(self.block4(x).mean((2, 3)), 3, masks)
+        x = self.drop(functional.relu(self.dense1(x)), 4, masks)
         return self.dense2(x)
-
-    def forward(self, faces: Tensor) -> Tensor:
-        """Logits (N, 7); in training mode fresh dropout for every face."""
-        return self.head(self.trunk(faces))
-
-    def monte_carlo(self, faces: Tensor, *masks: Tensor) -> Tensor:
-        """Class probabilities (T, N, 7) under T given masks, one tensor (T, *shape) per dropout."""
-        features = self.trunk(faces)
-        passes, count = masks[0].shape[0], features.shape[0]
-        tiled = features.unsqueeze(0).expand(passes, -1, -1, -1, -1).flatten(0, 1)
-        # Mask t serves every face of pass t, so that faces are comparable with each other.
-        spread = [m.unsqueeze(1).expand(-1, count, *m.shape[1:]).flatten(0, 1) for m in masks]
-        logits = self.head(tiled, spread)
-        return logits.softmax(-1).unflatten(0, (passes, count))
-
-
-def count_parameters(net: nn.Module) -> tuple[int, int]:
-    """Trainable parameters, and running statistics (batch norm means and variances)."""
-    trainable = sum(p.numel() for p in net.parameters() if p.requires_grad)
-    running = sum(b.numel() for b in net.buffers() if torch.is_floating_point(b))
-    return trainable, running

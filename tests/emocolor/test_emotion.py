@@ -11,7 +11,7 @@ from engines.load import load
 
 @pytest.fixture(scope="module")
 def net():
-    return load("emotion_s0")
+    return load("s0")
 
 
 @pytest.fixture(scope="module")

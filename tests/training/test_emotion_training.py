@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed; training ne
 
 from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
 from training.datasets import drop_copies, read_faces  # noqa: E402
-from training.emotion import Settings, augment, cosine, read_settings, train  # noqa: E402
+from training.emotion import cosine, train  # noqa: E402
+from training.recipe import Settings, read_settings  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +33,14 @@ TINY = Settings(epochs=2, batch=16, bf16=False)
 def test_leaves_a_run_that_can_be_believed(data, tmp_path):
     train(TINY, data, tmp_path / "run")
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert config["images"] == {"train": 63, "copies_dropped": 1, "public": 32}
+    assert config["images"] == {"copies_dropped": 1, "train": 63, "held_out": 32}
     assert config["settings"]["seed"] == 1
     assert len(config["data"]["sha256"]) == 64
     rows = (tmp_path / "run" / "epochs.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
-    assert json.loads((tmp_path / "run" / "final.json").read_text())["n"] == 32
+    assert json.loads((tmp_path / "run" / "final.json").read_text())["held_out"]["fer2013"]["n"] == 32
+    for picture in ("curves.png", "confusion.png"):
+        assert (tmp_path / "run" / picture).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_resumed_run_equals_an_unbroken_one(data, tmp_path, monkeypatch):
@@ -75,20 +78,6 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(data, t
     wild = Settings(epochs=3, batch=16, bf16=False, learning_rate=1e30)
     with pytest.raises(ConfigurationError, match="loss became"):
         train(wild, data, tmp_path / "run")
-
-
-def test_augmentation_stays_in_range_and_moves_faces():
-    faces = torch.rand(8, 1, 48, 48)
-    moved = augment(faces, Settings(), torch.Generator().manual_seed(0))
-    assert moved.shape == faces.shape
-    assert moved.min() >= 0
-    assert moved.max() <= 1
-    still = augment(faces, Settings(rotation_degrees=0, shift=0, zoom=0, flip=False), torch.Generator().manual_seed(0))
-    assert torch.allclose(still, faces, atol=1e-5)
-    flipped = augment(faces, Settings(rotation_degrees=0, shift=0, zoom=0, flip=True), torch.Generator().manual_seed(0))
-    for was, now in zip(faces, flipped, strict=True):
-        assert torch.allclose(now, was, atol=1e-5) or torch.allclose(now, was.flip(-1), atol=1e-5)
-    assert not torch.allclose(flipped, faces, atol=1e-5)
 
 
 def test_the_cosine_runs_from_one_to_zero():

@@ -6,40 +6,46 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed; exporting needs it")
 pytest.importorskip("onnx", reason="onnx is not installed; exporting needs it")
 
-from engines.nets.s0 import DROPOUT_RATES, S0Net  # noqa: E402
+from engines.nets.catalog import EMOTION_NETS, emotion_net  # noqa: E402
+from engines.nets.from_onnx import load_weights  # noqa: E402
 from engines.openvino_runner import OpenVinoRunner  # noqa: E402
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # torch's exporter warns of its own insides
-def test_weights_and_answers_survive(tmp_path):
-    from training.export import export_onnx, load_weights
+@pytest.mark.parametrize("name", sorted(EMOTION_NETS))
+def test_weights_and_answers_survive(name, tmp_path):
+    from training.export import MonteCarlo, export_onnx
 
     torch.manual_seed(3)
-    net = S0Net().eval()
-    for name, buffer in net.named_buffers():
-        if name.endswith(("running_mean", "running_var")):
+    label_sets = ("fer2013",) if name == "s0" else ("fer2013", "ferplus")
+    net = emotion_net(name, label_sets).eval()
+    for key, buffer in net.named_buffers():
+        if key.endswith(("running_mean", "running_var")):
             buffer.uniform_(0.5, 1.5)
-    export_onnx(net, tmp_path / "net.onnx")
+    temperatures = {"fer2013": 1.0, "ferplus": 1.7}
+    export_onnx(net, tmp_path / "net.onnx", temperatures)
 
     loaded = load_weights(tmp_path / "net.onnx")
-    state = {name: value for name, value in net.state_dict().items() if value.is_floating_point()}
-    assert loaded.keys() == state.keys()
-    for name, value in state.items():
+    state = {key: value for key, value in net.state_dict().items() if value.is_floating_point()}
+    assert state.keys() <= loaded.keys()
+    for key, value in state.items():
         exact = value.half().float() if value.ndim > 1 else value
-        assert torch.equal(loaded[name], exact), name
+        assert torch.equal(loaded[key], exact), key
 
     runner = OpenVinoRunner(tmp_path / "net.onnx", threads=1)
     random = np.random.default_rng(0)
+    net.load_state_dict(loaded, strict=False)
     for passes, faces in ((1, 1), (4, 3)):  # both axes are dynamic
-        crops = random.random((faces, 1, 48, 48), dtype=np.float32)
+        crops = random.random((faces, net.channels, net.size, net.size), dtype=np.float32)
         masks = [
             (random.random((passes, *shape)) >= rate).astype(np.float32) / np.float32(1 - rate)
-            for shape, rate in zip(S0Net.mask_shapes, DROPOUT_RATES, strict=True)
+            for shape, rate in zip(net.mask_shapes, net.dropout_rates, strict=True)
         ]
-        net.load_state_dict(loaded, strict=False)
         with torch.inference_mode():
-            wanted = net.monte_carlo(torch.from_numpy(crops), *map(torch.from_numpy, masks)).numpy()
-        given = runner.run({"faces": crops, **{f"mask_{i}": mask for i, mask in enumerate(masks)}})["probabilities"]
-        assert given.shape == (passes, faces, 7)
-        assert np.abs(given - wanted).max() < 1e-5
+            wanted = MonteCarlo(net, temperatures)(torch.from_numpy(crops), *map(torch.from_numpy, masks))
+        given = runner.run({"faces": crops, **{f"mask_{i}": mask for i, mask in enumerate(masks)}})
+        assert given.keys() == set(label_sets)
+        for label_set, answer in zip(label_sets, wanted, strict=True):
+            assert given[label_set].shape == (passes, faces, 7)
+            assert np.abs(given[label_set] - answer.numpy()).max() < 1e-4

