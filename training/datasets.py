@@ -47,6 +47,17 @@ class FaceSet:
         """Every image as luma (BT.601, as the eye data was made) of (N, size, size)."""
         return gray_squares(self.images, size)
 
+    def __add__(self, other: "FaceSet") -> "FaceSet":
+        """The images of both, which must have one size; votes only where both have them."""
+        votes = None
+        if self.votes is not None and other.votes is not None:
+            votes = np.concatenate([self.votes, other.votes])
+        return FaceSet(
+            images=np.concatenate([self.images, other.images]),
+            labels=np.concatenate([self.labels, other.labels]),
+            votes=votes,
+        )
+
     def subset(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> "FaceSet":
         """The images that ``keep`` picks, by truth or by index."""
         votes = None if self.votes is None else self.votes[keep]

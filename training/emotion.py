@@ -152,10 +152,12 @@ def optimizer_of(net: nn.Module, settings: Settings) -> torch.optim.Optimizer:
 
 
 def learning_rate(settings: Settings, step: int, steps_per_epoch: int) -> float:
-    """A line up over the warm-up, then half a cosine down to zero at the end of the last epoch."""
+    """A line up over the warm-up, then half a cosine down to zero at the end of the last epoch, or no change."""
     warmup = settings.warmup_epochs * steps_per_epoch
     if step < warmup:
         return settings.learning_rate * (step + 1) / warmup
+    if settings.schedule == "constant":
+        return settings.learning_rate
     return settings.learning_rate * cosine((step - warmup) / (settings.epochs * steps_per_epoch - warmup))
 
 

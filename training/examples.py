@@ -45,14 +45,10 @@ class Faces:
 
 def gather(settings: Settings, data: Path, limit: int | None) -> Faces:
     """Read, split, clean and balance; ``limit`` takes only the first images of each part."""
-    test = None
-    if settings.split:
-        train, held_out, test = split_at_random(read_faces(data, "all"), settings.split, settings.seed)
-    else:
-        train, held_out = read_faces(data, "train"), read_faces(data, "public")
+    train, held_out, test = _parts(settings, data)
     counts = {}
     if settings.drop_copies:
-        train, counts["copies_dropped"] = drop_copies(train, held_out)
+        train, counts["copies_dropped"] = drop_copies(train, held_out if test is None else held_out + test)
     for name, wanted, find in (
         ("faceless_dropped", settings.drop_faceless, faceless),
         ("disputed_dropped", settings.drop_disputed, disputed),
@@ -60,13 +56,28 @@ def gather(settings: Settings, data: Path, limit: int | None) -> Faces:
         if wanted:
             bad = find(train)
             train, counts[name] = train.subset(~bad), int(bad.sum())
-    if settings.balance_to:
-        train = balance_by_rotation(train, settings.balance_to, settings.balance_degrees, settings.seed)
+    if settings.balance_to and not settings.balance_before_split:
+        train = _balanced(train, settings)
     if limit is not None:
         train, held_out = (part.subset(np.arange(min(limit, len(part)))) for part in (train, held_out))
     targets, known = _targets(train, settings)
     counts |= {"train": len(train), "held_out": len(held_out)} | ({"test": len(test)} if test else {})
     return Faces(train=train, targets=targets, known=known, held_out=held_out, test=test, counts=counts)
+
+
+def _parts(settings: Settings, data: Path) -> tuple[FaceSet, FaceSet, FaceSet | None]:
+    """Training, held-out and, of a random split, test images."""
+    if not settings.split:
+        return read_faces(data, "train"), read_faces(data, "public"), None
+    faces = read_faces(data, "all")
+    if settings.balance_before_split:
+        faces = _balanced(faces, settings)
+    train, held_out, test = split_at_random(faces, settings.split, settings.seed)
+    return train, held_out, test
+
+
+def _balanced(faces: FaceSet, settings: Settings) -> FaceSet:
+    return balance_by_rotation(faces, settings.balance_to, settings.balance_degrees, settings.seed)
 
 
 def _targets(faces: FaceSet, settings: Settings) -> tuple[Tensor, Tensor]:

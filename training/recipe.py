@@ -25,7 +25,8 @@ class Settings:
     batch: int = 32
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: float = 1e-3
-    """Where the cosine starts; it ends at zero."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Half a cosine from the learning rate down to zero, or no change."""
     warmup_epochs: float = 0.0
     """The learning rate climbs in a line from zero over this long."""
     weight_decay: float = 0.0
@@ -52,6 +53,9 @@ class Settings:
     balance_to: int = 0
     """Bring every class to this many images by rotated copies (S3); 0 leaves the classes as they are."""
     balance_degrees: float = 15.0
+    balance_before_split: bool = False
+    """Balance as S3 did it, before the random split, so that copies of one image lie in several parts:
+    figures on the held-out parts are then too good."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     bf16: bool = True
     """Compute in bfloat16 where autocast holds it safe; weights stay float32."""
@@ -65,6 +69,8 @@ class Settings:
                 raise ConfigurationError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
         if self.weight_decay and self.optimizer != "adamw":
             raise ConfigurationError('weight_decay needs optimizer = "adamw".')
+        if self.balance_before_split and not (self.split and self.balance_to):
+            raise ConfigurationError("balance_before_split needs split and balance_to.")
         if self.split and (len(self.split) != 3 or abs(sum(self.split) - 1) > 1e-6):
             raise ConfigurationError(f"split must be three parts that add up to 1, got {list(self.split)}.")
 
@@ -82,9 +88,17 @@ def read_settings(path: Path | None) -> Settings:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}.") from error
-    inner = table.pop("augmentation", {})
+    return settings_from(table, path)
+
+
+def settings_from(table: dict[str, Any], path: Path) -> Settings:
+    """Settings from TOML's values; ``path`` is named where one is wrong."""
+    inner = table.get("augmentation", {})
+    table = {name: value for name, value in table.items() if name != "augmentation"}
     _refuse_unknown(path, table, Settings)
     _refuse_unknown(path, inner, Augmentation)
+    _refuse_wrong_types(path, table, Settings)
+    _refuse_wrong_types(path, inner, Augmentation)
     lists = {name: tuple(value) for name, value in table.items() if isinstance(value, list)}
     return Settings(**(table | lists), augmentation=Augmentation(**inner))
 
@@ -93,3 +107,14 @@ def _refuse_unknown(path: Path, table: dict[str, Any], kind: type) -> None:
     known = [f.name for f in fields(kind)]
     if unknown := sorted(table.keys() - set(known)):
         raise ConfigurationError(f"{path}: unknown key {', '.join(unknown)}. Known: {', '.join(known)}.")
+
+
+def _refuse_wrong_types(path: Path, table: dict[str, Any], kind: type) -> None:
+    """A whole number may stand where a decimal is wanted; nothing else is converted."""
+    hints = get_type_hints(kind)
+    for key, value in table.items():
+        wanted = {float: (float, int), tuple[str, ...]: list, tuple[float, ...]: list}.get(hints[key], hints[key])
+        if isinstance(wanted, type | tuple) and (
+            not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool)
+        ):
+            raise ConfigurationError(f"{path}: {key} cannot be {value!r}.")

