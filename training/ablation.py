@@ -18,7 +18,7 @@ from typing import Any
 from emocolor.errors import ConfigurationError, EmocolorError
 from training.emotion import SMOKE_IMAGES, train
 from training.recipe import Settings, settings_from
-from training.run_folder import write_json
+from training.records import write_json
 
 CONFIG = Path(__file__).parents[1] / "configs" / "training" / "ablation.toml"
 

@@ -83,7 +83,7 @@ those differ from 1.
 The exported file differs from torch by at most {parity["runtime_vs_torch"]:.1e} in a probability; float16 storage
 changes one by at most {parity["float16_vs_float32"]:.1e}.
 
-## Intended use and limits
+{_cost(card)}## Intended use and limits
 
 {LIMITS}
 """
@@ -110,6 +110,21 @@ By {SPEAKS[label_set]}, {single["n"]:,} images:
 With the temperature of each half of the images fitted on the other half, T = 20: expected calibration error \
 {fitted["ece"]:.3f}, Brier score {fitted["brier"]:.3f}, NLL {fitted["nll"]:.3f}. Setting the 20 % of highest entropy \
 aside raises accuracy from {coverage["1.00"]:.3f} to {coverage["0.80"]:.3f}.
+"""
+
+
+def _cost(card: dict[str, Any]) -> str:
+    """What a face costs, where ``training.cost --write`` measured it."""
+    if "cost" not in card:
+        return ""
+    cost = card["cost"]
+    return f"""\
+## Cost
+
+One face on one thread of {cost["machine"]["device"]}, best of many (`python -m training.cost`): \
+{cost["f32"]["one_pass_ms"]:.2f} ms without dropout, {cost["f32"]["sampled_ms"]:.2f} ms with T = {cost["passes"]}, \
+{cost["bf16"]["sampled_ms"]:.2f} ms in bfloat16. {cost["bytes"] / 1e6:.1f} MB on disk.
+
 """
 
 

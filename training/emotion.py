@@ -37,7 +37,8 @@ from training.examples import Batch, Faces, as_input, batches, gather
 from training.metrics import classification_metrics
 from training.pictures import draw_confusion, draw_curves
 from training.recipe import Settings, read_settings
-from training.run_folder import append_row, facts_of_machine, open_run, save_checkpoint, write_json
+from training.records import facts_of_machine, write_json
+from training.run_folder import append_row, open_run, save_checkpoint
 
 SMOKE_IMAGES = 256
 
@@ -54,7 +55,7 @@ def train(settings: Settings, data: Path, run: Path, *, resume: bool = False, li
         "settings": asdict(settings) | {"limit": limit},
         "data": {"file": data.name, "sha256": sha256_of(data)},
         "images": faces.counts,
-        "machine": facts_of_machine(),
+        "machine": facts_of_machine() | _device_facts(),
     }
     checkpoint = open_run(run, record, resume=resume)
 
@@ -126,6 +127,12 @@ def train(settings: Settings, data: Path, run: Path, *, resume: bool = False, li
         append_row(run, row)
         print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
     finish(run, kept, faces)
+
+
+def _device_facts() -> dict[str, Any]:
+    if torch.cuda.is_available():
+        return {"device": torch.cuda.get_device_name()}
+    return {"threads": torch.get_num_threads()}
 
 
 def finish(run: Path, net: EmotionNet, faces: Faces) -> None:

@@ -35,7 +35,7 @@ from training.calibration import cross_fitted, entropy, fit_temperature, reliabi
 from training.card import write_card
 from training.datasets import FaceSet, crowd_majority, read_faces, sha256_of
 from training.metrics import classification_metrics
-from training.run_folder import write_json
+from training.records import write_json
 
 PASSES = 20
 HALF_TOLERANCE = 5e-3

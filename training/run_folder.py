@@ -8,32 +8,13 @@ row per epoch; ``checkpoint.pt`` the last whole state (read back with ``weights_
 import csv
 import json
 import os
-import platform
-import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from emocolor.errors import ConfigurationError, SinkError
-
-JsonObject = dict[str, Any]
-
-
-def facts_of_machine() -> JsonObject:
-    """Commit, versions and processor, for the record."""
-    git = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, check=False
-    )
-    return {
-        "commit": git.stdout.strip() or "unknown",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _processor(),
-        "threads": torch.get_num_threads(),
-    }
+from training.records import JsonObject, write_json
 
 
 def open_run(folder: Path, config: JsonObject, *, resume: bool) -> JsonObject | None:
@@ -83,15 +64,6 @@ def append_row(folder: Path, row: Mapping[str, float]) -> None:
         writer.writerows([*rows, {k: f"{v:.6g}" for k, v in row.items()}])
 
 
-def write_json(path: Path, value: JsonObject) -> None:
-    """Indented, but for lists of plain values, which stay on one line."""
-    text = json.dumps(value, indent=2)
-    text = re.sub(
-        r"\[[^][{}]*\]", lambda found: re.sub(r"\s*\n\s*", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text
-    )
-    path.write_text(text + "\n")
-
-
 def _refuse_another_run(folder: Path, stored: JsonObject, wanted: JsonObject, resume: bool) -> None:
     if not resume:
         raise ConfigurationError(f"{folder} already holds a run. Pass --resume to go on with it, or another --run.")
@@ -113,11 +85,3 @@ def _flat(settings: JsonObject) -> JsonObject:
     for key, value in settings.items():
         flat |= {f"{key}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {key: value}
     return flat
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from engines.nets.lite_emotion import LiteEmotionNet
 from training.depthwise import speed_up_depthwise
-from training.run_folder import facts_of_machine
+from training.records import facts_of_machine
 
 
 def seconds_of_step(net: LiteEmotionNet, batch: int, steps: int) -> float:
