@@ -60,12 +60,7 @@ def train(settings: Settings, data: Path, run: Path, *, resume: bool = False, li
     checkpoint = open_run(run, record, resume=resume)
 
     torch.manual_seed(settings.seed)
-    net = emotion_net(settings.net, settings.label_sets)
-    if settings.imagenet:
-        if not isinstance(net, LiteEmotionNet):
-            raise ConfigurationError(f"There are no ImageNet weights for the net '{settings.net}'.")
-        net.start_from_imagenet()
-    net = net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = fresh_net(settings).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
     if device.type == "cpu":
         speed_up_depthwise(net)
@@ -127,6 +122,23 @@ def train(settings: Settings, data: Path, run: Path, *, resume: bool = False, li
         append_row(run, row)
         print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
     finish(run, kept, faces)
+
+
+def fresh_net(settings: Settings) -> EmotionNet:
+    """The net as a run starts with it."""
+    net = emotion_net(settings.net, settings.label_sets)
+    if settings.start == "imagenet":
+        if not isinstance(net, LiteEmotionNet):
+            raise ConfigurationError(f"There are no ImageNet weights for the net '{settings.net}'.")
+        net.start_from_imagenet()
+    elif settings.start != "random":
+        earlier = load_net(settings.start)
+        if (type(earlier), earlier.label_sets) != (type(net), net.label_sets):
+            raise ConfigurationError(
+                f"'{settings.start}' is another kind of net than '{settings.net}' with labels '{settings.labels}'."
+            )
+        net = earlier
+    return net
 
 
 def _device_facts() -> dict[str, Any]:

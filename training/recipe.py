@@ -17,8 +17,8 @@ class Settings:
 
     net: str = "s0"
     """Definition in ``engines.nets.catalog``."""
-    imagenet: bool = False
-    """Start the backbone from ImageNet weights instead of at random."""
+    start: str = "random"
+    """First weights: ``random``, ``imagenet`` for a net with that backbone, or those of a net by name or path."""
     labels: Labels = "fer2013"
     """FER2013's classes, FER+ votes as soft targets, or both, each with an output of its own."""
     epochs: int = 40

