@@ -1,5 +1,6 @@
 """What a net takes and gives, as its card beside the weights says it."""
 
+import difflib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from emocolor.errors import ConfigurationError, EngineError
-from emocolor.palettes import nearest
 
 EMOTION = Path(__file__).parent / "weights" / "emotion"
 """Where the emotion classifiers lie: ``NAME.onnx``, its card ``NAME.json``, and the card in words."""
@@ -34,6 +34,8 @@ class NetSpec:
     """Side of the square gray face crop it takes."""
     dropouts: dict[str, tuple[tuple[int, ...], float]]
     """Mask inputs: shape without the pass axis, and drop probability."""
+    temperatures: dict[str, float]
+    """By output, what its graph divides the logits by before the softmax; 1 where it was not calibrated."""
     metrics: dict[str, Any]
     """What the training run measured on the public test images."""
 
@@ -46,20 +48,37 @@ def net_names() -> tuple[str, ...]:
 def read_spec(name: str) -> NetSpec:
     """The card of a shipped net, or of any ONNX file by path that has its card beside it.
 
-    Raises ``ConfigurationError`` for an unknown name and ``EngineError`` where the weights are not
-    the file that the card was written for.
+    Raises ``ConfigurationError`` for an unknown name and ``EngineError`` where the card is missing
+    or no card, or where the weights are not the file that it was written for.
     """
     by_path = name.endswith(".onnx")
+    if not by_path and name not in net_names():
+        raise _unknown(name)
     card_path = Path(name).with_suffix(".json") if by_path else EMOTION / f"{name}.json"
     try:
-        card = json.loads(card_path.read_text(encoding="utf-8"))
+        spec = _spec_of(card_path, json.loads(card_path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        if by_path:
-            raise EngineError(f"{name} has no card: {card_path} is missing.") from None
-        raise ConfigurationError(f"Unknown net '{name}'{nearest(name, net_names())}.") from None
+        raise EngineError(f"{name} has no card: {card_path} is missing.") from None
     except (OSError, ValueError) as error:
         raise EngineError(f"The card {card_path} cannot be read: {error}.") from error
-    spec = NetSpec(
+    except (KeyError, TypeError, AttributeError) as error:
+        raise EngineError(f"{card_path} is not the card of an emotion net: {error!r}.") from error
+    _verify(spec)
+    return spec
+
+
+def _unknown(name: str) -> ConfigurationError:
+    known = net_names()
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    hint = f"; did you mean '{close[0]}'?" if close else "."
+    return ConfigurationError(
+        f"Unknown net '{name}'{hint} Shipped are {', '.join(known)}; any other goes by the path of its .onnx file."
+    )
+
+
+def _spec_of(card_path: Path, card: dict[str, Any]) -> NetSpec:
+    """The spec that a card holds; where it holds none, whatever Python raises."""
+    return NetSpec(
         name=card_path.stem,
         weights=card_path.parent / card["weights"],
         sha256=card["sha256"],
@@ -68,21 +87,19 @@ def read_spec(name: str) -> NetSpec:
         answer=card["answer"],
         crop_size=card["crop_size"],
         dropouts={mask: (tuple(shape), rate) for mask, (shape, rate) in card["dropouts"].items()},
+        temperatures=dict.fromkeys(card["label_sets"], 1.0) | card.get("temperatures", {}),
         metrics=card["metrics"],
     )
-    _verify(spec)
-    return spec
 
 
 def _verify(spec: NetSpec) -> None:
+    remedy = "Reinstall emocolor-stream." if spec.weights.parent == EMOTION else "Export it again."
     try:
         found = hashlib.sha256(spec.weights.read_bytes()).hexdigest()
     except OSError as error:
-        raise EngineError(
-            f"The weights of '{spec.name}' cannot be read ({error}). Reinstall emocolor-stream."
-        ) from error
+        raise EngineError(f"The weights of '{spec.name}' cannot be read ({error}). {remedy}") from error
     if found != spec.sha256:
         raise EngineError(
             f"The weights of '{spec.name}' ({spec.weights}) are damaged: sha256 {found[:12]}..., "
-            f"expected {spec.sha256[:12]}.... Reinstall emocolor-stream."
+            f"expected {spec.sha256[:12]}.... {remedy}"
         )

@@ -12,6 +12,7 @@ from emocolor.face_crops import FER2013
 from emocolor.protocols import Effect
 from emocolor.scenes import SceneBuilder, Weighting
 from emocolor.tracks import Tracks
+from engines.spec import read_spec
 
 from .pipeline import Pipeline, Stage
 from .settings import AnalysisOptions, JobSettings
@@ -37,6 +38,7 @@ class Job:
 
     def __init__(self, settings: JobSettings) -> None:
         self.settings = settings
+        read_spec(settings.analysis.net)  # a net that cannot be used is known before anything is opened
         self.source = VideoSource(settings.input, settings.source)
         self.sink: VideoSink | None = None
         self._timeline: TimelineWriter | None = None
@@ -101,9 +103,9 @@ class Job:
 
 
 def open_job(settings: JobSettings) -> Job:
-    """Open the input and check the output; nothing runs before the job is entered.
+    """Check the net, open the input and check the output; nothing runs before the job is entered.
 
-    Raises an ``EmocolorError`` that says what to do where either cannot be used.
+    Raises an ``EmocolorError`` that says what to do where one of them cannot be used.
     """
     return Job(settings)
 
@@ -111,7 +113,6 @@ def open_job(settings: JobSettings) -> Job:
 def make_follower(options: AnalysisOptions) -> Follower:
     """Load the face models."""
     from engines.face_detector import MediaPipeFaceDetector
-    from engines.spec import read_spec
 
     return Follower(MediaPipeFaceDetector(), Tracks(), FER2013, read_spec(options.net).crop_size)
 

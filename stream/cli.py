@@ -15,7 +15,7 @@ from emocolor.effects.tint import Base, Region, Several
 from emocolor.errors import ConfigurationError, EmocolorError
 from emocolor.palettes import MixMode, MixSpace
 from emocolor.smoothing import SmoothingOptions
-from engines.spec import Precision
+from engines.spec import Precision, net_names
 
 from .settings import AnalysisOptions, JobSettings
 from .video_sink import AudioPolicy, SinkOptions
@@ -108,6 +108,9 @@ def run(
     certainty: Annotated[float, typer.Option(help="How far an unsure emotion weakens the tint, 0 to 1.")] = 0.0,
     feather: Annotated[float, typer.Option(help="Soft edge of face regions, part of the radius.")] = 0.35,
     rate: Annotated[float, typer.Option(help="Face analyses a second of video; 0 for every frame.")] = 8.0,
+    net: Annotated[
+        str, typer.Option(help=f"Emotion net: {', '.join(net_names())}, or an .onnx file with its card beside it.")
+    ] = AnalysisOptions().net,
     passes: Annotated[int, typer.Option(help="Monte Carlo dropout passes per face; 0 switches dropout off.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of the dropout masks.")] = 0,
     precision: Annotated[
@@ -169,7 +172,7 @@ def run(
                 codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt, audio=audio, format=format, overwrite=overwrite
             ),
             analysis=AnalysisOptions(
-                rate_hz=rate, passes=passes, seed=seed, fresh_masks=fresh_masks, precision=precision
+                rate_hz=rate, net=net, passes=passes, seed=seed, fresh_masks=fresh_masks, precision=precision
             ),
             smoothing=SmoothingOptions(time_constant=smooth, look_ahead=look_ahead),
             tint=tint if effect == "tint" else None,

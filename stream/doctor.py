@@ -95,7 +95,7 @@ def _try_nets() -> str:
     from engines.spec import net_names
 
     loaded = [load(name) for name in net_names()]
-    return ", ".join(f"{net.spec.name} on {net.runner.backend}, f32" for net in loaded)
+    return ", ".join(f"{net.spec.name} ({net.crop_size} px faces) on {net.runner.backend}, f32" for net in loaded)
 
 
 def _try_faces() -> str:

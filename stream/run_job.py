@@ -111,8 +111,8 @@ def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) 
     if visible:
         speed = tally.media_seconds / tally.seconds
         print(
-            f"{target}: {tally.frames} frames, {tally.analyses} analysed, in {tally.seconds:.1f} s "
-            f"({tally.frames / tally.seconds:.0f} fps, {speed:.1f}x real time)",
+            f"{target}: {tally.frames} frames, {tally.analyses} analysed by {job.settings.analysis.net}, "
+            f"in {tally.seconds:.1f} s ({tally.frames / tally.seconds:.0f} fps, {speed:.1f}x real time)",
             file=sys.stderr,
         )
     return 0

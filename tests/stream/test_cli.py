@@ -1,6 +1,11 @@
 """The command as a person runs it: in a process of its own."""
 
+import contextlib
 import json
+import os
+import pty
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,9 +14,11 @@ import time
 import av
 import pytest
 
+from engines.spec import EMOTION, net_names
 from stream.demo_clip import make_demo_clip
 
 COMMAND = [sys.executable, "-m", "stream.cli"]
+SHIPPED = ", ".join(net_names())
 
 
 def call(*arguments, **options):
@@ -52,13 +59,18 @@ def test_the_main_job_is_silent_when_nobody_watches(demo_clip, tmp_path):
         (["{clip}", "-o", "{tmp}/out.mp4", "--max-pixels", "1000"], 4, "--max-pixels"),
         (["{clip}", "-o", "{tmp}/out.xyz"], 2, "out.xyz"),
         (["{clip}"], 2, "-o OUTPUT"),
+        (["{tmp}/none.mp4", "-o", "{tmp}/out.mp4", "--net", "sO"], 2, f"did you mean 's0'.*{SHIPPED}"),
+        (["{tmp}/none.mp4", "-o", "{tmp}/out.mp4", "--net", "resnet152"], 2, f"'resnet152'.*{SHIPPED}"),
+        (["{tmp}/none.mp4", "-o", "{tmp}/out.mp4", "--net", "../emotion/s0"], 2, SHIPPED),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--net", "{tmp}/mine.onnx"], 7, r"no card: .*mine\.json is missing"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--net", "{tmp}/other.onnx"], 7, "not the card of an emotion net"),
     ],
 )
 def test_bad_input_is_one_line(arguments, code, words, demo_clip, tmp_path):
-    import re
-
     (tmp_path / "text.mp4").write_text("this is no video\n" * 50)
     (tmp_path / "empty.mp4").touch()
+    (tmp_path / "mine.onnx").touch()
+    (tmp_path / "other.json").write_text('{"epochs": 40}')
     (tmp_path / "cut.mp4").write_bytes(_without_moov(demo_clip))
     with av.open(str(demo_clip)) as source, av.open(str(tmp_path / "sound.m4a"), "w", format="ipod") as sound:
         made = sound.add_stream_from_template(source.streams.audio[0])
@@ -124,6 +136,42 @@ def test_dry_run_writes_nothing(demo_clip, tmp_path):
     for words in ("480x270", "T = 20", "palette s0", "libx264", "t.csv"):
         assert words in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", net_names())
+def test_any_net_that_ships_may_judge(name, demo_clip, tmp_path):
+    arguments = (demo_clip, "--net", name, "--timeline", tmp_path / "t.csv", "--to", "0.3")
+    assert f"; net {name}, T = 20" in call(*arguments, "--dry-run").stdout
+    done = call(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len((tmp_path / "t.csv").read_text().splitlines()) == 1 + 3  # looks at 0, 0.125 and 0.25 s
+
+
+def test_a_net_by_path_judges_as_the_same_net_by_name(demo_clip, tmp_path):
+    for ending in (".onnx", ".json"):
+        shutil.copy(EMOTION / f"s0{ending}", tmp_path)
+    written = []
+    for number, net in enumerate(("s0", tmp_path / "s0.onnx")):
+        timeline = tmp_path / f"{number}.jsonl"
+        done = call(demo_clip, "--net", net, "--timeline", timeline, "--to", "0.3")
+        assert done.returncode == 0, done.stderr
+        written.append(timeline.read_text())
+    assert written[0] == written[1] != ""
+
+
+def test_the_summary_names_the_net(demo_clip, tmp_path):
+    """It is for whoever watches: a terminal."""
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, str(demo_clip), "--net", "s0", "--timeline", str(tmp_path / "t.csv"), "--to", "0.2"]
+    process = subprocess.Popen(command, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # which is how Linux says that nobody holds the other end
+        while part := os.read(ours, 4096):
+            said += part
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    assert re.search(rb"\d frames, 2 analysed by s0, in [\d.]+ s", said)
 
 
 def test_pipes(demo_clip, tmp_path):
