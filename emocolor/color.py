@@ -61,17 +61,19 @@ def rgb_to_codes(rgb: Rgb, color: ColorSpec, bits: int) -> tuple[float, float, f
     """Y, Cb and Cr code values, unrounded, of one sRGB colour (3,) in [0, 1], as ``color`` encodes it.
 
     In SDR the sRGB values are taken as the picture's own R'G'B', as S0 does; under PQ and HLG
-    they are converted to BT.2020 light with white at 203 nits.
+    they are converted to BT.2020 light with white at 203 nits. In full range the purest blue and red lie
+    half a code beyond the last one, which they then take.
     """
     encoded = rgb if color.transfer == "sdr" else _to_hdr(rgb, color)
     red_weight, blue_weight = LUMA_WEIGHTS[color.matrix]
     red, green, blue = (float(v) for v in encoded)
     luma = red_weight * red + (1 - red_weight - blue_weight) * green + blue_weight * blue
     black, span, middle, chroma_span = code_range(color, bits)
+    last = float((1 << bits) - 1)
     return (
         black + span * luma,
-        middle + chroma_span * (blue - luma) / (2 * (1 - blue_weight)),
-        middle + chroma_span * (red - luma) / (2 * (1 - red_weight)),
+        min(last, middle + chroma_span * (blue - luma) / (2 * (1 - blue_weight))),
+        min(last, middle + chroma_span * (red - luma) / (2 * (1 - red_weight))),
     )
 
 

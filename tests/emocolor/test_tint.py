@@ -107,6 +107,23 @@ def test_every_format_and_odd_sizes_agree_with_444(name, size_wh, region):
         assert ours.chroma[0][-1, -1] == wanted.chroma[0][-1, -1]
 
 
+@pytest.mark.parametrize("format_name", ["yuv420p", "nv12", "yuv444p10le", "yuv420p16le"])
+@pytest.mark.parametrize("region", ["frame", "face"])
+@pytest.mark.parametrize("emotion", ["sad", "angry"])
+def test_the_purest_colours_fit_into_full_range(format_name, region, emotion):
+    """Pure blue and red lie half a code beyond the last one there; they must not wrap around."""
+    frame = make_frame(format_name, (160, 120), SPECS[3])
+    face = Face(
+        track_id=1, box=Box(60, 40, 40, 40), roll_degrees=0, probabilities=one_hot(emotion), certainty=1, presence=1
+    )
+    scene = Scene(time=0, probabilities=one_hot(emotion), certainty=1, faces=(face,))
+    tinted = Tint(TintOptions(alpha=1.0, region=region)).apply(frame, scene)
+    last = (1 << frame.format.bits) - 1
+    assert max(int(plane.max()) for plane in tinted.planes) <= last
+    center = rgb_of(tinted)[60, 80]
+    assert np.abs(center - S0.colors[EMOTIONS.index(emotion)] * 255).max() <= 2
+
+
 def test_face_region_leaves_the_rest_bit_for_bit():
     frame = make_frame(size_wh=(320, 240), chroma=90)
     before = frame.copy()
