@@ -18,7 +18,7 @@ class AnalysisOptions:
 
     rate_hz: float = 8.0
     """Analyses a second of media time; 0 for every frame."""
-    net: str = "s0"
+    net: str = "ours"
     """The classifier: a shipped net's name, or the path of an ONNX file that has its card beside it."""
     precision: Precision = "f32"
     """Arithmetic of the net: ``bf16`` takes about half the time where the processor has it."""

@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=CONFIG, help="TOML with a base and its rows")
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="only these rows")
     parser.add_argument("--seeds", type=int, default=1, help="run the first row with this many seeds")
-    parser.add_argument("--out", type=Path, help="write the figures here as JSON")
+    parser.add_argument("--out", type=Path, help="write the figures here as JSON, beside those of other rows")
     parser.add_argument("--smoke", action="store_true", help="one epoch on 256 images a row, to try the script")
     arguments = parser.parse_args()
     try:
@@ -114,7 +114,8 @@ def main() -> None:
         rows += [_with_seed(rows[0], seed) for seed in range(2, arguments.seeds + 1)]
         found = run_rows(rows, arguments.data, arguments.runs, smoke=arguments.smoke)
         if arguments.out:
-            write_json(arguments.out, found)
+            earlier = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+            write_json(arguments.out, earlier | found)
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
     print(as_table(found))

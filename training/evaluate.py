@@ -25,11 +25,11 @@ from emocolor.errors import ConfigurationError, EmocolorError
 from engines.load import load
 from engines.spec import Precision
 from training.calibration import reliability
-from training.datasets import LabelSet, Split, crowd_majority, read_faces
+from training.datasets import LabelSet, Split
 from training.metrics import classification_metrics
+from training.scoring import CHUNK, output_for, scored_faces
 
-SHIPPED = "s0"
-CHUNK = 64
+SHIPPED = "ours"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,19 +58,10 @@ class Question:
 
 def evaluate_emotion(question: Question) -> dict[str, object]:
     """Metrics of a net on the faces of an npz."""
-    faces = read_faces(question.data, question.split)
+    faces = scored_faces(question.data, question.split, question.labels)
     labels = faces.labels
-    if question.labels == "ferplus":
-        labels, counts = crowd_majority(faces)
-        faces, labels = faces.subset(counts), labels[counts]
-        if not len(faces):
-            raise ConfigurationError(f"No image of {question.data} has a majority in its FER+ votes.")
     net = load(question.weights, threads=os.cpu_count() or 1, precision=question.precision)
-    output = question.output or (question.labels if question.labels in net.spec.label_sets else net.answer)
-    if output not in net.spec.label_sets:
-        raise ConfigurationError(
-            f"'{question.weights}' has no output '{output}'. It has {', '.join(net.spec.label_sets)}."
-        )
+    output = output_for(net.spec, question.labels, question.output)
     classifier = EmotionClassifier(net, passes=question.passes, seed=question.seed)
     crops = faces.gray(classifier.crop_size)
     probabilities = _mean(classifier, crops, output)
