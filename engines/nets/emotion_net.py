@@ -68,6 +68,15 @@ class EmotionNet(nn.Module, ABC):
         return self.head(tiled, spread).unflatten(1, (-1, CLASSES)).unflatten(0, (passes, count))
 
 
+def start_as_keras(net: nn.Module) -> None:
+    """Keras' first weights, in place: Glorot-uniform kernels and zero biases."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
 def count_parameters(net: nn.Module) -> tuple[int, int]:
     """Trainable parameters, and running statistics (batch norm means and variances)."""
     trainable = sum(p.numel() for p in net.parameters() if p.requires_grad)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .emotion_net import CLASSES, EmotionNet
+from .emotion_net import CLASSES, EmotionNet, start_as_keras
 
 
 class ConvBlock(nn.Module):
@@ -51,11 +51,7 @@ class S0Net(EmotionNet):
         self.block4 = ConvBlock(128, 256)
         self.dense1 = nn.Linear(256, 256)
         self.dense2 = nn.Linear(256, CLASSES * len(label_sets))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        start_as_keras(self)
 
     def trunk(self, faces: Tensor) -> Tensor:
         """(N, 1, 48, 48) in [0, 1] to (N, 32, 24, 24)."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .emotion_net import CLASSES, EmotionNet
+from .emotion_net import CLASSES, EmotionNet, start_as_keras
 
 
 class ConvBlock(nn.Module):
@@ -47,11 +47,7 @@ class S3Net(EmotionNet):
         self.dense1 = nn.Linear(256 * 2 * 2, 512)
         self.dense2 = nn.Linear(512, 256)
         self.dense3 = nn.Linear(256, CLASSES * len(label_sets))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        start_as_keras(self)
 
     def trunk(self, faces: Tensor) -> Tensor:
         """(N, 3, 128, 128) in [0, 1] to (N, 32, 30, 30)."""
