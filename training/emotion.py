@@ -31,6 +31,7 @@ from engines.nets.catalog import emotion_net
 from engines.nets.emotion_net import EmotionNet
 from engines.nets.from_onnx import load_net
 from engines.nets.lite_emotion import LiteEmotionNet
+from engines.spec import read_spec
 from training.datasets import FaceSet, crowd_majority, sha256_of
 from training.depthwise import speed_up_depthwise
 from training.examples import Batch, Faces, as_input, batches, gather
@@ -54,6 +55,7 @@ def train(settings: Settings, data: Path, run: Path, *, resume: bool = False, li
     record = {
         "settings": asdict(settings) | {"limit": limit},
         "data": {"file": data.name, "sha256": sha256_of(data)},
+        "nets": {name: read_spec(name).sha256 for name in nets_used(settings)},
         "images": faces.counts,
         "machine": facts_of_machine() | _device_facts(),
     }
@@ -122,6 +124,12 @@ def train(settings: Settings, data: Path, run: Path, *, resume: bool = False, li
         append_row(run, row)
         print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
     finish(run, kept, faces)
+
+
+def nets_used(settings: Settings) -> list[str]:
+    """The trained nets that a run needs: the one it starts from, and its teachers."""
+    start = [] if settings.start in ("random", "imagenet") else [settings.start]
+    return start + list(settings.teachers)
 
 
 def fresh_net(settings: Settings) -> EmotionNet:

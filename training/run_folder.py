@@ -72,6 +72,8 @@ def _refuse_another_run(folder: Path, stored: JsonObject, wanted: JsonObject, re
             f"{folder} was run on other data: {stored['data']['file']}, sha256 {stored['data']['sha256'][:12]}... "
             "Use another --run."
         )
+    if stored.get("nets") != wanted.get("nets"):
+        raise ConfigurationError(f"{folder} was run with other weights of the nets it builds on. Use another --run.")
     stored, wanted = _flat(stored["settings"]), _flat(wanted["settings"])
     different = sorted(k for k in stored.keys() | wanted.keys() if stored.get(k) != wanted.get(k))
     if different:

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; training ne
 
 from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
 from engines.nets.from_onnx import load_net  # noqa: E402
+from engines.spec import read_spec  # noqa: E402
 from training.datasets import drop_copies, read_faces  # noqa: E402
 from training.emotion import cosine, train  # noqa: E402
 from training.recipe import Settings, read_settings  # noqa: E402
@@ -114,6 +115,12 @@ def test_a_run_can_start_from_a_net_that_ships(data, tmp_path):
     shipped = load_net("s0").state_dict()
     ended = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["net"]
     assert torch.allclose(ended["dense2.weight"], shipped["dense2.weight"], atol=1e-6)
+    config = tmp_path / "run" / "config.json"
+    digest = read_spec("s0").sha256
+    assert json.loads(config.read_text())["nets"] == {"s0": digest}
+    config.write_text(config.read_text().replace(digest, "0" * 64))
+    with pytest.raises(ConfigurationError, match="other weights of the nets it builds on"):
+        train(replace(TINY, epochs=1, start="s0", learning_rate=1e-9), data, tmp_path / "run", resume=True)
     with pytest.raises(ConfigurationError, match="another kind of net than 'tiny'"):
         train(replace(TINY, net="tiny", start="s0"), data, tmp_path / "other")
     with pytest.raises(ConfigurationError, match="no ImageNet weights for the net 's0'"):
