@@ -5,18 +5,20 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from emocolor.effects import Overlay, Tint
+from emocolor.effects import Colormap, Overlay, Tint, TintOptions
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import EmocolorError
 from emocolor.face_crops import FER2013
 from emocolor.protocols import Effect
 from emocolor.scenes import SceneBuilder, Weighting
+from emocolor.smoothing import SmoothingOptions
 from emocolor.tracks import Tracks
 from engines.spec import read_spec
 
+from .effect_chain import EffectOptions
 from .pipeline import Pipeline, Stage
 from .settings import AnalysisOptions, JobSettings
-from .stages import Follower, Step, classify, direct, follow, paint, write
+from .stages import Follower, Step, classify, direct, follow, paint, watch_cuts, write
 from .timeline import TimelineWriter
 from .video_sink import VideoSink
 from .video_source import VideoSource
@@ -38,7 +40,8 @@ class Job:
 
     def __init__(self, settings: JobSettings) -> None:
         self.settings = settings
-        read_spec(settings.analysis.net)  # a net that cannot be used is known before anything is opened
+        if settings.analysis is not None:
+            read_spec(settings.analysis.net)  # a net that cannot be used is known before anything is opened
         self.source = VideoSource(settings.input, settings.source)
         self.sink: VideoSink | None = None
         self._timeline: TimelineWriter | None = None
@@ -50,14 +53,10 @@ class Job:
         except EmocolorError:
             self.discard()
             raise
-        analysis = settings.analysis
         self._pipeline = Pipeline(
             self.source.units,
             [
-                Stage(
-                    "follow", partial(follow, make_follower=partial(make_follower, analysis), rate_hz=analysis.rate_hz)
-                ),
-                Stage("classify", partial(classify, make_classifier=partial(make_classifier, analysis))),
+                *_watching(settings.analysis),
                 Stage(
                     "direct",
                     partial(direct, scenes=_scenes(settings), most_held=_most_held(settings, self.source.facts)),
@@ -110,6 +109,16 @@ def open_job(settings: JobSettings) -> Job:
     return Job(settings)
 
 
+def _watching(analysis: AnalysisOptions | None) -> list[Stage]:
+    """The stages that find out what is to be seen."""
+    if analysis is None:
+        return [Stage("watch", watch_cuts)]
+    return [
+        Stage("follow", partial(follow, make_follower=partial(make_follower, analysis), rate_hz=analysis.rate_hz)),
+        Stage("classify", partial(classify, make_classifier=partial(make_classifier, analysis))),
+    ]
+
+
 def make_follower(options: AnalysisOptions) -> Follower:
     """Load the face models."""
     from engines.face_detector import MediaPipeFaceDetector
@@ -127,18 +136,27 @@ def make_classifier(options: AnalysisOptions) -> EmotionClassifier:
 
 def make_effects(settings: JobSettings) -> list[Effect]:
     """The effects of a job, in the order they apply."""
-    effects: list[Effect] = []
-    if settings.tint is not None:
-        effects.append(Tint(settings.tint))
+    effects = [_make_effect(options) for options in settings.effects]
     if settings.overlay:
-        effects.append(Overlay(settings.tint.palette) if settings.tint else Overlay())
+        tint = _first_tint(settings)
+        effects.append(Overlay(tint.palette) if tint else Overlay())
     return effects
 
 
+def _make_effect(options: EffectOptions) -> Effect:
+    return Tint(options) if isinstance(options, TintOptions) else Colormap(options)
+
+
+def _first_tint(settings: JobSettings) -> TintOptions | None:
+    return next((options for options in settings.effects if isinstance(options, TintOptions)), None)
+
+
 def _scenes(settings: JobSettings) -> SceneBuilder:
-    several = settings.tint.several if settings.tint else "largest"
-    weighting: Weighting = "largest" if several == "largest" else "area"
-    return SceneBuilder(settings.smoothing, weighting)
+    tint = _first_tint(settings)
+    weighting: Weighting = "area" if tint and tint.several != "largest" else "largest"
+    # Where nothing is observed there is nothing to wait for.
+    smoothing = settings.smoothing if settings.analysis else SmoothingOptions(look_ahead=0)
+    return SceneBuilder(smoothing, weighting)
 
 
 def _most_held(settings: JobSettings, facts: "SourceFacts") -> int:

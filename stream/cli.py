@@ -5,18 +5,20 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from emocolor.effects import TintOptions
+from emocolor.effects import ColormapOptions, TintOptions
+from emocolor.effects.colormap import Preprocess
 from emocolor.effects.tint import Base, Region, Several
 from emocolor.errors import ConfigurationError, EmocolorError
 from emocolor.palettes import MixMode, MixSpace
 from emocolor.smoothing import SmoothingOptions
 from engines.spec import Precision, net_names
 
+from .effect_chain import parse_chain
 from .settings import AnalysisOptions, JobSettings
 from .video_sink import AudioPolicy, SinkOptions
 from .video_source import SourceOptions
@@ -26,6 +28,10 @@ EXIT_CODES = (
     "4 input cannot be read, 5 output cannot be written, 6 something is not installed, 7 a net cannot be used, "
     "130 ended by Ctrl-C and what was done is kept."
 )
+
+
+TINT, COLORMAP, FACES, MEDIA = "Tint", "Colormap", "Faces and emotion", "Input and output"
+"""Panels of the help."""
 
 
 class _DefaultsToRun(TyperGroup):
@@ -82,6 +88,17 @@ def _seconds(text: str) -> float:
     return sum((number * 60.0**place for place, number in enumerate(reversed(numbers))), 0.0)
 
 
+def _band(text: str) -> tuple[float, float]:
+    """Two numbers with a dash between; either may be left out, for no lower or no upper end."""
+    low, dash, high = text.partition("-")
+    try:
+        if not dash:
+            raise ValueError
+        return float(low or 0), float(high or "inf")
+    except ValueError:
+        raise ConfigurationError(f"'{text}' is not a band; write LOW-HIGH, such as 0-40 or 4-.") from None
+
+
 @app.command()
 def run(
     input: Annotated[
@@ -93,47 +110,116 @@ def run(
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Where the result goes; - for standard output.")
     ] = None,
-    effect: Annotated[Literal["tint", "none"], typer.Option(help="What recolours the picture.")] = "tint",
-    alpha: Annotated[float, typer.Option(help="Part of the colour in the tint, 0 to 1.")] = 0.5,
-    palette: Annotated[str, typer.Option(help="Palette by name, or a TOML file.")] = "s0",
+    effect: Annotated[
+        str,
+        typer.Option(
+            metavar="EFFECT[:VALUE][,...]",
+            help="What recolours the picture, one after the other: tint[:ALPHA], colormap[:MAP], none.",
+        ),
+    ] = "tint",
+    alpha: Annotated[float, typer.Option(rich_help_panel=TINT, help="Part of the colour in the tint, 0 to 1.")] = 0.5,
+    palette: Annotated[str, typer.Option(rich_help_panel=TINT, help="Palette by name, or a TOML file.")] = "s0",
     mode: Annotated[
-        MixMode, typer.Option(help="Mix the colours of all emotions, or take the likeliest one's.")
+        MixMode,
+        typer.Option(rich_help_panel=TINT, help="Mix the colours of all emotions, or take the likeliest one's."),
     ] = "blend",
-    mix: Annotated[MixSpace, typer.Option(help="Colour space in which colours mix.")] = "rgb",
-    region: Annotated[Region, typer.Option(help="Tint the whole frame, or the faces.")] = "frame",
+    mix: Annotated[MixSpace, typer.Option(rich_help_panel=TINT, help="Colour space in which colours mix.")] = "rgb",
+    region: Annotated[Region, typer.Option(rich_help_panel=TINT, help="Tint the whole frame, or the faces.")] = "frame",
     several: Annotated[
-        Several, typer.Option(help="With several faces: the largest wins, all by area, or each its own region.")
+        Several,
+        typer.Option(
+            rich_help_panel=TINT, help="With several faces: the largest wins, all by area, or each its own region."
+        ),
     ] = "largest",
-    base: Annotated[Base, typer.Option(help="Tint the gray picture, or the picture with its own colours.")] = "gray",
-    certainty: Annotated[float, typer.Option(help="How far an unsure emotion weakens the tint, 0 to 1.")] = 0.0,
-    feather: Annotated[float, typer.Option(help="Soft edge of face regions, part of the radius.")] = 0.35,
-    rate: Annotated[float, typer.Option(help="Face analyses a second of video; 0 for every frame.")] = 8.0,
+    base: Annotated[
+        Base, typer.Option(rich_help_panel=TINT, help="Tint the gray picture, or the picture with its own colours.")
+    ] = "gray",
+    certainty: Annotated[
+        float, typer.Option(rich_help_panel=TINT, help="How far an unsure emotion weakens the tint, 0 to 1.")
+    ] = 0.0,
+    feather: Annotated[
+        float, typer.Option(rich_help_panel=TINT, help="Soft edge of face regions, part of the radius.")
+    ] = 0.35,
+    preprocess: Annotated[
+        Preprocess, typer.Option(rich_help_panel=COLORMAP, help="What is done to the lightness before it is looked up.")
+    ] = "none",
+    strength: Annotated[
+        float, typer.Option(rich_help_panel=COLORMAP, help="How far the map replaces the picture, 0 to 1.")
+    ] = ColormapOptions().strength,
+    sigma: Annotated[
+        float, typer.Option(rich_help_panel=COLORMAP, help="Smoothing in pixels, for all but fourier.")
+    ] = ColormapOptions().sigma_px,
+    edge_contrast: Annotated[
+        float, typer.Option(rich_help_panel=COLORMAP, help="Step in lightness from which canny sees an edge, 0 to 1.")
+    ] = ColormapOptions().edge_contrast,
+    cycles: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=COLORMAP,
+            metavar="LOW-HIGH",
+            help="Band that fourier keeps, in cycles per picture height; 4- has no upper end.",
+        ),
+    ] = "0-40",
+    rate: Annotated[
+        float, typer.Option(rich_help_panel=FACES, help="Face analyses a second of video; 0 for every frame.")
+    ] = 8.0,
     net: Annotated[
-        str, typer.Option(help=f"Emotion net: {', '.join(net_names())}, or an .onnx file with its card beside it.")
+        str,
+        typer.Option(
+            rich_help_panel=FACES,
+            help=f"Emotion net: {', '.join(net_names())}, or an .onnx file with its card beside it.",
+        ),
     ] = AnalysisOptions().net,
-    passes: Annotated[int, typer.Option(help="Monte Carlo dropout passes per face; 0 switches dropout off.")] = 20,
-    seed: Annotated[int, typer.Option(help="Seed of the dropout masks.")] = 0,
+    passes: Annotated[
+        int, typer.Option(rich_help_panel=FACES, help="Monte Carlo dropout passes per face; 0 switches dropout off.")
+    ] = 20,
+    seed: Annotated[int, typer.Option(rich_help_panel=FACES, help="Seed of the dropout masks.")] = 0,
     precision: Annotated[
-        Precision, typer.Option(help="Arithmetic of the net; bf16 is faster where there is it.")
+        Precision, typer.Option(rich_help_panel=FACES, help="Arithmetic of the net; bf16 is faster where there is it.")
     ] = "f32",
-    fresh_masks: Annotated[bool, typer.Option("--fresh-masks", help="New dropout masks for every analysis.")] = False,
-    smooth: Annotated[float, typer.Option(help="Seconds in which evidence fades to 1/e.")] = 0.5,
-    look_ahead: Annotated[float, typer.Option(help="Seconds of what follows that count too.")] = 1.0,
-    timeline: Annotated[Path | None, typer.Option(help="Write the emotions to this .jsonl or .csv file.")] = None,
-    overlay: Annotated[bool, typer.Option("--overlay", help="Draw boxes, ids and probabilities.")] = False,
-    codec: Annotated[str | None, typer.Option(help="Video encoder (default: by the output's format).")] = None,
-    crf: Annotated[float | None, typer.Option(help="Constant quality of the encoder.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Preset of the encoder.")] = None,
-    pix_fmt: Annotated[str | None, typer.Option(help="Pixel format (default: the input's where it can be).")] = None,
-    ss: Annotated[str | None, typer.Option(metavar="TIME", help="Start here: seconds or [HH:]MM:SS.")] = None,
-    to: Annotated[str | None, typer.Option(metavar="TIME", help="End here, counted from the input's start.")] = None,
-    audio: Annotated[AudioPolicy, typer.Option(help="Copy the sound, re-encode it, or leave it out.")] = "copy",
-    format: Annotated[str | None, typer.Option("--format", "-f", help="Output format (default: by the name).")] = None,
-    input_format: Annotated[str | None, typer.Option(help="Input format, for raw pipes.")] = None,
+    fresh_masks: Annotated[
+        bool, typer.Option("--fresh-masks", rich_help_panel=FACES, help="New dropout masks for every analysis.")
+    ] = False,
+    smooth: Annotated[float, typer.Option(rich_help_panel=FACES, help="Seconds in which evidence fades to 1/e.")] = 0.5,
+    look_ahead: Annotated[
+        float, typer.Option(rich_help_panel=FACES, help="Seconds of what follows that count too.")
+    ] = 1.0,
+    timeline: Annotated[
+        Path | None, typer.Option(rich_help_panel=FACES, help="Write the emotions to this .jsonl or .csv file.")
+    ] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", rich_help_panel=FACES, help="Draw boxes, ids and probabilities.")
+    ] = False,
+    codec: Annotated[
+        str | None, typer.Option(rich_help_panel=MEDIA, help="Video encoder (default: by the output's format).")
+    ] = None,
+    crf: Annotated[float | None, typer.Option(rich_help_panel=MEDIA, help="Constant quality of the encoder.")] = None,
+    preset: Annotated[str | None, typer.Option(rich_help_panel=MEDIA, help="Preset of the encoder.")] = None,
+    pix_fmt: Annotated[
+        str | None, typer.Option(rich_help_panel=MEDIA, help="Pixel format (default: the input's where it can be).")
+    ] = None,
+    ss: Annotated[
+        str | None, typer.Option(metavar="TIME", rich_help_panel=MEDIA, help="Start here: seconds or [HH:]MM:SS.")
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", rich_help_panel=MEDIA, help="End here, counted from the input's start."),
+    ] = None,
+    audio: Annotated[
+        AudioPolicy, typer.Option(rich_help_panel=MEDIA, help="Copy the sound, re-encode it, or leave it out.")
+    ] = "copy",
+    format: Annotated[
+        str | None, typer.Option("--format", "-f", rich_help_panel=MEDIA, help="Output format (default: by the name).")
+    ] = None,
+    input_format: Annotated[
+        str | None, typer.Option(rich_help_panel=MEDIA, help="Input format, for raw pipes.")
+    ] = None,
     max_pixels: Annotated[
-        int, typer.Option(help="Refuse larger frames, width times height.")
+        int, typer.Option(rich_help_panel=MEDIA, help="Refuse larger frames, width times height.")
     ] = SourceOptions().max_pixels,
-    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace existing outputs.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", "-y", rich_help_panel=MEDIA, help="Replace existing outputs.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and stop.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
     verbose: Annotated[
@@ -159,6 +245,18 @@ def run(
             certainty=certainty,
             feather=feather,
         )
+        colormap = ColormapOptions(
+            preprocess=preprocess,
+            strength=strength,
+            sigma_px=sigma,
+            edge_contrast=edge_contrast,
+            cycles=_band(cycles),
+        )
+        effects = parse_chain(effect, tint, colormap)
+        analysis = AnalysisOptions(
+            rate_hz=rate, net=net, passes=passes, seed=seed, fresh_masks=fresh_masks, precision=precision
+        )
+        sees_faces = overlay or timeline is not None or any(options.needs_faces for options in effects)
         return JobSettings(
             input=input,
             output=output,
@@ -171,11 +269,9 @@ def run(
             sink=SinkOptions(
                 codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt, audio=audio, format=format, overwrite=overwrite
             ),
-            analysis=AnalysisOptions(
-                rate_hz=rate, net=net, passes=passes, seed=seed, fresh_masks=fresh_masks, precision=precision
-            ),
+            analysis=analysis if sees_faces else None,
             smoothing=SmoothingOptions(time_constant=smooth, look_ahead=look_ahead),
-            tint=tint if effect == "tint" else None,
+            effects=effects,
             overlay=overlay,
             timeline=timeline,
         )

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from emocolor.effects import TintOptions
+
 from .assembly import Job, open_job
-from .settings import JobSettings
+from .effect_chain import EffectOptions
+from .settings import AnalysisOptions, JobSettings
 from .stages import Step
 
 if TYPE_CHECKING:
@@ -110,8 +113,10 @@ def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) 
         return EXIT_DAMAGED
     if visible:
         speed = tally.media_seconds / tally.seconds
+        analysis = job.settings.analysis
+        analysed = f", {tally.analyses} analysed by {analysis.net}," if analysis else ""
         print(
-            f"{target}: {tally.frames} frames, {tally.analyses} analysed by {job.settings.analysis.net}, "
+            f"{target}: {tally.frames} frames{analysed} "
             f"in {tally.seconds:.1f} s ({tally.frames / tally.seconds:.0f} fps, {speed:.1f}x real time)",
             file=sys.stderr,
         )
@@ -185,18 +190,11 @@ def _plan(job: Job) -> Iterator[str]:
     length = f"{facts.duration:.2f} s" if facts.duration else "unknown length"
     rate = f"{float(facts.frame_rate):.3f} fps" if facts.frame_rate else "variable rate"
     yield f"input     {facts.location}: {facts.codec}, {facts.width}x{facts.height} {facts.pix_fmt}, {rate}, {length}"
-    analysis = settings.analysis
-    often = f"{analysis.rate_hz:g} times a second" if analysis.rate_hz else "in every frame"
-    sampling = f"T = {analysis.passes}, seed {analysis.seed}" if analysis.passes else "no dropout"
-    yield f"analyse   faces {often}; net {analysis.net}, {sampling}"
-    smoothing = settings.smoothing
-    yield f"smooth    time constant {smoothing.time_constant:g} s, look-ahead {smoothing.look_ahead:g} s"
-    if settings.tint is not None:
-        tint = settings.tint
-        yield (
-            f"tint      palette {tint.palette.name}, {tint.mode} in {tint.mix}, alpha {tint.alpha:g}, "
-            f"{tint.region}, {tint.several}, on {tint.base}"
-        )
+    if settings.analysis is not None:
+        yield from _plan_of_analysis(settings.analysis)
+        smoothing = settings.smoothing
+        yield f"smooth    time constant {smoothing.time_constant:g} s, look-ahead {smoothing.look_ahead:g} s"
+    yield from (_plan_of_effect(options) for options in settings.effects)
     if settings.overlay:
         yield "overlay   boxes, ids, probabilities"
     if job.sink is not None:
@@ -205,3 +203,18 @@ def _plan(job: Job) -> Iterator[str]:
         yield f"timeline  {settings.timeline}"
     for warning in _warnings(job):
         yield f"warning   {warning}"
+
+
+def _plan_of_analysis(analysis: AnalysisOptions) -> Iterator[str]:
+    often = f"{analysis.rate_hz:g} times a second" if analysis.rate_hz else "in every frame"
+    sampling = f"T = {analysis.passes}, seed {analysis.seed}" if analysis.passes else "no dropout"
+    yield f"analyse   faces {often}; net {analysis.net}, {sampling}"
+
+
+def _plan_of_effect(options: EffectOptions) -> str:
+    if isinstance(options, TintOptions):
+        return (
+            f"tint      palette {options.palette.name}, {options.mode} in {options.mix}, alpha {options.alpha:g}, "
+            f"{options.region}, {options.several}, on {options.base}"
+        )
+    return f"colormap  {options.gradient.name}, strength {options.strength:g}, preprocess {options.preprocess}"

@@ -8,6 +8,7 @@ from emocolor.errors import ConfigurationError
 from emocolor.smoothing import SmoothingOptions
 from engines.spec import Precision
 
+from .effect_chain import EffectOptions
 from .video_sink import SinkOptions
 from .video_source import SourceOptions
 
@@ -44,13 +45,19 @@ class JobSettings:
     """A file, URL or image pattern, or ``-`` for standard output; ``None`` encodes nothing."""
     source: SourceOptions = field(default_factory=SourceOptions)
     sink: SinkOptions = field(default_factory=SinkOptions)
-    analysis: AnalysisOptions = field(default_factory=AnalysisOptions)
+    analysis: AnalysisOptions | None = field(default_factory=AnalysisOptions)
+    """``None`` looks for no face: every scene is empty and neutral."""
     smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
-    tint: TintOptions | None = field(default_factory=TintOptions)
-    """``None`` leaves the colours alone."""
+    effects: tuple[EffectOptions, ...] = (TintOptions(),)
+    """What recolours the picture, in the order it applies; none leaves the colours alone."""
     overlay: bool = False
     """Draw boxes, ids and probabilities."""
     timeline: Path | None = None
     """Where to write the emotion timeline (.jsonl or .csv)."""
     held_megabytes: int = 256
     """Most memory for frames held back for the look-ahead; less look-ahead beyond it."""
+
+    def __post_init__(self) -> None:
+        wants_faces = self.overlay or self.timeline or any(options.needs_faces for options in self.effects)
+        if wants_faces and self.analysis is None:
+            raise ConfigurationError("Tint, overlay and timeline need faces: analysis must not be None.")

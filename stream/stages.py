@@ -121,6 +121,15 @@ def follow(units: Iterable[Unit], make_follower: Callable[[], Follower], rate_hz
         follower.detector.close()
 
 
+def watch_cuts(units: Iterable[Unit]) -> Iterator[Step]:
+    """In place of ``follow`` and ``classify`` where no face matters: only where a new shot starts."""
+    cuts = CutDetector()
+    for unit in units:
+        is_cut = unit.frame is not None and cuts.is_cut(unit.frame)
+        seen = Observation(time=unit.frame.time, cut=True, faces=()) if unit.frame is not None and is_cut else None
+        yield Step(unit=unit, observation=seen)
+
+
 def classify(steps: Iterable[Step], make_classifier: Callable[[], EmotionClassifier]) -> Iterator[Step]:
     """Judge the faces of every look."""
     classifier = make_classifier()

@@ -8,7 +8,7 @@ and chroma becomes the constant ``a Cc``. No frame is converted.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -31,6 +31,8 @@ FACE_SCALE_WH = (0.80, 0.95)
 @dataclass(frozen=True, kw_only=True)
 class TintOptions:
     """How the tint looks."""
+
+    needs_faces: ClassVar[bool] = True
 
     palette: Palette = S0
     alpha: float = 0.5

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from emocolor.color import code_range, codes_to_rgb, rgb_to_codes
 from emocolor.effects import Colormap, ColormapOptions
-from emocolor.effects.colormap import OPENCV_MAPS, Gradient, Preprocess, parse_gradient, preprocess_levels
+from emocolor.effects.colormap import Preprocess, preprocess_levels
 from emocolor.errors import ConfigurationError
 from emocolor.faces import Scene
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
+from emocolor.gradients import OPENCV_MAPS, Gradient, parse_gradient
 from stream.video_frames import with_neutral_chroma
 
 SPECS = [ColorSpec(matrix=m, full_range=f) for m in ("bt601", "bt709") for f in (False, True)]

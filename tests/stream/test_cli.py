@@ -55,6 +55,8 @@ def test_the_main_job_is_silent_when_nobody_watches(demo_clip, tmp_path):
         (["{clip}", "-o", "{tmp}/out.mp4", "--palette", "mutted"], 2, "muted"),
         (["{clip}", "-o", "{tmp}/out.mp4", "--alpha", "1.5"], 2, "alpha must lie between 0 and 1, got 1.5"),
         (["{clip}", "-o", "{tmp}/out.mp4", "--rate", "-3"], 2, "rate"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--effect", "colormap:turbo,tinted"], 2, "'tinted'; did you mean 'tint'"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--cycles", "40"], 2, "write LOW-HIGH"),
         (["{clip}", "-o", "{tmp}/out.mp4", "--passes", "-1"], 2, "passes"),
         (["{clip}", "-o", "{tmp}/out.mp4", "--max-pixels", "1000"], 4, "--max-pixels"),
         (["{clip}", "-o", "{tmp}/out.xyz"], 2, "out.xyz"),
@@ -136,6 +138,27 @@ def test_dry_run_writes_nothing(demo_clip, tmp_path):
     for words in ("480x270", "T = 20", "palette s0", "libx264", "t.csv"):
         assert words in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_effects_are_chained(demo_clip, tmp_path):
+    """A map from black to red and then S0's tint at alpha 0: red where the picture is light."""
+    out = tmp_path / "out.mp4"
+    arguments = (demo_clip, "-o", out, "--effect", "colormap:#000-#f00,tint:0", "--base", "color", "--to", "0.3")
+    plan = call(*arguments, "--dry-run").stdout
+    assert re.search(r"colormap  #000-#f00.*\n *tint .*alpha 0,", plan)
+    assert call(*arguments).returncode == 0
+    with av.open(str(out)) as container:
+        red, green, blue = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int).max(axis=(0, 1))
+    assert red > 200
+    assert max(green, blue) < 80
+
+
+def test_no_face_is_looked_for_where_none_matters(demo_clip, tmp_path):
+    plan = call(demo_clip, "-o", tmp_path / "out.mp4", "--effect", "colormap", "--cycles", "4-", "--dry-run").stdout
+    assert "colormap  turbo" in plan
+    assert "analyse" not in plan
+    plan = call(demo_clip, "-o", tmp_path / "out.mp4", "--effect", "colormap", "--overlay", "--dry-run").stdout
+    assert "analyse" in plan
 
 
 @pytest.mark.parametrize("name", net_names())

@@ -92,6 +92,21 @@ def test_the_result_does_not_depend_on_timing(demo_clip, tmp_path, monkeypatch):
     assert outputs[0] == outputs[1] == outputs[2]
 
 
+def test_without_analysis_scenes_are_empty_and_shots_still_end(demo_clip):
+    settings = JobSettings(input=str(demo_clip), effects=(), analysis=None)
+    scenes = [step.scene for step in asyncio.run(run(settings))]
+    assert not any(scene.faces for scene in scenes)
+    assert {scene.emotion for scene in scenes} == {"neutral"}
+    starts = [scene.time for scene in scenes if scene.cut]
+    assert any(time == pytest.approx(1.56) for time in starts)  # the demo's hard cut
+    assert len(starts) < 6
+
+
+def test_what_needs_faces_says_so():
+    with pytest.raises(ConfigurationError, match="analysis must not be None"):
+        JobSettings(input="in.mp4", analysis=None)
+
+
 def test_leaving_early_keeps_nothing(demo_clip, tmp_path):
     async def leave():
         settings = JobSettings(
@@ -158,7 +173,7 @@ def test_parts_of_a_clip_and_less_look_ahead(demo_clip, tmp_path):
         output=str(tmp_path / "part.mkv"),
         source=SourceOptions(start_seconds=0.4, end_seconds=1.4),
         smoothing=SmoothingOptions(look_ahead=0),
-        tint=TintOptions(region="face", base="color", several="each"),
+        effects=(TintOptions(region="face", base="color", several="each"),),
         overlay=True,
         sink=FAST,
     )

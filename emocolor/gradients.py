@@ -1,0 +1,107 @@
+"""A colour for every gray level: the maps of S1 (section III-A), OpenCV's, and gradients written as text."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ConfigurationError
+from .palettes import nearest
+
+OPENCV_MAPS: Final[dict[str, int]] = {
+    name.removeprefix("COLORMAP_").lower(): getattr(cv2, name) for name in dir(cv2) if name.startswith("COLORMAP_")
+}
+"""OpenCV's colormaps by name, such as ``turbo`` or ``twilight_shifted``."""
+
+INTENSITY_RULES: Final[tuple[tuple[float, str], ...]] = (
+    (0.2, "141a2c"),
+    (0.4, "5c4632"),
+    (0.6, "608c46"),
+    (0.8, "8cb9dc"),
+    (1.0, "f5e8cd"),
+)
+"""(upper level, sRGB colour in hexadecimal) of the map ``intensity``; see :func:`parse_gradient`."""
+
+_STOP: Final = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})(?:@(\d*\.?\d+))?")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gradient:
+    """A colour for every gray level, linear in R'G'B' between stops (matplotlib's LinearSegmentedColormap)."""
+
+    colors: NDArray[np.float64]
+    """(N, 3) sRGB in [0, 1], two or more."""
+    name: str = "custom"
+    positions: NDArray[np.float64] | None = None
+    """(N,) levels in [0, 1] that rise; evenly spaced from 0 to 1 where not given. Two alike make a step,
+    and the level itself has the second colour. The end colours hold beyond the end positions."""
+
+    def __post_init__(self) -> None:
+        colors, positions = self.colors, self.positions
+        if colors.ndim != 2 or len(colors) < 2 or colors.shape[1] != 3 or not ((colors >= 0) & (colors <= 1)).all():
+            raise ConfigurationError("A gradient needs two or more colours of three numbers between 0 and 1.")
+        if positions is None:
+            return
+        inside = positions.shape == (len(colors),) and bool(((positions >= 0) & (positions <= 1)).all())
+        if not inside or (np.diff(positions) < 0).any():
+            raise ConfigurationError("A gradient needs a position for each colour, between 0 and 1 and rising.")
+
+    def at(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """sRGB (..., 3) in [0, 1] of gray levels in [0, 1]; any shape."""
+        positions = np.linspace(0, 1, len(self.colors)) if self.positions is None else self.positions
+        return np.stack([np.interp(levels, positions, channel) for channel in self.colors.T], axis=-1)
+
+
+def parse_gradient(text: str) -> Gradient:
+    """A map by its name, or a gradient of colours such as ``#000-#8b4513@0.4-#ffe4b5``.
+
+    Names are those of ``OPENCV_MAPS``, and ``intensity``: S1's if/else rules. The paper does not
+    print its rules, so these are ours, five equal bands of one colour each: night blue, earth brown,
+    leaf green, sky blue, cloud white. Each colour is about as light as the middle of its band.
+
+    Colours are ``#rgb`` or ``#rrggbb``, each with its position after ``@``; where that is left out, as
+    in CSS, the ends are 0 and 1 and the others evenly between the given ones. Raises
+    ``ConfigurationError`` naming the wrong colour, or the known name that is nearest.
+    """
+    if "#" in text:
+        return _parse_stops(text)
+    if text == "intensity":
+        edges, colors = zip(*INTENSITY_RULES, strict=True)
+        return Gradient(
+            name=text,
+            colors=np.repeat([_parse_color(color) for color in colors], 2, axis=0),
+            positions=np.repeat([0.0, *edges], 2)[1:-1],
+        )
+    if text in OPENCV_MAPS:
+        bgr = cv2.applyColorMap(np.arange(256, dtype=np.uint8), OPENCV_MAPS[text])
+        return Gradient(name=text, colors=bgr.reshape(256, 3)[:, ::-1] / 255)
+    raise ConfigurationError(f"Unknown colormap '{text}'{nearest(text, ['intensity', *OPENCV_MAPS])}.")
+
+
+def _parse_stops(text: str) -> Gradient:
+    colors, given = zip(*[_parse_stop(text, stop) for stop in text.split("-")], strict=True)
+    positions = np.array(given)
+    ends = positions[[0, -1]]
+    positions[[0, -1]] = np.where(np.isnan(ends), [0, 1], ends)
+    order, known = np.arange(len(positions)), ~np.isnan(positions)
+    return Gradient(name=text, colors=np.array(colors), positions=np.interp(order, order[known], positions[known]))
+
+
+def _parse_stop(text: str, stop: str) -> tuple[NDArray[np.float64], float]:
+    """Colour, sRGB (3,) in [0, 1], and position, NaN where none is given."""
+    match = _STOP.fullmatch(stop)
+    if match is None:
+        raise ConfigurationError(
+            f"Gradient '{text}': '{stop}' is no colour; write #rgb or #rrggbb, and its position as in #fff@0.5."
+        )
+    return _parse_color(match[1]), math.nan if match[2] is None else float(match[2])
+
+
+def _parse_color(text: str) -> NDArray[np.float64]:
+    """sRGB (3,) in [0, 1] from ``rgb`` or ``rrggbb``."""
+    digits = text if len(text) == 6 else "".join(2 * digit for digit in text)
+    return np.array(list(bytes.fromhex(digits))) / 255
