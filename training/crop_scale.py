@@ -8,7 +8,6 @@ scale and moved up or down, and reports accuracy and mean top probability for ea
 """
 
 import argparse
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +25,7 @@ from emocolor.protocols import Gray
 from engines.face_detector import MediaPipeFaceDetector
 from engines.load import load
 from training.datasets import read_faces
+from training.records import facts_of_machine, write_json
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Crops (N, 48, 48) uint8 to probabilities (N, 7)."""
@@ -60,7 +60,7 @@ class Figures:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="npz of labelled faces, not those of the training")
-    parser.add_argument("--weights", default="s0", help="a shipped net's name, or an ONNX file with its card")
+    parser.add_argument("--weights", default="ours", help="a shipped net's name, or an ONNX file with its card")
     parser.add_argument("--faces", type=int, default=2000, help="how many images to look at")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
@@ -74,8 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_table(figures, len(found))
     if options.out:
         rows = [asdict(one) for one in figures]
-        facts = {"data": options.data.name, "faces": len(found), "geometry": asdict(FER2013), "figures": rows}
-        options.out.write_text(json.dumps(facts, indent=2) + "\n")
+        facts = {"weights": options.weights, "data": options.data.name, "machine": facts_of_machine()}
+        write_json(options.out, facts | {"faces": len(found), "geometry": asdict(FER2013), "figures": rows})
     return 0
 
 

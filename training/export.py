@@ -36,6 +36,7 @@ from training.card import write_card
 from training.datasets import FaceSet, crowd_majority, read_faces, sha256_of
 from training.metrics import classification_metrics
 from training.records import write_json
+from training.scoring import output_for, passes_of_all
 
 PASSES = 20
 HALF_TOLERANCE = 5e-3
@@ -211,12 +212,10 @@ def passes_by_label_set(
     net = load(name, threads=torch.get_num_threads())
     classifier = EmotionClassifier(net, passes=passes)
     crops = faces.gray(net.crop_size)
-    given = {output: classifier.passes_of(crops, output) for output in net.spec.label_sets}
-    first = given[net.spec.label_sets[0]]
-    found = {"fer2013": (given.get("fer2013", first), faces.labels)}
+    found = {"fer2013": (passes_of_all(classifier, crops, output_for(net.spec, "fer2013")), faces.labels)}
     if faces.votes is not None:
         labels, counts = crowd_majority(faces)
-        found["ferplus"] = (given.get("ferplus", first)[:, counts], labels[counts])
+        found["ferplus"] = (passes_of_all(classifier, crops[counts], output_for(net.spec, "ferplus")), labels[counts])
     return found
 
 
