@@ -17,8 +17,9 @@ from typing import Any
 
 from emocolor.errors import ConfigurationError, EmocolorError
 from training.emotion import SMOKE_IMAGES, train
-from training.recipe import Settings, settings_from
+from training.recipe import Settings
 from training.records import write_json
+from training.toml_recipe import recipe_from
 
 CONFIG = Path(__file__).parents[1] / "configs" / "training" / "ablation.toml"
 
@@ -49,7 +50,7 @@ def read_rows(path: Path) -> list[Row]:
 def _row(path: Path, base: dict[str, Any], row: dict[str, Any]) -> Row:
     changes = {key: value for key, value in row.items() if key not in ("name", "words")}
     augmentation = base.get("augmentation", {}) | changes.pop("augmentation", {})
-    settings = settings_from(base | changes | {"augmentation": augmentation}, path)
+    settings = recipe_from(Settings, base | changes | {"augmentation": augmentation}, path)
     return Row(name=row["name"], words=row["words"], settings=settings)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -36,10 +36,12 @@ from training.datasets import FaceSet, crowd_majority, sha256_of
 from training.depthwise import speed_up_depthwise
 from training.examples import Batch, Faces, as_input, batches, gather
 from training.metrics import classification_metrics
+from training.optimization import learning_rate, optimizer_of
 from training.pictures import draw_confusion, draw_curves
-from training.recipe import Settings, read_settings
+from training.recipe import Settings
 from training.records import facts_of_machine, write_json
 from training.run_folder import append_row, open_run, save_checkpoint
+from training.toml_recipe import read_recipe
 
 SMOKE_IMAGES = 256
 
@@ -166,33 +168,6 @@ def finish(run: Path, net: EmotionNet, faces: Faces) -> None:
     draw_confusion(run)
 
 
-def optimizer_of(net: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """Adam as Keras has it, or AdamW that decays kernels alone."""
-    if settings.optimizer == "adam":
-        return torch.optim.Adam(net.parameters(), lr=settings.learning_rate, eps=1e-7)
-    kernels = [p for p in net.parameters() if p.ndim > 1]
-    others = [p for p in net.parameters() if p.ndim <= 1]
-    return torch.optim.AdamW(
-        [{"params": kernels, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=settings.learning_rate,
-    )
-
-
-def learning_rate(settings: Settings, step: int, steps_per_epoch: int) -> float:
-    """A line up over the warm-up, then half a cosine down to zero at the end of the last epoch, or no change."""
-    warmup = settings.warmup_epochs * steps_per_epoch
-    if step < warmup:
-        return settings.learning_rate * (step + 1) / warmup
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    return settings.learning_rate * cosine((step - warmup) / (settings.epochs * steps_per_epoch - warmup))
-
-
-def cosine(progress: float) -> float:
-    """Half a cosine: 1 at progress 0, 0 at progress 1."""
-    return 0.5 * (1 + math.cos(math.pi * progress))
-
-
 def loss_of(logits: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy against the targets: mean over all pairs of image and label set that have a label."""
     each = -(batch.targets * logits.log_softmax(2)).sum(2)
@@ -241,7 +216,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="two epochs on 256 images, to try the script")
     arguments = parser.parse_args()
     try:
-        settings = read_settings(arguments.config)
+        settings = read_recipe(Settings, arguments.config)
         if arguments.smoke:
             settings = replace(settings, epochs=2, balance_to=min(settings.balance_to, SMOKE_IMAGES // 7))
         limit = SMOKE_IMAGES if arguments.smoke else None

