@@ -39,7 +39,7 @@ from training.records import write_json
 from training.scoring import output_for, passes_of_all
 
 PASSES = 20
-HALF_TOLERANCE = 5e-3
+HALF_TOLERANCE = 1e-2
 """Largest change of a probability that float16 storage may make: far below what dropout itself does."""
 ACCURACY_TOLERANCE = 1e-3
 """Largest difference between the accuracy of the shipped file and the one the run ended with."""
