@@ -53,8 +53,7 @@ SPEAKS = {
 def card_text(name: str, card: dict[str, Any]) -> str:
     """The card as Markdown."""
     training = card["training"]
-    settings = ", ".join(f"{k} {_short(v)}" for k, v in _in_force(training["settings"]).items())
-    images, machine = training["images"], training["machine"]
+    images = training["images"]
     dropped = [f"{images[key]:,} {words}" for key, words in DROPPED.items() if images.get(key)]
     parity = card["parity"]
     outputs = ", ".join(f"`{n}` (temperature {card['temperatures'][n]:.3g})" for n in card["label_sets"])
@@ -71,16 +70,17 @@ Weights: `{card["weights"]}`, kernels in float16, sha256 `{card["sha256"]}`.
 
 ## Data and terms
 
-{_terms(training["settings"])}
+{_terms([run["settings"] for run in _runs(training)])}
 
 {images["train"]:,} training images; left out: {"; ".join(dropped)}. Data file `{training["data"]["file"]}`, sha256
 `{training["data"]["sha256"]}`.
 
 ## Training
 
-`python -m training.emotion` at commit {machine["commit"]}, torch {machine["torch"]}, {machine["device"]}: {settings}.
-The last epoch is kept. The public test images were used for choosing between recipes, and for the temperatures where
-those differ from 1.
+{_told(training)}
+
+The last epoch of a run is kept. The public test images were used for choosing between recipes, and for the
+temperatures where those differ from 1.
 
 ## Measured on FER2013's public test
 
@@ -118,15 +118,39 @@ aside raises accuracy from {coverage["1.00"]:.3f} to {coverage["0.80"]:.3f}.
 """
 
 
-def _terms(settings: dict[str, Any]) -> str:
+def _runs(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs behind the weights: one, or those whose weights were averaged."""
+    return list(training.get("soup", [training]))
+
+
+def _told(training: dict[str, Any]) -> str:
+    """What each run was told, in a paragraph each."""
+    paragraphs = [_run_told(run) for run in _runs(training)]
+    if "soup" in training:
+        parts = " and ".join(f"{run['part']:g}" for run in training["soup"])
+        paragraphs.insert(0, f"The average of {len(paragraphs)} runs' weights, {parts} (`python -m training.soup`):")
+    return "\n\n".join(paragraphs)
+
+
+def _run_told(run: dict[str, Any]) -> str:
+    machine, name = run["machine"], f"`{run['run']}`: " if "run" in run else ""
+    settings = ", ".join(f"{k} {_short(v)}" for k, v in _in_force(run["settings"]).items())
+    built_on = "".join(f"; weights `{net}` of sha256 {digest[:12]}" for net, digest in run.get("nets", {}).items())
+    return (
+        f"{name}`python -m training.emotion` at commit {machine['commit']}, torch {machine['torch']}, "
+        f"{machine['device']}: {settings}{built_on}."
+    )
+
+
+def _terms(all_settings: list[dict[str, Any]]) -> str:
     """Where the data and the first weights are from."""
     terms = [FER2013_TERMS]
-    if settings.get("labels") in ("ferplus", "both"):
+    if any(settings.get("labels") in ("ferplus", "both") for settings in all_settings):
         terms.append(FERPLUS_TERMS)
-    if settings.get("imagenet") or settings.get("start") == "imagenet":
+    if any(settings.get("imagenet") or settings.get("start") == "imagenet" for settings in all_settings):
         terms.append(IMAGENET_TERMS)
-    if teachers := settings.get("teachers"):
-        terms.append(f"It learnt beside the labels what {' and '.join(f'`{t}`' for t in teachers)} answers.")
+    if teachers := {teacher for settings in all_settings for teacher in settings.get("teachers", ())}:
+        terms.append(f"It learnt beside the labels what {' and '.join(f'`{t}`' for t in sorted(teachers))} answers.")
     return "\n\n".join(terms)
 
 

@@ -13,7 +13,6 @@ each other.
 
 import argparse
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from engines.spec import EMOTION
 from training.calibration import cross_fitted, entropy, fit_temperature, reliability, risk_coverage
 from training.card import write_card
 from training.datasets import FaceSet, crowd_majority, read_faces, sha256_of
+from training.keep import keep_facts
 from training.metrics import classification_metrics
 from training.onnx_weights import name_and_halve
 from training.records import write_json
@@ -45,9 +45,6 @@ ACCURACY_TOLERANCE = 1e-3
 """Largest difference between the accuracy of the shipped file and the one the run ended with."""
 RUNTIME_TOLERANCE = 1e-4
 """Largest difference of a probability between torch and the CPU runtime on the same weights."""
-RESULTS = Path(__file__).parent / "results" / "emotion"
-"""Where the facts of every run whose figures stand in the documentation are kept."""
-FACTS = ("config.json", "epochs.csv", "final.json", "curves.png", "confusion.png")
 
 
 class MonteCarlo(torch.nn.Module):
@@ -91,7 +88,7 @@ def mask_names(net: EmotionNet) -> list[str]:
 
 
 def export_run(run: Path, name: str, data: Path, *, calibrate: bool, answer: str | None = None) -> dict[str, Any]:
-    """Export the run's last checkpoint with its card, and copy the run's facts to ``RESULTS``."""
+    """Export the run's last checkpoint with its card, and keep the run's facts (``training.keep``)."""
     if not (run / "final.json").exists():
         raise ConfigurationError(f"{run} has no final.json: the run is not finished. Resume it first.")
     record = json.loads((run / "config.json").read_text())
@@ -102,7 +99,7 @@ def export_run(run: Path, name: str, data: Path, *, calibrate: bool, answer: str
         found = card["metrics"][label_set]["deterministic"]["accuracy"]
         if abs(found - ended_with[label_set]["accuracy"]) > ACCURACY_TOLERANCE:
             raise EmocolorError(f"The exported net is not as accurate as the run: {found} against {ended_with}.")
-    keep_facts(run, name)
+    keep_facts(run, name, pictures=True)
     return card
 
 
@@ -113,14 +110,6 @@ def net_of_run(run: Path) -> EmotionNet:
     net = emotion_net(settings["net"], label_sets)
     net.load_state_dict(torch.load(run / "checkpoint.pt", weights_only=True)["net"])
     return net.eval()
-
-
-def keep_facts(run: Path, name: str) -> None:
-    """Copy what a run leaves, but for its checkpoint, to ``RESULTS / name``."""
-    folder = RESULTS / name
-    folder.mkdir(parents=True, exist_ok=True)
-    for fact in FACTS:
-        shutil.copy(run / fact, folder / fact)
 
 
 def export_net(

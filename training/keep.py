@@ -1,0 +1,44 @@
+"""Keep the facts of a run in the repository, so that tables can be made from them.
+
+    python -m training.keep --run runs/s3_expw --name s3_expw [--pictures]
+
+Copies ``config.json``, ``epochs.csv`` and ``final.json``, and with ``--pictures`` the curves and the confusion
+matrix, to ``training/results/emotion/NAME``. ``training.export`` does it for nets that ship.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from emocolor.errors import ConfigurationError, EmocolorError
+
+RESULTS = Path(__file__).parent / "results" / "emotion"
+"""Where the facts of every run whose figures stand in the documentation are kept."""
+FACTS = ("config.json", "epochs.csv", "final.json")
+PICTURES = ("curves.png", "confusion.png")
+
+
+def keep_facts(run: Path, name: str, *, pictures: bool) -> None:
+    """Copy what a finished run leaves, but for its checkpoint, to ``RESULTS / name``."""
+    if not (run / "final.json").exists():
+        raise ConfigurationError(f"{run} has no final.json: the run is not finished. Resume it first.")
+    folder = RESULTS / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for fact in FACTS + (PICTURES if pictures else ()):
+        shutil.copyfile(run / fact, folder / fact)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, required=True, help="finished run folder")
+    parser.add_argument("--name", required=True, help="folder below training/results/emotion")
+    parser.add_argument("--pictures", action="store_true", help="also the curves and the confusion matrix")
+    arguments = parser.parse_args()
+    try:
+        keep_facts(arguments.run, arguments.name, pictures=arguments.pictures)
+    except EmocolorError as error:
+        parser.exit(error.exit_code, f"error: {error}\n")
+
+
+if __name__ == "__main__":
+    main()
