@@ -46,7 +46,7 @@ class DropoutNet(Protocol):
 class EmotionClassifier:
     """Classifies face crops with their uncertainty."""
 
-    def __init__(self, net: DropoutNet, *, passes: int = 20, seed: int = 0, hold_masks: bool = True) -> None:
+    def __init__(self, net: DropoutNet, *, passes: int = 10, seed: int = 0, hold_masks: bool = True) -> None:
         """``passes`` is T; 0 switches dropout off (one deterministic pass).
 
         Without ``hold_masks`` every call draws new masks from the same random stream.

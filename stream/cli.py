@@ -172,7 +172,7 @@ def run(
     ] = AnalysisOptions().net,
     passes: Annotated[
         int, typer.Option(rich_help_panel=FACES, help="Monte Carlo dropout passes per face; 0 switches dropout off.")
-    ] = 20,
+    ] = AnalysisOptions().passes,
     seed: Annotated[int, typer.Option(rich_help_panel=FACES, help="Seed of the dropout masks.")] = 0,
     precision: Annotated[
         Precision, typer.Option(rich_help_panel=FACES, help="Arithmetic of the net; bf16 is faster where there is it.")

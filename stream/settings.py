@@ -23,7 +23,7 @@ class AnalysisOptions:
     """The classifier: a shipped net's name, or the path of an ONNX file that has its card beside it."""
     precision: Precision = "f32"
     """Arithmetic of the net: ``bf16`` takes about half the time where the processor has it."""
-    passes: int = 20
+    passes: int = 10
     """Monte Carlo dropout passes, T; 0 for one pass without dropout."""
     seed: int = 0
     """Seed of the dropout masks."""

@@ -8,7 +8,7 @@
 - ``where_it_goes``: the same ratio with parts left out or made cheaper, in the same rounds.
 - ``cold_start``: seconds from the start of the process to the first frame handed to the encoder.
 - ``memory``: peak resident memory of the job on a clip and on the same clip ten times in a row.
-- ``faces``: faces analysed a second (detection, crop, T = 20), on one core.
+- ``faces``: faces analysed a second (detection, crop, T = 10), on one core.
 
 Prints a table and writes JSON with the machine and the versions.
 """
@@ -35,7 +35,7 @@ ENCODER = {"preset": "veryfast", "crf": "23"}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "net in bf16": {"precision": "bf16"},
-    "one pass instead of T = 20": {"passes": 0},
+    "one pass instead of T = 10": {"passes": 0},
     "one look at the clip's start": {"rate_hz": 0.01},
 }
 

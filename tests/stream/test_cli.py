@@ -135,7 +135,7 @@ def test_stopping_leaves_a_playable_file_and_says_so(number, code, tmp_path):
 def test_dry_run_writes_nothing(demo_clip, tmp_path):
     done = call(demo_clip, "-o", tmp_path / "out.mp4", "--timeline", tmp_path / "t.csv", "--dry-run")
     assert done.returncode == 0
-    for words in ("480x270", "T = 20", "palette s0", "libx264", "t.csv"):
+    for words in ("480x270", "T = 10", "palette s0", "libx264", "t.csv"):
         assert words in done.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -164,7 +164,7 @@ def test_no_face_is_looked_for_where_none_matters(demo_clip, tmp_path):
 @pytest.mark.parametrize("name", net_names())
 def test_any_net_that_ships_may_judge(name, demo_clip, tmp_path):
     arguments = (demo_clip, "--net", name, "--timeline", tmp_path / "t.csv", "--to", "0.3")
-    assert f"; net {name}, T = 20" in call(*arguments, "--dry-run").stdout
+    assert f"; net {name}, T = 10" in call(*arguments, "--dry-run").stdout
     done = call(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
     assert len((tmp_path / "t.csv").read_text().splitlines()) == 1 + 3  # looks at 0, 0.125 and 0.25 s

@@ -1,7 +1,7 @@
 """A still face before a camera keeps its emotion.
 
 The portrait that ships, and other expressions of it, under camera noise and sub-pixel motion go through the
-real stages: detector, tracks, crop, net with T = 20 held masks, and smoothing.
+real stages: detector, tracks, crop, net with T = 10 held masks, and smoothing.
 """
 
 from fractions import Fraction
