@@ -41,7 +41,6 @@ WORDS = {
 }  # fmt: skip
 NETS = ("s0", "tiny", "ours")
 LONGER_RUNS = {
-    "s0": "S0's net and recipe, 40 epochs",
     "tiny": "`tiny`: the base for 14 epochs, taught by `ours_first`",
     "ours_first": "`ours_first`: EfficientNet-Lite0 from ImageNet, 15 epochs, wider augmentation",
     "ours_second": "`ours_second`: on from there for 18 epochs, a little less augmentation",
