@@ -130,11 +130,15 @@ def luma_8bit(frame: Frame) -> NDArray[np.uint8]:
 
     PQ and HLG luma is left in its curve: faces are darker there, not different.
     """
-    luma, depth = frame.luma, frame.format.bits
-    if depth == 8 and frame.color.full_range:
+    return gray_levels(frame.luma, frame.color, frame.format.bits)
+
+
+def gray_levels(luma: Plane, color: ColorSpec, depth: int) -> NDArray[np.uint8]:
+    """Luma codes of ``depth`` bits, any shape, as full-range 8-bit gray; a view where it can be."""
+    if depth == 8 and color.full_range:
         return np.asarray(luma, np.uint8)
     unit = 1 << (depth - 8)
-    black, white = (0, (1 << depth) - 1) if frame.color.full_range else (16 * unit, 235 * unit)
+    black, white = (0, (1 << depth) - 1) if color.full_range else (16 * unit, 235 * unit)
     scale = 255 / (white - black)
     if depth == 8:
         codes = np.arange(256)

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .chroma_history import ChromaEstimate
 from .faces import Detection, Scene
 from .frames import Frame, Rotation
 
@@ -28,6 +29,17 @@ class Detector(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Colorist(Protocol):
+    """Imagines the colours of gray pictures."""
+
+    def estimate(self, gray: Gray, vividness: float) -> ChromaEstimate:
+        """The colours of ``gray``, (H, W) uint8 full range, on a coarser map.
+
+        ``vividness`` in [0, 1] chooses between the safest colours (0) and the boldest (1).
+        """
+        ...
 
 
 class Effect(Protocol):

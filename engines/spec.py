@@ -3,14 +3,17 @@
 import difflib
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from emocolor.errors import ConfigurationError, EngineError
 
 EMOTION = Path(__file__).parent / "weights" / "emotion"
 """Where the emotion classifiers lie: ``NAME.onnx``, its card ``NAME.json``, and the card in words."""
+COLORIZER = Path(__file__).parent / "weights" / "colorizer"
+"""Where the colorizers lie, likewise."""
 
 Precision = Literal["f32", "bf16"]
 """Arithmetic that a net can run in."""
@@ -40,35 +43,78 @@ class NetSpec:
     """What the training run measured on the public test images."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ColorizerSpec:
+    """One colorizer."""
+
+    name: str
+    weights: Path
+    """An ONNX file, which executes nothing when loaded."""
+    sha256: str
+    definition: str
+    """Its torch definition's name in ``engines.nets.catalog``."""
+    multiple: int
+    """Both sides of its input must be multiples of this."""
+    temperatures: tuple[float, float]
+    """Of its annealed mean, at vividness 0 and 1; in between they mix by ratio."""
+    metrics: dict[str, Any]
+    """What was measured on held-out photos."""
+
+    def temperature(self, vividness: float) -> float:
+        """Of the annealed mean, at a vividness in [0, 1]."""
+        safest, boldest = self.temperatures
+        return float(safest * (boldest / safest) ** vividness)
+
+
+Spec = TypeVar("Spec", NetSpec, ColorizerSpec)
+
+
 def net_names() -> tuple[str, ...]:
     """The emotion classifiers that ship."""
-    return tuple(sorted(path.stem for path in EMOTION.glob("*.json")))
+    return _names_in(EMOTION)
+
+
+def colorizer_names() -> tuple[str, ...]:
+    """The colorizers that ship."""
+    return _names_in(COLORIZER)
 
 
 def read_spec(name: str) -> NetSpec:
-    """The card of a shipped net, or of any ONNX file by path that has its card beside it.
+    """The card of a shipped emotion net, or of any ONNX file by path that has its card beside it.
 
     Raises ``ConfigurationError`` for an unknown name and ``EngineError`` where the card is missing
     or no card, or where the weights are not the file that it was written for.
     """
+    return _read(name, EMOTION, _emotion_spec, "an emotion net")
+
+
+def read_colorizer_spec(name: str) -> ColorizerSpec:
+    """The card of a shipped colorizer, or of any by path; raises as :func:`read_spec` does."""
+    return _read(name, COLORIZER, _colorizer_spec, "a colorizer")
+
+
+def _names_in(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in folder.glob("*.json")))
+
+
+def _read(name: str, folder: Path, spec_of: Callable[[Path, dict[str, Any]], Spec], words: str) -> Spec:
     by_path = name.endswith(".onnx")
-    if not by_path and name not in net_names():
-        raise _unknown(name)
-    card_path = Path(name).with_suffix(".json") if by_path else EMOTION / f"{name}.json"
+    if not by_path and name not in _names_in(folder):
+        raise _unknown(name, _names_in(folder))
+    card_path = Path(name).with_suffix(".json") if by_path else folder / f"{name}.json"
     try:
-        spec = _spec_of(card_path, json.loads(card_path.read_text(encoding="utf-8")))
+        spec = spec_of(card_path, json.loads(card_path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise EngineError(f"{name} has no card: {card_path} is missing.") from None
     except (OSError, ValueError) as error:
         raise EngineError(f"The card {card_path} cannot be read: {error}.") from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise EngineError(f"{card_path} is not the card of an emotion net: {error!r}.") from error
+        raise EngineError(f"{card_path} is not the card of {words}: {error!r}.") from error
     _verify(spec)
     return spec
 
 
-def _unknown(name: str) -> ConfigurationError:
-    known = net_names()
+def _unknown(name: str, known: tuple[str, ...]) -> ConfigurationError:
     close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else "."
     return ConfigurationError(
@@ -76,7 +122,20 @@ def _unknown(name: str) -> ConfigurationError:
     )
 
 
-def _spec_of(card_path: Path, card: dict[str, Any]) -> NetSpec:
+def _colorizer_spec(card_path: Path, card: dict[str, Any]) -> ColorizerSpec:
+    safest, boldest = card["temperatures"]
+    return ColorizerSpec(
+        name=card_path.stem,
+        weights=card_path.parent / card["weights"],
+        sha256=card["sha256"],
+        definition=card["definition"],
+        multiple=card["multiple"],
+        temperatures=(float(safest), float(boldest)),
+        metrics=card["metrics"],
+    )
+
+
+def _emotion_spec(card_path: Path, card: dict[str, Any]) -> NetSpec:
     """The spec that a card holds; where it holds none, whatever Python raises."""
     return NetSpec(
         name=card_path.stem,
@@ -92,8 +151,9 @@ def _spec_of(card_path: Path, card: dict[str, Any]) -> NetSpec:
     )
 
 
-def _verify(spec: NetSpec) -> None:
-    remedy = "Reinstall emocolor-stream." if spec.weights.parent == EMOTION else "Export it again."
+def _verify(spec: NetSpec | ColorizerSpec) -> None:
+    ships = spec.weights.parent in (EMOTION, COLORIZER)
+    remedy = "Reinstall emocolor-stream." if ships else "Export it again."
     try:
         found = hashlib.sha256(spec.weights.read_bytes()).hexdigest()
     except OSError as error:

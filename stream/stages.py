@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from emocolor.cuts import CutDetector
+from emocolor.effects.colorize import Colorize
 from emocolor.emotion import EmotionClassifier
 from emocolor.face_crops import CropGeometry, crop_face, observation_confidence
 from emocolor.faces import Detection, Observation, ObservedFace, Scene
@@ -137,6 +138,22 @@ def classify(steps: Iterable[Step], make_classifier: Callable[[], EmotionClassif
         yield step if step.look is None else replace(step, observation=judge(step.look, classifier))
 
 
+def colorize(steps: Iterable[Step], make_effect: Callable[[], Colorize]) -> Iterator[Step]:
+    """Give every frame colours, holding frames back while what follows them counts too."""
+    effect = make_effect()
+    waiting: deque[Step] = deque()
+    for step in steps:
+        waiting.append(step)
+        if step.frame is not None:
+            cut = step.observation is not None and step.observation.cut
+            for frame in effect.add(with_chroma_planes(step.frame), cut=cut):
+                yield from _up_to_frame(waiting, frame)
+        yield from _without_frame(waiting)
+    for frame in effect.end():
+        yield from _up_to_frame(waiting, frame)
+    yield from waiting
+
+
 def direct(steps: Iterable[Step], scenes: SceneBuilder, most_held: int) -> Iterator[Step]:
     """Give each frame its scene, holding frames back while the scene needs what follows.
 
@@ -161,12 +178,16 @@ def paint(steps: Iterable[Step], effects: Sequence[Effect]) -> Iterator[Step]:
         if frame is None or scene is None or not effects:
             yield step
             continue
-        frame = writable(frame)
-        if frame.format.chroma == "none":
-            frame = with_neutral_chroma(frame)
+        frame = with_chroma_planes(frame)
         for effect in effects:
             frame = effect.apply(frame, scene)
         yield replace(step, unit=replace(step.unit, frame=frame))
+
+
+def with_chroma_planes(frame: Frame) -> Frame:
+    """The frame in planes of its own that may be written, neutral chroma added where it has none."""
+    frame = writable(frame)
+    return with_neutral_chroma(frame) if frame.format.chroma == "none" else frame
 
 
 def write(steps: Iterable[Step], sink: VideoSink | None, timeline: TimelineWriter | None) -> Iterator[Step]:
@@ -188,6 +209,18 @@ def write(steps: Iterable[Step], sink: VideoSink | None, timeline: TimelineWrite
         if not whole:
             for output in outputs:
                 output.abort()
+
+
+def _up_to_frame(waiting: deque[Step], frame: Frame) -> Iterator[Step]:
+    """The steps up to the first that has a frame, which becomes ``frame``."""
+    yield from _without_frame(waiting)
+    step = waiting.popleft()
+    yield replace(step, unit=replace(step.unit, frame=frame))
+
+
+def _without_frame(waiting: deque[Step]) -> Iterator[Step]:
+    while waiting and waiting[0].frame is None:
+        yield waiting.popleft()
 
 
 def _next_due(time: float, rate_hz: float) -> float:

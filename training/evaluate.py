@@ -1,115 +1,64 @@
 """Measure what ships, or any weights, on labelled data.
 
     python -m training.evaluate emotion --data faces.npz [--labels ferplus] [--mc 20] [--split public]
+    python -m training.evaluate colorizer --images DIR_OR_TAR [--baseline gray] [--vgg DIR_OR_NPZ]
+    python -m training.evaluate video --clips DIR_OR_FILE [--baseline turbo] [--seconds 10] [--rate 6]
 
-Takes any npz of the form that ``training.datasets`` tells: gray or RGB of any size; faces are turned to
+``emotion`` takes any npz of the form that ``training.datasets`` tells: gray or RGB of any size; faces are turned to
 gray and scaled to what the net takes, and images labelled 7 (contempt) are left out. ``--labels ferplus``
 scores by the votes of FER+ instead: the majority of the seven classes; ties, and images that the voters
 found unknown, faceless or contemptuous, are left out. A net that was trained for both kinds of labels answers each with
 the output trained for it. Prints one JSON object: accuracy, macro_f1, weighted_f1, kappa, mcc, top2,
-per_class (recall of each emotion), confusion (true emotions as rows), ece, brier, nll, n. Needs no torch.
+per_class (recall of each emotion), confusion (true emotions as rows), ece, brier, nll, n.
+
+``colorizer`` takes colour photos, folders or tar files of webp, png or jpg. Each is scaled until its short side is
+``--size``, its middle square is turned gray (BT.601), coloured and compared. Prints one JSON object: psnr, ssim,
+ab_error, r2, colorfulness, colorfulness_truth, auc, auc_rebalanced (defined in ``training.colorizer_metrics``),
+vgg_distance (null without ``--vgg``), ms_per_image, n.
+
+``video`` takes colour clips, folders or files of what FFmpeg decodes. Each is scaled down until its short side is
+``--height``, turned gray, and coloured twice by the effect ``colorize``: ``without`` stabilising the net looks at each
+frame alone, ``with`` it colours are held still. Prints one JSON object: for both warp_error, cdc, psnr, colorfulness
+(defined in ``training.video_metrics``), for the ``truth`` all but psnr, over all clips (the mean of theirs) and
+for each of ``clips``; n_clips, n_frames, the settings, the machine, and the clips ``left_out`` with the reason: gray
+ones, short ones, and those that cannot be decoded or followed.
+
+Needs no torch, but for ``--vgg``.
 """
 
 import argparse
 import json
-import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import get_args
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from emocolor.emotion import EmotionClassifier
-from emocolor.errors import ConfigurationError, EmocolorError
-from engines.load import load
-from engines.spec import Precision
-from training.calibration import reliability
-from training.datasets import LabelSet, Split
-from training.metrics import classification_metrics
-from training.scoring import CHUNK, output_for, scored_faces
-
-SHIPPED = "ours"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What to measure."""
-
-    weights: str = SHIPPED
-    """A shipped net's name, or an ONNX file with its card beside it."""
-    data: Path
-    split: Split = "all"
-    labels: LabelSet = "fer2013"
-    """FER2013's kind of labels (the file's own), or the majority of FER+ votes."""
-    output: str | None = None
-    """The net's output to ask, where it has several; by default the one trained for ``labels``."""
-    passes: int = 0
-    """T of Monte Carlo dropout; 0 for one pass without dropout."""
-    flip: bool = False
-    """Average with the answer for the mirrored face, which doubles the cost (test-time augmentation)."""
-    seed: int = 0
-    precision: Precision = "f32"
-
-    def __post_init__(self) -> None:
-        if self.passes < 0:
-            raise ConfigurationError(f"--mc must not be negative, got {self.passes}.")
-
-
-def evaluate_emotion(question: Question) -> dict[str, object]:
-    """Metrics of a net on the faces of an npz."""
-    faces = scored_faces(question.data, question.split, question.labels)
-    labels = faces.labels
-    net = load(question.weights, threads=os.cpu_count() or 1, precision=question.precision)
-    output = output_for(net.spec, question.labels, question.output)
-    classifier = EmotionClassifier(net, passes=question.passes, seed=question.seed)
-    crops = faces.gray(classifier.crop_size)
-    probabilities = _mean(classifier, crops, output)
-    if question.flip:
-        mirrored = np.ascontiguousarray(crops[:, :, ::-1])
-        probabilities = (probabilities + _mean(classifier, mirrored, output)) / 2
-    return {
-        "weights": question.weights,
-        "split": question.split,
-        "labels": question.labels,
-        "output": output,
-        "mc": question.passes,
-        "flip": question.flip,
-        "precision": question.precision,
-        **classification_metrics(probabilities, labels),
-        **{key: value for key, value in reliability(probabilities, labels).items() if key in ("brier", "nll")},
-    }
-
-
-def _mean(classifier: EmotionClassifier, crops: NDArray[np.uint8], output: str) -> NDArray[np.float64]:
-    """Mean over passes (N, 7), a few faces at a time so that T passes of all never lie in memory."""
-    parts = [
-        classifier.passes_of(crops[i : i + CHUNK], output).mean(axis=0, dtype=np.float64)
-        for i in range(0, len(crops), CHUNK)
-    ]
-    return np.concatenate(parts)
+from emocolor.errors import EmocolorError
+from training import evaluate_colorizer as colorizer
+from training import evaluate_emotion as emotion
+from training import evaluate_video as video
+from training.evaluate_colorizer import ColorizerQuestion, evaluate_colorizer
+from training.evaluate_emotion import Question, evaluate_emotion
+from training.evaluate_video import VideoQuestion, evaluate_video
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
-    emotion = kinds.add_parser("emotion", help="an emotion classifier on face images")
-    emotion.add_argument("--weights", default=SHIPPED, help="a shipped net's name, or an ONNX file with its card")
-    emotion.add_argument("--data", type=Path, required=True, help="npz with images, labels and optionally usage")
-    emotion.add_argument("--split", default="all", choices=get_args(Split))
-    emotion.add_argument("--labels", default="fer2013", choices=get_args(LabelSet), help="score by these labels")
-    emotion.add_argument("--output", help="ask this output of the net (default: the one trained for --labels)")
-    emotion.add_argument("--mc", type=int, default=0, metavar="T", help="Monte Carlo dropout passes")
-    emotion.add_argument("--flip", action="store_true", help="average with the mirrored face")
-    emotion.add_argument("--precision", default="f32", choices=get_args(Precision))
-    emotion.add_argument("--seed", type=int, default=0, help="seed of the dropout masks")
+    emotion.add_options(kinds.add_parser("emotion", help="an emotion classifier on face images"))
+    colorizer.add_options(kinds.add_parser("colorizer", help="a colorizer on photos turned gray"))
+    video.add_options(kinds.add_parser("video", help="a colorizer on clips turned gray, held still and not"))
     given = vars(parser.parse_args())
     try:
-        question = Question(passes=given.pop("mc"), **{k: v for k, v in given.items() if k != "kind"})
-        found = evaluate_emotion(question)
+        found = _answer(given.pop("kind"), given)
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
     print(json.dumps(found))
+
+
+def _answer(kind: str, given: dict[str, Any]) -> dict[str, object]:
+    if kind == "emotion":
+        return evaluate_emotion(Question(**given))
+    if kind == "colorizer":
+        return evaluate_colorizer(ColorizerQuestion(**given))
+    return evaluate_video(VideoQuestion(**given))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def export_onnx(net: EmotionNet, path: Path, temperatures: Mapping[str, float] |
     masks = tuple(torch.ones(2, *shape) for shape in net.mask_shapes)
     passes, faces = torch.export.Dim("passes", min=1, max=1024), torch.export.Dim("faces", min=1, max=4096)
     program = torch.onnx.export(
-        MonteCarlo(net.eval(), temperatures or dict.fromkeys(net.label_sets, 1.0)),
+        MonteCarlo(net, temperatures or dict.fromkeys(net.label_sets, 1.0)).eval(),
         (torch.zeros(3, net.channels, net.size, net.size), *masks),
         input_names=["faces", *mask_names(net)],
         output_names=list(net.label_sets),

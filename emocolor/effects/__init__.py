@@ -1,7 +1,8 @@
 """What recolours the picture: one module, one class and one dataclass of options per effect."""
 
+from .colorize import Colorize, ColorizeOptions
 from .colormap import Colormap, ColormapOptions
 from .overlay import Overlay
 from .tint import Tint, TintOptions
 
-__all__ = ["Colormap", "ColormapOptions", "Overlay", "Tint", "TintOptions"]
+__all__ = ["Colorize", "ColorizeOptions", "Colormap", "ColormapOptions", "Overlay", "Tint", "TintOptions"]

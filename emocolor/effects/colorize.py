@@ -1,0 +1,160 @@
+"""Give gray footage natural colours that hold still, and leave its luma as it is, bit for bit.
+
+A colorizer looks at a small copy of the picture a few times a second and says a colour for every point of a
+coarse map. In between and across its changes of mind colours travel with the motion of the picture
+(:mod:`emocolor.chroma_history`), and they are brought to the resolution of the chroma planes along the edges
+of luma (:mod:`emocolor.guided`). Only the chroma planes are written.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..chroma import chroma_of
+from ..chroma_history import ChromaHistory, ChromaOptions
+from ..color import code_range
+from ..errors import ConfigurationError
+from ..frames import Frame, Matrix, Plane, gray_levels
+from ..guided import guided_upsample
+from ..motion import Map
+from ..protocols import Colorist, Gray
+
+SHORT_SIDE = 256
+"""The colorizer sees the picture with its short side at about this many pixels."""
+LONGEST_SIDE = 1024
+"""Where that would make the long side longer than this, the picture is scaled down further."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorizeOptions:
+    """How gray footage is coloured."""
+
+    needs_faces: ClassVar[bool] = False
+
+    net: str = "film"
+    """The colorizer: a shipped net's name, or the path of an ONNX file that has its card beside it."""
+    rate_hz: float = 6.0
+    """Looks of the colorizer a second of media time; 0 for every frame."""
+    vividness: float = 0.5
+    """From the safest colours the net knows (0) to the boldest (1)."""
+    saturation: float = 1.0
+    """Multiplies the colours' distance from gray, 0 to 3."""
+    warmth: float = 0.0
+    """Moves all colours toward orange (to 1) or toward blue (to -1)."""
+    history: ChromaOptions = field(default_factory=ChromaOptions)
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("rate_hz", 0, 1000),
+            ("vividness", 0, 1),
+            ("saturation", 0, 3),
+            ("warmth", -1, 1),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ConfigurationError(f"{name} must lie between {low:g} and {high:g}, got {value:g}.")
+
+
+WARM_AB = np.array([4.0, 12.0], np.float32)
+"""What warmth 1 adds to a* and b*."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    frame: Frame
+    gray: Gray
+
+
+class Colorize:
+    """Colours the frames of one video, in order. Not for two threads at once."""
+
+    def __init__(self, options: ColorizeOptions, colorist: Colorist) -> None:
+        self.options = options
+        self._colorist = colorist
+        self._history: ChromaHistory | None = None
+        self._waiting: deque[_Waiting] = deque()
+        self._due = -math.inf
+
+    def add(self, frame: Frame, *, cut: bool) -> Iterator[Frame]:
+        """Take the next frame, whose chroma planes may be written, and give those that are done, in order.
+
+        ``cut``: a new shot starts with this frame.
+        """
+        if cut or self._history is None:
+            yield from self.end()
+            self._history = ChromaHistory(self.options.history)
+            self._due = -math.inf
+        gray = small_gray(frame)
+        estimate = None
+        if frame.time >= self._due:
+            estimate = self._colorist.estimate(gray, self.options.vividness)
+            self._due = frame.time + (1 / self.options.rate_hz if self.options.rate_hz else 0) - 1e-6
+        self._waiting.append(_Waiting(frame, gray))
+        for ab in self._history.add(frame.time, gray, estimate):
+            yield self._painted(ab)
+
+    def end(self) -> Iterator[Frame]:
+        """The frames that still wait."""
+        if self._history is not None:
+            for ab in self._history.end():
+                yield self._painted(ab)
+            self._history = None
+
+    def _painted(self, ab: Map) -> Frame:
+        waiting = self._waiting.popleft()
+        ab = ab * np.float32(self.options.saturation) + WARM_AB * np.float32(self.options.warmth)
+        paint_chroma(waiting.frame, waiting.gray, ab)
+        return waiting.frame
+
+
+def small_gray(frame: Frame) -> Gray:
+    """The picture as a colorizer sees it: (H, W) uint8 full range, sides multiples of 32."""
+    width, height = small_size(*frame.size_wh)
+    small: Plane = cv2.resize(frame.luma, (width, height), interpolation=cv2.INTER_AREA)
+    return gray_levels(small, frame.color, frame.format.bits)
+
+
+def small_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height, multiples of 32, of the copy that a colorizer sees."""
+    scale = min(SHORT_SIDE / min(width, height), LONGEST_SIDE / max(width, height))
+    return max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
+
+
+def paint_chroma(frame: Frame, gray: Gray, ab: Map) -> None:
+    """Write the colours ``ab`` (h, w, 2) of a coarse map into the chroma planes of ``frame``; luma is only read.
+
+    ``gray`` is a smaller copy of the picture, of any size.
+    """
+    chroma = frame.chroma
+    assert chroma is not None, frame.format
+    depth, color = frame.format.bits, frame.color
+    fine_wh = chroma[0].shape[1], chroma[0].shape[0]
+    black, span, middle, chroma_span = code_range(color, depth)
+    fine = cv2.resize(frame.luma, fine_wh, interpolation=cv2.INTER_AREA)
+    levels = ((fine.astype(np.float32) - np.float32(black)) / np.float32(span)).clip(0, 1)
+    codes = _codes(fine_chroma(levels, gray, ab, color.matrix), middle, chroma_span, depth)
+    for plane, values in zip(chroma, np.moveaxis(codes, 2, 0), strict=True):
+        plane[...] = values
+
+
+def fine_chroma(levels: Map, gray: Gray, ab: Map, matrix: Matrix) -> Map:
+    """Cb and Cr (H, W, 2) in about [-0.5, 0.5] of a picture's levels (H, W) in [0, 1], along its edges.
+
+    ``gray`` is a smaller copy of the picture, of any size, and ``ab`` (h, w, 2) its colours.
+    """
+    coarse = np.asarray(cv2.resize(gray, (ab.shape[1], ab.shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
+    guide = coarse.astype(np.float32) / np.float32(255)
+    return guided_upsample(chroma_of(coarse, ab, matrix), guide, levels)
+
+
+def _codes(chroma: NDArray[np.float32], middle: float, span: float, depth: int) -> NDArray[np.float32]:
+    """Chroma in [-0.5, 0.5] as whole code values inside the legal range."""
+    low, high = middle - span / 2, min(middle + span / 2, (1 << depth) - 1)
+    codes: NDArray[np.float32] = np.rint((chroma * np.float32(span) + np.float32(middle)).clip(low, high))
+    return codes

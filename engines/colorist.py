@@ -1,0 +1,37 @@
+"""Colorizers, ready to run on what the machine has."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emocolor.chroma_history import ChromaEstimate
+
+from .openvino_runner import OpenVinoRunner
+from .spec import ColorizerSpec, Precision, read_colorizer_spec
+
+
+class NetColorist:
+    """A colorizer with its card, compiled. Not for two threads at once."""
+
+    def __init__(self, spec: ColorizerSpec, runner: OpenVinoRunner) -> None:
+        self.spec = spec
+        self._runner = runner
+
+    def estimate(self, gray: NDArray[np.uint8], vividness: float) -> ChromaEstimate:
+        """The colours of gray (H, W) uint8 full range, sides multiples of ``spec.multiple``, at a quarter of them."""
+        return self.at_temperature(gray, self.spec.temperature(vividness))
+
+    def at_temperature(self, gray: NDArray[np.uint8], temperature: float) -> ChromaEstimate:
+        """The same, asked by the temperature of the annealed mean, above 0."""
+        picture = gray[None, None].astype(np.float32) / np.float32(255)
+        found = self._runner.run({"gray": picture, "temperature": np.array([temperature], np.float32)})
+        ab = np.ascontiguousarray(np.moveaxis(found["ab"][0], 0, 2))
+        return ChromaEstimate(ab=ab, confidence=found["confidence"][0, 0])
+
+
+def load_colorist(name: str, *, threads: int = 1, precision: Precision = "f32") -> NetColorist:
+    """Load a colorizer by name, or an ONNX file that has its card beside it.
+
+    Raises ``ConfigurationError`` for an unknown name and ``EngineError`` for a file that cannot be used.
+    """
+    spec = read_colorizer_spec(name)
+    return NetColorist(spec, OpenVinoRunner(spec.weights, threads=threads, precision=precision))

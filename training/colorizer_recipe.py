@@ -1,0 +1,91 @@
+"""What a training run of a colorizer is asked to do."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from emocolor.errors import ConfigurationError
+from engines.nets.ab_bins import AbBins
+from engines.nets.colorizer import Colorizer
+from engines.nets.s1_colorizer import S1Colorizer
+from engines.nets.s2_colorizer import S2Colorizer
+from engines.nets.s4_colorizer import Prior, S4Colorizer
+from engines.nets.video_colorizer import VideoColorizer
+from training.ab_targets import BinParameters
+from training.film_look import CLEAN, FilmLook
+from training.optimization import Optimization
+
+Loss = Literal["rgb", "rgb_perceptual", "ab_l2", "ab_huber", "classes", "rebalanced"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """How much of the film look training sees."""
+
+    part: float = 0.0
+    """Part of the pictures that get the look; the others stay clean."""
+    look: FilmLook = field(default_factory=FilmLook)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorizerRecipe(Optimization):
+    """One recipe; ``configs/training/colorizer_*.toml`` are laid over these defaults."""
+
+    net: Literal["s1", "s2", "s4", "video"] = "video"
+    width: float = 1.0
+    """Channels as a multiple of the paper's (s1, s2, s4)."""
+    prior: Prior = "lite0"
+    """Of s4: the pretrained classifier whose embedding is fused in. Of video: whether its backbone starts from it."""
+    loss: Loss = "classes"
+    perceptual_part: float = 0.1
+    """Weight of the perceptual term beside the error in RGB."""
+    grid: int = 10
+    """Side of an ab bin in CIELAB units."""
+    sigma: float = 5.0
+    """Of the Gaussian in soft targets and of that which smooths the bins' prior, in CIELAB units."""
+    uniform_part: float = 0.5
+    """Lambda: uniform distribution mixed into the prior before rare colours are weighted by its inverse."""
+    crop: int = 128
+    """Side of the squares learnt from, px."""
+    accumulate: int = 1
+    """Batches whose gradients are added up before a step (S1)."""
+    film: Film = field(default_factory=Film)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        speaks: dict[str, tuple[str, ...]] = {
+            "s1": ("rgb", "rgb_perceptual"),
+            "s4": ("ab_l2", "ab_huber"),
+            "video": ("classes", "rebalanced"),
+        }
+        speaks["s2"] = ("ab_l2", "ab_huber", "classes", "rebalanced")
+        if self.loss not in speaks[self.net]:
+            raise ConfigurationError(f"The net {self.net} learns by {', '.join(speaks[self.net])}, not {self.loss}.")
+        if self.crop < 32 or self.crop % 32:
+            raise ConfigurationError(f"crop must be a multiple of 32, got {self.crop}.")
+        if self.accumulate < 1:
+            raise ConfigurationError(f"accumulate must be at least 1, got {self.accumulate}.")
+        if not 0 <= self.film.part <= 1:
+            raise ConfigurationError(f"film.part must lie between 0 and 1, got {self.film.part}.")
+
+    @property
+    def bins(self) -> BinParameters:
+        return BinParameters(grid=self.grid, uniform_part=self.uniform_part, sigma=self.sigma, temperature=1.0)
+
+    @property
+    def emulsion(self) -> FilmLook:
+        """What gray is made by: luma alone where no film is to be seen."""
+        return self.film.look if self.film.part else CLEAN
+
+
+def colorizer_of(recipe: ColorizerRecipe) -> Colorizer:
+    """The untrained net of a recipe, without pretrained weights."""
+    match recipe.net:
+        case "s1":
+            return S1Colorizer(width=recipe.width)
+        case "s2":
+            by_classes = recipe.loss in ("classes", "rebalanced")
+            return S2Colorizer(AbBins(recipe.grid) if by_classes else None, width=recipe.width)
+        case "s4":
+            return S4Colorizer(recipe.prior, width=recipe.width)
+        case "video":
+            return VideoColorizer(recipe.grid)
