@@ -124,16 +124,16 @@ EXPRESSIONS: Final[dict[Emotion, Expression]] = {
     "angry": Expression(
         shifts={
             **_RELAXED,
-            "inner brow": (-4.5, 5.8),
-            "middle brow": (-2.0, 4.3),
-            "outer brow": (0.0, 0.3),
-            "glabella": (0.0, 2.0),
-            "lid crease": (0.0, 2.8),
-            "upper lid": (0.0, 1.5),
+            "inner brow": (-5.5, 7.5),
+            "middle brow": (-2.5, 5.5),
+            "outer brow": (0.0, -0.8),
+            "glabella": (0.0, 3.0),
+            "lid crease": (0.0, 3.6),
+            "upper lid": (0.0, 2.2),
             "lower lid": (0.0, -1.0),
             "inner eye": (0.0, 0.8),
         },
-        mouth=Mouth(half_width=14.0, corner=4.4, center=-0.4, gap=1.0, upper=0.55, lower=0.55),
+        mouth=Mouth(half_width=13.5, corner=6.5, center=-0.8, gap=1.0, upper=0.6, lower=0.6),
         paint="lips closed",
     ),
 }
