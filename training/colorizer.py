@@ -191,9 +191,11 @@ def batches(photos: Photos, recipe: ColorizerRecipe, epoch: int) -> Iterator[tup
     generator = torch.Generator().manual_seed(recipe.seed * 100_003 + epoch)
     order = torch.randperm(len(photos), generator=generator).tolist()
 
+    side = recipe.crop_at(epoch)
+
     def cut(index: int) -> NDArray[np.uint8]:
         random = np.random.default_rng([recipe.seed, epoch, index])
-        return random_crop(photos.photo(index), recipe.crop, random)
+        return random_crop(photos.photo(index), side, random)
 
     with ThreadPoolExecutor(2) as pool:
         groups = [order[i : i + recipe.batch] for i in range(0, len(order), recipe.batch)]
@@ -203,11 +205,10 @@ def batches(photos: Photos, recipe: ColorizerRecipe, epoch: int) -> Iterator[tup
             if position + 3 < len(groups):
                 coming.append([pool.submit(cut, i) for i in groups[position + 3]])
             rgb = torch.from_numpy(squares).movedim(3, 1).float() / 255
-            gray = gray_of(rgb, recipe.emulsion, generator)
-            if recipe.film.part:
-                chosen = torch.rand(len(gray), generator=generator) < recipe.film.part
-                if chosen.any():
-                    gray[chosen] = film_look(gray[chosen], recipe.film.look, generator)
+            gray, look = gray_of(rgb), recipe.film.look
+            chosen = torch.rand(len(gray), generator=generator) < recipe.film.part
+            if chosen.any():
+                gray[chosen] = film_look(gray_of(rgb[chosen], look, generator), look, generator)
             yield rgb, gray
 
 

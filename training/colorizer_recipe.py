@@ -11,7 +11,7 @@ from engines.nets.s2_colorizer import S2Colorizer
 from engines.nets.s4_colorizer import Prior, S4Colorizer
 from engines.nets.video_colorizer import VideoColorizer
 from training.ab_targets import BinParameters
-from training.film_look import CLEAN, FilmLook
+from training.film_look import FilmLook
 from training.optimization import Optimization
 
 Loss = Literal["rgb", "rgb_perceptual", "ab_l2", "ab_huber", "classes", "rebalanced"]
@@ -45,7 +45,10 @@ class ColorizerRecipe(Optimization):
     uniform_part: float = 0.5
     """Lambda: uniform distribution mixed into the prior before rare colours are weighted by its inverse."""
     crop: int = 128
-    """Side of the squares learnt from, px."""
+    """Side of the squares learnt from, px; of the last epoch's where ``first_crop`` is set."""
+    first_crop: int | None = None
+    """Side of the first epoch's squares: from there they grow evenly to ``crop``, since what small pictures teach
+    is cheap (progressive resizing)."""
     accumulate: int = 1
     """Batches whose gradients are added up before a step (S1)."""
     film: Film = field(default_factory=Film)
@@ -60,21 +63,23 @@ class ColorizerRecipe(Optimization):
         speaks["s2"] = ("ab_l2", "ab_huber", "classes", "rebalanced")
         if self.loss not in speaks[self.net]:
             raise ConfigurationError(f"The net {self.net} learns by {', '.join(speaks[self.net])}, not {self.loss}.")
-        if self.crop < 32 or self.crop % 32:
-            raise ConfigurationError(f"crop must be a multiple of 32, got {self.crop}.")
+        for name, side in (("crop", self.crop), ("first_crop", self.first_crop)):
+            if side is not None and (side < 32 or side % 32):
+                raise ConfigurationError(f"{name} must be a multiple of 32, got {side}.")
         if self.accumulate < 1:
             raise ConfigurationError(f"accumulate must be at least 1, got {self.accumulate}.")
         if not 0 <= self.film.part <= 1:
             raise ConfigurationError(f"film.part must lie between 0 and 1, got {self.film.part}.")
 
+    def crop_at(self, epoch: int) -> int:
+        """Side of the squares of an epoch, counted from 1: a multiple of 32."""
+        first = self.first_crop or self.crop
+        part = (epoch - 1) / max(1, self.epochs - 1)
+        return round((first + (self.crop - first) * part) / 32) * 32
+
     @property
     def bins(self) -> BinParameters:
         return BinParameters(grid=self.grid, uniform_part=self.uniform_part, sigma=self.sigma, temperature=1.0)
-
-    @property
-    def emulsion(self) -> FilmLook:
-        """What gray is made by: luma alone where no film is to be seen."""
-        return self.film.look if self.film.part else CLEAN
 
 
 def colorizer_of(recipe: ColorizerRecipe) -> Colorizer:

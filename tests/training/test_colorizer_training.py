@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; training ne
 from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
 from training.colorizer import batches, train  # noqa: E402
 from training.colorizer_recipe import ColorizerRecipe, Film  # noqa: E402
+from training.film_look import gray_of  # noqa: E402
 from training.photos import read_photos  # noqa: E402
 from training.toml_recipe import read_recipe  # noqa: E402
 
@@ -98,11 +99,27 @@ def test_batches_show_every_photo_once_and_are_repeatable(photos):
         assert 0 <= gray.min() <= gray.max() <= 1
 
 
+def test_squares_grow_evenly_from_the_first_epoch_to_the_last():
+    growing = replace(TINY, first_crop=128, crop=192, epochs=9)
+    sides = [growing.crop_at(epoch) for epoch in range(1, 10)]
+    assert sides == [128, 128, 128, 160, 160, 160, 192, 192, 192]
+    assert {TINY.crop_at(1), TINY.crop_at(2)} == {TINY.crop}
+
+
+def test_only_filmed_pictures_lose_their_luma(photos):
+    """A recipe with the film look leaves the other pictures as clean luma."""
+    recipe = replace(TINY, batch=12, film=Film(part=0.5))
+    ((rgb, gray),) = list(batches(read_photos([photos]), recipe, epoch=1))[:1]
+    kept = [bool(torch.equal(one, whole)) for one, whole in zip(gray, gray_of(rgb), strict=True)]
+    assert 0 < sum(kept) < len(kept)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"loss": "rgb"}, "s2 learns by ab_l2, ab_huber, classes, rebalanced, not rgb"),
         ({"crop": 100}, "multiple of 32"),
+        ({"first_crop": 16}, "first_crop must be a multiple of 32"),
         ({"accumulate": 0}, "accumulate"),
         ({"film": Film(part=1.5)}, "film.part"),
         ({"net": "s5"}, "net must be one of"),
