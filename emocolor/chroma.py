@@ -72,16 +72,21 @@ def chroma_of(gray: Gray, ab: Ab, matrix: Matrix = "bt601") -> NDArray[np.float3
         ab = cv2.resize(ab, (width, height), interpolation=cv2.INTER_LINEAR)
     lab = np.concatenate([_LIGHTNESS[gray][..., None], ab], axis=2)
     chroma = cv2.transform(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), _RGB_TO_CB_CR[matrix])
-    return _within_gamut(gray.astype(np.float32) / np.float32(255), chroma, matrix)
+    room = gamut_room(gray.astype(np.float32) / np.float32(255), chroma, matrix)
+    return np.asarray(chroma * np.minimum(room, 1)[..., None], np.float32)
 
 
-def _within_gamut(luma: NDArray[np.float32], chroma: Ab, matrix: Matrix) -> NDArray[np.float32]:
-    """Chroma (H, W, 2) moved toward gray until R', G' and B' with ``luma`` (H, W) lie in [0, 1]."""
+def gamut_room(luma: NDArray[np.float32], chroma: Ab, matrix: Matrix) -> NDArray[np.float32]:
+    """How many times ``chroma`` fits into the gamut beside ``luma``, (H, W) float32; below 1 where it does not fit.
+
+    Chroma, Cb and Cr (H, W, 2) in about [-0.5, 0.5], times this factor and with ``luma`` (H, W) in [0, 1] lies on
+    the border of R', G' and B' in [0, 1]. Gray has very much room.
+    """
     offsets = cv2.transform(chroma, _Y_CB_CR_TO_RGB[matrix][:, 1:])  # of R', G' and B' from luma
-    highest, lowest = offsets.max(2), offsets.min(2)
+    red, green, blue = cv2.split(offsets)
+    highest, lowest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     tiny = np.float32(1e-6)
-    part = np.minimum((1 - luma) / np.maximum(highest, tiny), luma / np.maximum(-lowest, tiny))
-    return np.asarray(chroma * np.minimum(part, 1)[..., None], np.float32)
+    return np.asarray(np.minimum((1 - luma) / np.maximum(highest, tiny), luma / np.maximum(-lowest, tiny)), np.float32)
 
 
 def ab_of(rgb: Rgb8) -> Ab:

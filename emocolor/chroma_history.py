@@ -19,6 +19,8 @@ from .motion import Map, Motion, MotionSearch, carried
 
 FILL = 0.02
 """Weight of the surroundings' colour, so that what has no evidence of its own takes theirs."""
+LEAST = 1e-3
+"""Weight that evidence keeps, however little its way can be trusted and however old it is."""
 FILL_SIDES = 8
 """Surroundings reach this part of the map's shorter side."""
 
@@ -27,9 +29,9 @@ FILL_SIDES = 8
 class ChromaOptions:
     """How colour is held still."""
 
-    time_constant: float = 0.5
+    time_constant: float = 1.0
     """Seconds in which evidence fades to 1/e."""
-    look_ahead: float = 0.6
+    look_ahead: float = 0.8
     """Seconds of what follows that count too; 0 for what must not wait."""
     most_waiting: int = 1000
     """Pictures that wait for what follows, at most; beyond it the oldest goes on with what is known."""
@@ -136,7 +138,7 @@ def colour_of(evidence: Map) -> Map:
     side = 2 * max(1, min(evidence.shape[:2]) // FILL_SIDES) + 1
     around = np.asarray(cv2.blur(evidence, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
     total = evidence + np.float32(FILL) * around
-    return np.asarray(total[..., :2] / np.maximum(total[..., 2:], 1e-9), np.float32)
+    return np.asarray(total[..., :2] / np.maximum(total[..., 2:], np.float32(1e-9)), np.float32)
 
 
 def _evidence_of(estimate: ChromaEstimate | None) -> Map | None:
@@ -147,4 +149,8 @@ def _evidence_of(estimate: ChromaEstimate | None) -> Map | None:
 
 
 def _carried(evidence: Map, flow: Map, trust: Map, fading: float) -> Map:
-    return carried(evidence, flow) * (trust[..., None] * np.float32(fading))
+    """Evidence taken along, less of it where motion is not trusted, but never none: in a whip of the camera a colour
+    that may be wrong is better than gray."""
+    moved = carried(evidence, flow)
+    least = np.float32(LEAST) / np.maximum(moved[..., 2:], np.float32(LEAST))
+    return np.asarray(moved * np.maximum(trust[..., None] * np.float32(fading), least), np.float32)

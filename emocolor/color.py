@@ -43,6 +43,12 @@ _LMS_TO_OKLAB: Final = np.array(
 )
 
 
+OKLAB_TO_LMS: Final = np.linalg.inv(_LMS_TO_OKLAB)
+"""OKLab to the cube roots of its cone responses."""
+LMS_TO_LINEAR: Final = np.linalg.inv(_LINEAR_TO_LMS)
+"""OKLab's cone responses to linear light of sRGB."""
+
+
 def code_range(color: ColorSpec, bits: int) -> tuple[float, float, float, float]:
     """Code value of black, span from black to white, chroma's middle, and span of chroma.
 
@@ -107,8 +113,7 @@ def srgb_to_oklab(rgb: Rgb) -> Rgb:
 
 def oklab_to_srgb(lab: Rgb) -> Rgb:
     """OKLab (..., 3) to sRGB, colours outside the gamut clipped to [0, 1]."""
-    lms = (lab @ np.linalg.inv(_LMS_TO_OKLAB).T) ** 3
-    return linear_to_srgb(lms @ np.linalg.inv(_LINEAR_TO_LMS).T)
+    return linear_to_srgb((lab @ OKLAB_TO_LMS.T) ** 3 @ LMS_TO_LINEAR.T)
 
 
 def _to_hdr(rgb: Rgb, color: ColorSpec) -> Rgb:

@@ -79,7 +79,7 @@ def parse_gradient(text: str) -> Gradient:
     if text in OPENCV_MAPS:
         bgr = cv2.applyColorMap(np.arange(256, dtype=np.uint8), OPENCV_MAPS[text])
         return Gradient(name=text, colors=bgr.reshape(256, 3)[:, ::-1] / 255)
-    raise ConfigurationError(f"Unknown colormap '{text}'{nearest(text, ['intensity', *OPENCV_MAPS])}.")
+    raise ConfigurationError(f"Unknown colormap '{text}'{nearest(text, ['intensity', *OPENCV_MAPS])}")
 
 
 def _parse_stops(text: str) -> Gradient:

@@ -63,13 +63,13 @@ def parse_palette(name: str, table: Mapping[str, Any]) -> Palette:
     """
     for key in table:
         if key not in _KEYS:
-            raise ConfigurationError(f"Palette '{name}': unknown key '{key}'{nearest(key, _KEYS)}.")
+            raise ConfigurationError(f"Palette '{name}': unknown key '{key}'{nearest(key, _KEYS)}")
     colors = table.get("colors")
     if not isinstance(colors, Mapping):
         raise ConfigurationError(f"Palette '{name}' has no table [colors] with a colour for each emotion.")
     for key in colors:
         if key not in EMOTIONS:
-            raise ConfigurationError(f"Palette '{name}': unknown emotion '{key}'{nearest(key, EMOTIONS)}.")
+            raise ConfigurationError(f"Palette '{name}': unknown emotion '{key}'{nearest(key, EMOTIONS)}")
     missing = [emotion for emotion in EMOTIONS if emotion not in colors]
     if missing:
         raise ConfigurationError(f"Palette '{name}' lacks a colour for {', '.join(missing)}.")
@@ -77,9 +77,9 @@ def parse_palette(name: str, table: Mapping[str, Any]) -> Palette:
 
 
 def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
-    """``; did you mean 'X'?`` where a known word is close, else the list of known words."""
+    """The end of a sentence on an unknown word: ``; did you mean 'X'?`` where one is close, else all that are known."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
+    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}."
 
 
 def _parse_color(palette: str, emotion: str, value: Any) -> NDArray[np.float64]:

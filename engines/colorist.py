@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from emocolor.chroma_history import ChromaEstimate
 
 from .openvino_runner import OpenVinoRunner
-from .spec import ColorizerSpec, Precision, read_colorizer_spec
+from .spec import Choice, ColorizerSpec, Precision, read_colorizer_spec
 
 
 class NetColorist:
@@ -14,16 +14,21 @@ class NetColorist:
 
     def __init__(self, spec: ColorizerSpec, runner: OpenVinoRunner) -> None:
         self.spec = spec
-        self._runner = runner
+        self.runner = runner
 
     def estimate(self, gray: NDArray[np.uint8], vividness: float) -> ChromaEstimate:
         """The colours of gray (H, W) uint8 full range, sides multiples of ``spec.multiple``, at a quarter of them."""
-        return self.at_temperature(gray, self.spec.temperature(vividness))
+        return self.estimate_by(gray, self.spec.choice(vividness))
 
-    def at_temperature(self, gray: NDArray[np.uint8], temperature: float) -> ChromaEstimate:
-        """The same, asked by the temperature of the annealed mean, above 0."""
-        picture = gray[None, None].astype(np.float32) / np.float32(255)
-        found = self._runner.run({"gray": picture, "temperature": np.array([temperature], np.float32)})
+    def estimate_by(self, gray: NDArray[np.uint8], choice: Choice) -> ChromaEstimate:
+        """The same, with the way colours are chosen given."""
+        found = self.runner.run(
+            {
+                "gray": gray[None, None].astype(np.float32) / np.float32(255),
+                "temperature": np.array([choice.temperature], np.float32),
+                "rebalancing": np.array([choice.rebalancing], np.float32),
+            }
+        )
         ab = np.ascontiguousarray(np.moveaxis(found["ab"][0], 0, 2))
         return ChromaEstimate(ab=ab, confidence=found["confidence"][0, 0])
 

@@ -55,15 +55,30 @@ class ColorizerSpec:
     """Its torch definition's name in ``engines.nets.catalog``."""
     multiple: int
     """Both sides of its input must be multiples of this."""
-    temperatures: tuple[float, float]
-    """Of its annealed mean, at vividness 0 and 1; in between they mix by ratio."""
+    safest: "Choice"
+    """At vividness 0."""
+    boldest: "Choice"
+    """At vividness 1."""
     metrics: dict[str, Any]
     """What was measured on held-out photos."""
 
-    def temperature(self, vividness: float) -> float:
-        """Of the annealed mean, at a vividness in [0, 1]."""
-        safest, boldest = self.temperatures
-        return float(safest * (boldest / safest) ** vividness)
+    def choice(self, vividness: float) -> "Choice":
+        """How colours are chosen at a vividness in [0, 1]: between the ends temperatures mix by ratio."""
+        safest, boldest = self.safest, self.boldest
+        return Choice(
+            temperature=safest.temperature * (boldest.temperature / safest.temperature) ** vividness,
+            rebalancing=safest.rebalancing + (boldest.rebalancing - safest.rebalancing) * vividness,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """How one colour is chosen from a distribution over many (Zhang et al. 2016)."""
+
+    temperature: float
+    """Of the annealed mean, above 0: 1 for the mean, towards 0 for the likeliest colour."""
+    rebalancing: float
+    """How much rare colours are favoured: 0 not at all, 1 as training weighted them."""
 
 
 Spec = TypeVar("Spec", NetSpec, ColorizerSpec)
@@ -117,22 +132,25 @@ def _read(name: str, folder: Path, spec_of: Callable[[Path, dict[str, Any]], Spe
 def _unknown(name: str, known: tuple[str, ...]) -> ConfigurationError:
     close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else "."
-    return ConfigurationError(
-        f"Unknown net '{name}'{hint} Shipped are {', '.join(known)}; any other goes by the path of its .onnx file."
-    )
+    ships = f"Shipped are {', '.join(known)}; any other" if known else "None of this kind ships; one of yours"
+    return ConfigurationError(f"Unknown net '{name}'{hint} {ships} goes by the path of its .onnx file.")
 
 
 def _colorizer_spec(card_path: Path, card: dict[str, Any]) -> ColorizerSpec:
-    safest, boldest = card["temperatures"]
     return ColorizerSpec(
         name=card_path.stem,
         weights=card_path.parent / card["weights"],
         sha256=card["sha256"],
         definition=card["definition"],
         multiple=card["multiple"],
-        temperatures=(float(safest), float(boldest)),
+        safest=_choice(card["vividness"][0]),
+        boldest=_choice(card["vividness"][1]),
         metrics=card["metrics"],
     )
+
+
+def _choice(setting: dict[str, Any]) -> Choice:
+    return Choice(temperature=float(setting["temperature"]), rebalancing=float(setting["rebalancing"]))
 
 
 def _emotion_spec(card_path: Path, card: dict[str, Any]) -> NetSpec:

@@ -1,24 +1,39 @@
 """From settings to connected parts: the one place that names concrete classes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from emocolor.effects import Colormap, Overlay, Tint, TintOptions
+from emocolor.effects import (
+    Colorize,
+    ColorizeOptions,
+    Colormap,
+    ColormapOptions,
+    Grade,
+    GradeOptions,
+    Overlay,
+    Tint,
+    TintOptions,
+)
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import EmocolorError
 from emocolor.face_crops import FER2013
+from emocolor.frames import Frame
 from emocolor.protocols import Effect
 from emocolor.scenes import SceneBuilder, Weighting
 from emocolor.smoothing import SmoothingOptions
+from emocolor.toning import is_coloured
 from emocolor.tracks import Tracks
-from engines.spec import read_spec
+from engines.spec import read_colorizer_spec, read_spec
 
-from .effect_chain import EffectOptions
+from .comparison import keep_before, split_screen
+from .footage_colors import input_is_coloured
 from .pipeline import Pipeline, Stage
+from .restoration import restore
 from .settings import AnalysisOptions, JobSettings
-from .stages import Follower, Step, classify, direct, follow, paint, watch_cuts, write
+from .stages import Follower, Step, classify, colorize, direct, follow, paint, watch_cuts, write
 from .timeline import TimelineWriter
 from .video_sink import VideoSink
 from .video_source import VideoSource
@@ -40,31 +55,68 @@ class Job:
 
     def __init__(self, settings: JobSettings) -> None:
         self.settings = settings
+        self.warnings: list[str] = []
+        """Things a user should know about what is done, one line each; processing may add to them."""
+        # Nets that cannot be used are known before anything is opened.
         if settings.analysis is not None:
-            read_spec(settings.analysis.net)  # a net that cannot be used is known before anything is opened
+            read_spec(settings.analysis.net)
+        if (options := _colorize_options(settings)) is not None:
+            read_colorizer_spec(options.net)
         self.source = VideoSource(settings.input, settings.source)
         self.sink: VideoSink | None = None
         self._timeline: TimelineWriter | None = None
         try:
             if settings.output is not None:
-                self.sink = VideoSink(settings.output, self.source.facts, settings.sink)
+                self.sink = VideoSink(settings.output, _facts_of_output(self.source.facts, settings), settings.sink)
             if settings.timeline is not None:
                 self._timeline = TimelineWriter(settings.timeline, overwrite=settings.sink.overwrite)
         except EmocolorError:
             self.discard()
             raise
+        before, after = ([Stage("keep", keep_before)], [Stage("split", split_screen)]) if settings.compare else ([], [])
+        most_held = _most_held(settings, self.source.facts)
         self._pipeline = Pipeline(
             self.source.units,
             [
+                *before,
+                *([Stage("restore", partial(restore, options=settings.restoration))] if settings.restoration else []),
                 *_watching(settings.analysis),
-                Stage(
-                    "direct",
-                    partial(direct, scenes=_scenes(settings), most_held=_most_held(settings, self.source.facts)),
-                ),
+                *self._colorizing(most_held),
+                Stage("direct", partial(direct, scenes=_scenes(settings), most_held=most_held)),
                 Stage("paint", partial(paint, effects=make_effects(settings))),
+                *after,
                 Stage("write", partial(write, sink=self.sink, timeline=self._timeline)),
             ],
         )
+
+    def _colorizing(self, most_held: int) -> list[Stage]:
+        """The stage that gives colours, if any is asked for and the input is not seen to have its own."""
+        options = _colorize_options(self.settings)
+        if options is None:
+            return []
+        has_colors = (
+            False if options.force else input_is_coloured(self.settings.input, self.settings.source, self.source.facts)
+        )
+        if has_colors:
+            self._note_colors()
+            return []
+        history = replace(
+            options.history,
+            look_ahead=min(options.history.look_ahead, self.settings.smoothing.look_ahead),
+            most_waiting=most_held,
+        )
+        make_effect = partial(make_colorize, replace(options, history=history))
+        leave = self._has_colors if has_colors is None else None
+        return [Stage("colorize", partial(colorize, make_effect=make_effect, leave=leave))]
+
+    def _has_colors(self, frames: Sequence[Frame]) -> bool:
+        found = is_coloured(frames)
+        if found:
+            self._note_colors()
+        return found
+
+    def _note_colors(self) -> None:
+        self.warnings.append("The input is in colour already, so its colours are kept; --force gives it new ones.")
 
     @property
     def facts(self) -> "SourceFacts":
@@ -134,17 +186,41 @@ def make_classifier(options: AnalysisOptions) -> EmotionClassifier:
     return EmotionClassifier(net, passes=options.passes, seed=options.seed, hold_masks=not options.fresh_masks)
 
 
+def make_colorize(options: ColorizeOptions) -> Colorize:
+    """Load the colorizer."""
+    from engines.colorist import load_colorist
+
+    return Colorize(options, load_colorist(options.net))
+
+
 def make_effects(settings: JobSettings) -> list[Effect]:
-    """The effects of a job, in the order they apply."""
-    effects = [_make_effect(options) for options in settings.effects]
+    """The effects of a job that follow on its colours, in the order they apply."""
+    effects = [_make_effect(options) for options in settings.effects if not isinstance(options, ColorizeOptions)]
     if settings.overlay:
         tint = _first_tint(settings)
         effects.append(Overlay(tint.palette) if tint else Overlay())
     return effects
 
 
-def _make_effect(options: EffectOptions) -> Effect:
-    return Tint(options) if isinstance(options, TintOptions) else Colormap(options)
+def _make_effect(options: TintOptions | ColormapOptions | GradeOptions) -> Effect:
+    match options:
+        case TintOptions():
+            return Tint(options)
+        case GradeOptions():
+            return Grade(options)
+        case ColormapOptions():
+            return Colormap(options)
+
+
+def _colorize_options(settings: JobSettings) -> ColorizeOptions | None:
+    first = settings.effects[0] if settings.effects else None
+    return first if isinstance(first, ColorizeOptions) else None
+
+
+def _facts_of_output(facts: "SourceFacts", settings: JobSettings) -> "SourceFacts":
+    """What the sink is told of the pictures it gets."""
+    deinterlaced = settings.restoration is not None and settings.restoration.deinterlace != "off"
+    return replace(facts, field_order="progressive") if deinterlaced else facts
 
 
 def _first_tint(settings: JobSettings) -> TintOptions | None:
@@ -161,5 +237,5 @@ def _scenes(settings: JobSettings) -> SceneBuilder:
 
 def _most_held(settings: JobSettings, facts: "SourceFacts") -> int:
     """Frames that the look-ahead may hold, from the size of a 4:2:0 frame of 8 bits and up."""
-    frame_bytes = facts.width * facts.height * 3 / 2
+    frame_bytes = facts.width * facts.height * 3 / 2 * (1.5 if settings.compare else 1)
     return max(2, int(settings.held_megabytes * 1e6 / frame_bytes))

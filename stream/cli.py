@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emocolor.effects import ColormapOptions, TintOptions
+from emocolor.effects import ColormapOptions, GradeOptions, TintOptions
 from emocolor.effects.colormap import Preprocess
 from emocolor.effects.tint import Base, Region, Several
 from emocolor.errors import ConfigurationError, EmocolorError
@@ -18,10 +18,40 @@ from emocolor.palettes import MixMode, MixSpace
 from emocolor.smoothing import SmoothingOptions
 from engines.spec import Precision, net_names
 
-from .effect_chain import parse_chain
+from .cli_options import (
+    DEFAULT_COLORS,
+    DEFAULT_SOURCE,
+    Audio,
+    Codec,
+    Colorizer,
+    ColorRate,
+    Crf,
+    DryRun,
+    End,
+    Force,
+    Format,
+    Input,
+    InputFormat,
+    MaxPixels,
+    Output,
+    Overwrite,
+    PixFmt,
+    Preset,
+    Quiet,
+    Reference,
+    Saturation,
+    Start,
+    Verbose,
+    Vividness,
+    Warmth,
+    band,
+    colorize_options,
+    source_options,
+)
+from .effect_chain import EffectSettings, parse_chain
+from .restoration import Deinterlacing, RestorationOptions
 from .settings import AnalysisOptions, JobSettings
-from .video_sink import AudioPolicy, SinkOptions
-from .video_source import SourceOptions
+from .video_sink import SinkOptions
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 unexpected error, 2 wrong option, 3 done but the input was damaged, "
@@ -30,8 +60,9 @@ EXIT_CODES = (
 )
 
 
-TINT, COLORMAP, FACES, MEDIA = "Tint", "Colormap", "Faces and emotion", "Input and output"
-"""Panels of the help."""
+TINT, COLORMAP, GRADE, FACES = "Tint", "Colormap", "Grade", "Faces and emotion"
+RESTORE = "Restoration"
+"""Panels of the help, beside those of ``cli_options``."""
 
 
 class _DefaultsToRun(TyperGroup):
@@ -76,45 +107,16 @@ def _options(
     pass
 
 
-def _seconds(text: str) -> float:
-    """A time as FFmpeg writes it: seconds, MM:SS or HH:MM:SS, with decimals."""
-    parts = text.split(":")
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = []
-    if not 1 <= len(numbers) <= 3 or any(n < 0 for n in numbers):
-        raise ConfigurationError(f"'{text}' is not a time; write seconds, MM:SS or HH:MM:SS.")
-    return sum((number * 60.0**place for place, number in enumerate(reversed(numbers))), 0.0)
-
-
-def _band(text: str) -> tuple[float, float]:
-    """Two numbers with a dash between; either may be left out, for no lower or no upper end."""
-    low, dash, high = text.partition("-")
-    try:
-        if not dash:
-            raise ValueError
-        return float(low or 0), float(high or "inf")
-    except ValueError:
-        raise ConfigurationError(f"'{text}' is not a band; write LOW-HIGH, such as 0-40 or 4-.") from None
-
-
 @app.command()
 def run(
-    input: Annotated[
-        str,
-        typer.Argument(
-            metavar="INPUT", help="Video file, URL, image pattern (frames/%04d.png), or - for standard input."
-        ),
-    ],
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", help="Where the result goes; - for standard output.")
-    ] = None,
+    input: Input,
+    output: Output = None,
     effect: Annotated[
         str,
         typer.Option(
             metavar="EFFECT[:VALUE][,...]",
-            help="What recolours the picture, one after the other: tint[:ALPHA], colormap[:MAP], none.",
+            help="What recolours the picture, one after the other: colorize[:VIVIDNESS], grade[:STRENGTH], "
+            "tint[:ALPHA], colormap[:MAP], none.",
         ),
     ] = "tint",
     alpha: Annotated[float, typer.Option(rich_help_panel=TINT, help="Part of the colour in the tint, 0 to 1.")] = 0.5,
@@ -190,41 +192,30 @@ def run(
     overlay: Annotated[
         bool, typer.Option("--overlay", rich_help_panel=FACES, help="Draw boxes, ids and probabilities.")
     ] = False,
-    codec: Annotated[
-        str | None, typer.Option(rich_help_panel=MEDIA, help="Video encoder (default: by the output's format).")
-    ] = None,
-    crf: Annotated[float | None, typer.Option(rich_help_panel=MEDIA, help="Constant quality of the encoder.")] = None,
-    preset: Annotated[str | None, typer.Option(rich_help_panel=MEDIA, help="Preset of the encoder.")] = None,
-    pix_fmt: Annotated[
-        str | None, typer.Option(rich_help_panel=MEDIA, help="Pixel format (default: the input's where it can be).")
-    ] = None,
-    ss: Annotated[
-        str | None, typer.Option(metavar="TIME", rich_help_panel=MEDIA, help="Start here: seconds or [HH:]MM:SS.")
-    ] = None,
-    to: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", rich_help_panel=MEDIA, help="End here, counted from the input's start."),
-    ] = None,
-    audio: Annotated[
-        AudioPolicy, typer.Option(rich_help_panel=MEDIA, help="Copy the sound, re-encode it, or leave it out.")
-    ] = "copy",
-    format: Annotated[
-        str | None, typer.Option("--format", "-f", rich_help_panel=MEDIA, help="Output format (default: by the name).")
-    ] = None,
-    input_format: Annotated[
-        str | None, typer.Option(rich_help_panel=MEDIA, help="Input format, for raw pipes.")
-    ] = None,
-    max_pixels: Annotated[
-        int, typer.Option(rich_help_panel=MEDIA, help="Refuse larger frames, width times height.")
-    ] = SourceOptions().max_pixels,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", "-y", rich_help_panel=MEDIA, help="Replace existing outputs.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and stop.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
-    verbose: Annotated[
-        int, typer.Option("--verbose", "-v", count=True, help="Say more; twice: also where errors come from.")
-    ] = 0,
+    vividness: Vividness = DEFAULT_COLORS.vividness,
+    saturation: Saturation = DEFAULT_COLORS.saturation,
+    warmth: Warmth = DEFAULT_COLORS.warmth,
+    reference: Reference = None,
+    colorizer: Colorizer = DEFAULT_COLORS.net,
+    color_rate: ColorRate = DEFAULT_COLORS.rate_hz,
+    force: Force = False,
+    skin: Annotated[
+        float, typer.Option(rich_help_panel=GRADE, help="How far the faces' own colours are kept, 0 to 1.")
+    ] = GradeOptions().skin,
+    codec: Codec = None,
+    crf: Crf = None,
+    preset: Preset = None,
+    pix_fmt: PixFmt = None,
+    ss: Start = None,
+    to: End = None,
+    audio: Audio = "copy",
+    format: Format = None,
+    input_format: InputFormat = None,
+    max_pixels: MaxPixels = DEFAULT_SOURCE.max_pixels,
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
 ) -> None:
     """Recolour INPUT by the emotion of the faces in it."""
     _configure_logging(verbose)
@@ -250,9 +241,17 @@ def run(
             strength=strength,
             sigma_px=sigma,
             edge_contrast=edge_contrast,
-            cycles=_band(cycles),
+            cycles=band(cycles),
         )
-        effects = parse_chain(effect, tint, colormap)
+        effects = parse_chain(
+            effect,
+            EffectSettings(
+                tint=tint,
+                colormap=colormap,
+                colorize=colorize_options(colorizer, color_rate, vividness, saturation, warmth, reference, force=force),
+                grade=GradeOptions(skin=skin),
+            ),
+        )
         analysis = AnalysisOptions(
             rate_hz=rate, net=net, passes=passes, seed=seed, fresh_masks=fresh_masks, precision=precision
         )
@@ -260,12 +259,7 @@ def run(
         return JobSettings(
             input=input,
             output=output,
-            source=SourceOptions(
-                start_seconds=None if ss is None else _seconds(ss),
-                end_seconds=None if to is None else _seconds(to),
-                max_pixels=max_pixels,
-                format=input_format,
-            ),
+            source=source_options(ss, to, max_pixels, input_format),
             sink=SinkOptions(
                 codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt, audio=audio, format=format, overwrite=overwrite
             ),
@@ -284,6 +278,77 @@ def run(
             print_plan(settings)
             return 0
         return run_job(settings, show_progress=not quiet)
+
+    _end(work, verbose)
+
+
+@app.command()
+def remaster(
+    input: Input,
+    output: Output = None,
+    deinterlace: Annotated[
+        Deinterlacing,
+        typer.Option(rich_help_panel=RESTORE, help="Make interlaced pictures whole: where they are found, on, or off."),
+    ] = "auto",
+    denoise: Annotated[
+        float, typer.Option(rich_help_panel=RESTORE, help="How much grain is taken out, 0 to 1; .5 suits most film.")
+    ] = 0.0,
+    deflicker: Annotated[
+        bool, typer.Option("--deflicker", rich_help_panel=RESTORE, help="Even out exposure that wavers.")
+    ] = False,
+    vividness: Vividness = DEFAULT_COLORS.vividness,
+    saturation: Saturation = DEFAULT_COLORS.saturation,
+    warmth: Warmth = DEFAULT_COLORS.warmth,
+    reference: Reference = None,
+    colorizer: Colorizer = DEFAULT_COLORS.net,
+    color_rate: ColorRate = DEFAULT_COLORS.rate_hz,
+    force: Force = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Show the left half of the picture as it came in.")
+    ] = False,
+    strip: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Where frames before and after are shown (default: beside the output)."),
+    ] = None,
+    codec: Codec = None,
+    crf: Crf = None,
+    preset: Preset = None,
+    pix_fmt: PixFmt = None,
+    ss: Start = None,
+    to: End = None,
+    audio: Audio = "copy",
+    format: Format = None,
+    input_format: InputFormat = None,
+    max_pixels: MaxPixels = DEFAULT_SOURCE.max_pixels,
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Restore old gray footage and give it natural colours that hold still."""
+    _configure_logging(verbose)
+
+    def work() -> int:
+        from .remaster import print_remaster_plan, run_remaster
+
+        if output is None and not dry_run:
+            raise ConfigurationError("Nothing to write: pass -o OUTPUT.")
+        settings = JobSettings(
+            input=input,
+            output=output,
+            source=source_options(ss, to, max_pixels, input_format),
+            sink=SinkOptions(
+                codec=codec, crf=crf, preset=preset, pix_fmt=pix_fmt, audio=audio, format=format, overwrite=overwrite
+            ),
+            analysis=None,
+            restoration=RestorationOptions(deinterlace=deinterlace, denoise=denoise, deflicker=deflicker),
+            effects=(colorize_options(colorizer, color_rate, vividness, saturation, warmth, reference, force=force),),
+            compare=compare,
+        )
+        if dry_run:
+            print_remaster_plan(settings, strip)
+            return 0
+        return run_remaster(settings, strip, show_progress=not quiet)
 
     _end(work, verbose)
 

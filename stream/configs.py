@@ -22,7 +22,11 @@ def read_palette(name_or_path: str) -> Palette:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        hint = "." if by_path else nearest(name_or_path, palette_names()) + ", or a path ending in .toml."
+        hint = (
+            "."
+            if by_path
+            else nearest(name_or_path, palette_names()) + " A file is named by a path that ends in .toml."
+        )
         raise ConfigurationError(f"No palette '{name_or_path}'{hint}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"Cannot read the palette {path}: {error}.") from error

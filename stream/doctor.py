@@ -91,11 +91,14 @@ def _gpu() -> str:
 
 
 def _try_nets() -> str:
+    from engines.colorist import load_colorist
     from engines.load import load
-    from engines.spec import net_names
+    from engines.spec import colorizer_names, net_names
 
     loaded = [load(name) for name in net_names()]
-    return ", ".join(f"{net.spec.name} ({net.crop_size} px faces) on {net.runner.backend}, f32" for net in loaded)
+    faces = [f"{net.spec.name} ({net.crop_size} px faces) on {net.runner.backend}, f32" for net in loaded]
+    colorists = [load_colorist(name) for name in colorizer_names()]
+    return ", ".join(faces + [f"{net.spec.name} (colours) on {net.runner.backend}, f32" for net in colorists])
 
 
 def _try_faces() -> str:

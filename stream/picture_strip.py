@@ -156,7 +156,7 @@ def _draw_axes(canvas: Picture, plot: _Plot, unit: float) -> None:
         _write(canvas, f"{share:g}", place, unit, AXIS_INK, align="right")
     for time in _ticks(plot.start, plot.end):
         _line(canvas, [(plot.x(time), plot.bottom), (plot.x(time), plot.bottom + 0.5 * unit)], AXIS_INK, 0.12 * unit)
-        _write(canvas, _clock(time), (plot.x(time), plot.bottom + 2 * unit), unit, AXIS_INK, align="center")
+        _write(canvas, clock(time), (plot.x(time), plot.bottom + 2 * unit), unit, AXIS_INK, align="center")
     frame = [(plot.left, plot.top), (plot.left, plot.bottom), (plot.right, plot.bottom)]
     _line(canvas, frame, AXIS_INK, 0.12 * unit)
 
@@ -181,7 +181,7 @@ def _ticks(start: float, end: float) -> Vector:
     return np.asarray(np.arange(first, last + 1) * step, np.float64)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """``7.5 s`` within the first minute, later ``1:05``."""
     if seconds < 60:
         return f"{seconds:.3g} s"

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from emocolor.effects import TintOptions
+from emocolor.effects import ColorizeOptions, ColormapOptions, GradeOptions, TintOptions
 
 from .assembly import Job, open_job
 from .effect_chain import EffectOptions
+from .restoration import RestorationOptions
 from .settings import AnalysisOptions, JobSettings
 from .stages import Step
 
@@ -125,7 +126,7 @@ def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) 
 
 def _warnings(job: Job) -> list[str]:
     """What a user should know about the input and the output, each once."""
-    warnings = list(job.source.warnings)
+    warnings = [*job.source.warnings, *job.warnings]
     if job.sink is not None:
         left_out = job.facts.left_out
         warnings += [f"Left out of the output: {', '.join(left_out)}."] if left_out else []
@@ -194,7 +195,11 @@ def _plan(job: Job) -> Iterator[str]:
         yield from _plan_of_analysis(settings.analysis)
         smoothing = settings.smoothing
         yield f"smooth    time constant {smoothing.time_constant:g} s, look-ahead {smoothing.look_ahead:g} s"
+    if settings.restoration is not None:
+        yield _plan_of_restoration(settings.restoration)
     yield from (_plan_of_effect(options) for options in settings.effects)
+    if settings.compare:
+        yield "compare   the left half as it came in"
     if settings.overlay:
         yield "overlay   boxes, ids, probabilities"
     if job.sink is not None:
@@ -211,10 +216,25 @@ def _plan_of_analysis(analysis: AnalysisOptions) -> Iterator[str]:
     yield f"analyse   faces {often}; net {analysis.net}, {sampling}"
 
 
+def _plan_of_restoration(options: RestorationOptions) -> str:
+    deflicker = "even out flicker" if options.deflicker else "leave flicker"
+    return f"restore   deinterlacing {options.deinterlace}, {deflicker}, denoise {options.denoise:g}"
+
+
 def _plan_of_effect(options: EffectOptions) -> str:
-    if isinstance(options, TintOptions):
-        return (
-            f"tint      palette {options.palette.name}, {options.mode} in {options.mix}, alpha {options.alpha:g}, "
-            f"{options.region}, {options.several}, on {options.base}"
-        )
-    return f"colormap  {options.gradient.name}, strength {options.strength:g}, preprocess {options.preprocess}"
+    match options:
+        case TintOptions():
+            return (
+                f"tint      palette {options.palette.name}, {options.mode} in {options.mix}, alpha {options.alpha:g}, "
+                f"{options.region}, {options.several}, on {options.base}"
+            )
+        case ColormapOptions():
+            return f"colormap  {options.gradient.name}, strength {options.strength:g}, preprocess {options.preprocess}"
+        case GradeOptions():
+            return f"grade     strength {options.strength:g}, skin kept {options.skin:g}"
+        case ColorizeOptions():
+            often = f"{options.rate_hz:g} times a second" if options.rate_hz else "in every frame"
+            return (
+                f"colorize  net {options.net} {often}, vividness {options.vividness:g}, "
+                f"saturation {options.saturation:g}, warmth {options.warmth:g}"
+            )

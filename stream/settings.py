@@ -8,7 +8,8 @@ from emocolor.errors import ConfigurationError
 from emocolor.smoothing import SmoothingOptions
 from engines.spec import Precision
 
-from .effect_chain import EffectOptions
+from .effect_chain import EffectOptions, check_chain
+from .restoration import RestorationOptions
 from .video_sink import SinkOptions
 from .video_source import SourceOptions
 
@@ -48,8 +49,12 @@ class JobSettings:
     analysis: AnalysisOptions | None = field(default_factory=AnalysisOptions)
     """``None`` looks for no face: every scene is empty and neutral."""
     smoothing: SmoothingOptions = field(default_factory=SmoothingOptions)
+    restoration: RestorationOptions | None = None
+    """What is done to old footage before anything looks at it; ``None`` takes the pictures as they are."""
     effects: tuple[EffectOptions, ...] = (TintOptions(),)
     """What recolours the picture, in the order it applies; none leaves the colours alone."""
+    compare: bool = False
+    """Show the left half of the picture as it came in."""
     overlay: bool = False
     """Draw boxes, ids and probabilities."""
     timeline: Path | None = None
@@ -60,4 +65,5 @@ class JobSettings:
     def __post_init__(self) -> None:
         wants_faces = self.overlay or self.timeline or any(options.needs_faces for options in self.effects)
         if wants_faces and self.analysis is None:
-            raise ConfigurationError("Tint, overlay and timeline need faces: analysis must not be None.")
+            raise ConfigurationError("Tint, grade, overlay and timeline need faces: analysis must not be None.")
+        check_chain(self.effects)

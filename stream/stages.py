@@ -1,6 +1,6 @@
 """What happens to a frame between source and sink, stage by stage.
 
-    decode -> follow -> classify -> direct -> paint -> write
+    decode -> follow -> classify -> colorize -> direct -> paint -> write
 
 Each function takes steps in presentation order and yields them in the same order. None reads a
 clock: everything is decided by media time, so that a result cannot depend on a machine's speed.
@@ -10,6 +10,8 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import Final
 
 from emocolor.cuts import CutDetector
 from emocolor.effects.colorize import Colorize
@@ -25,6 +27,9 @@ from .timeline import TimelineWriter
 from .video_frames import with_neutral_chroma, writable
 from .video_sink import VideoSink
 from .video_source import Unit
+
+FIRST_FRAMES: Final = 25
+"""Units that are held to tell whether a source that cannot be looked through beforehand is in colour."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +143,21 @@ def classify(steps: Iterable[Step], make_classifier: Callable[[], EmotionClassif
         yield step if step.look is None else replace(step, observation=judge(step.look, classifier))
 
 
-def colorize(steps: Iterable[Step], make_effect: Callable[[], Colorize]) -> Iterator[Step]:
-    """Give every frame colours, holding frames back while what follows them counts too."""
+def colorize(
+    steps: Iterable[Step], make_effect: Callable[[], Colorize], leave: Callable[[Sequence[Frame]], bool] | None = None
+) -> Iterator[Step]:
+    """Give every frame colours, holding frames back while what follows them counts too.
+
+    With ``leave``, ``FIRST_FRAMES`` units are held until it says of their frames whether all are to be left as
+    they are.
+    """
+    steps = iter(steps)
+    if leave is not None:
+        first = list(islice(steps, FIRST_FRAMES))
+        steps = chain(first, steps)
+        if leave([step.frame for step in first if step.frame is not None]):
+            yield from steps
+            return
     effect = make_effect()
     waiting: deque[Step] = deque()
     for step in steps:

@@ -94,6 +94,8 @@ class Unit:
     """``None`` where only packets are left, or there are many of them before the next frame."""
     packets: tuple[Packet, ...] = ()
     """In the order read, with times from the same zero as the frames'."""
+    before: Frame | None = None
+    """The picture as it was decoded, or a part of it, where it is to be shown beside the result."""
 
 
 class VideoSource:
@@ -116,7 +118,7 @@ class VideoSource:
         self._options = options or SourceOptions()
         self._location = location
         self.damage, self.warnings = Damage(), []
-        container = _open(location, self._options)
+        container = open_container(location, self._options)
         try:
             stream = _main_video(container, location, self._options)
             companions = stream_facts.companions_of(container, stream)
@@ -309,7 +311,8 @@ class VideoSource:
         )
 
 
-def _open(location: str, options: SourceOptions) -> av.container.InputContainer:
+def open_container(location: str, options: SourceOptions) -> av.container.InputContainer:
+    """The input as FFmpeg opens it; raises ``SourceError`` with one line that says what to do."""
     if is_standard_stream(location) and sys.stdin is not None and sys.stdin.isatty():
         raise SourceError("Nothing is piped into standard input. Pipe a video into it, or name a file.")
     settings = dict(options.options)

@@ -10,20 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import colorize
 from tests.benchmarks.report import readme_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = [
-    line.split("#")[0].strip() for line in README.splitlines() if re.match(r"    emocolor-stream (input|film)", line)
+    line.split("#")[0].strip()
+    for line in README.splitlines()
+    if re.match(r"    emocolor-stream (remaster )?(input|film)", line)
 ]
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
 def folder(demo_clip, tmp_path):
-    for name in ("input.mp4", "film.mkv"):
+    for name in ("input.mp4", "film.mp4", "film.mkv"):
         shutil.copy(demo_clip, tmp_path / name)
+    shutil.copy(ROOT / "docs" / "strip.png", tmp_path / "photo.jpg")
     return tmp_path
 
 
@@ -78,6 +82,8 @@ def test_exit_codes_are_those_of_the_errors():
 def test_figures_are_those_that_were_measured():
     found = json.loads((ROOT / "tests" / "benchmarks" / "results.json").read_text())
     assert readme_table(found) in README
+    found = json.loads((ROOT / "tests" / "benchmarks" / "colorize.json").read_text())
+    assert colorize.readme_table(found) in README
 
 
 @pytest.mark.parametrize("picture", re.findall(r"!\[.*?\]\((.*?)\)", README))

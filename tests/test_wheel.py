@@ -29,6 +29,9 @@ def test_holds_the_packages_their_data_and_nothing_else(wheel):
     for needed in (
         "engines/weights/emotion/s0.onnx",
         "engines/weights/emotion/s0.json",
+        "engines/weights/colorizer/film.onnx",
+        "engines/weights/colorizer/film.json",
+        "engines/weights/colorizer/NOTICE",
         "engines/weights/mediapipe/NOTICE",
         "engines/weights/mediapipe/blaze_face_short_range.tflite",
         "stream/data/palettes/s0.toml",

@@ -107,11 +107,17 @@ def annealed_mean(logits: Tensor, bins: AbBins, *, temperature: float | Tensor) 
     if isinstance(temperature, float | int) and temperature <= 0:
         raise ValueError(f"The temperature of an annealed mean must be above 0, got {temperature}.")
     centers = torch.from_numpy(bins.centers.copy()).to(logits.device)
+    squares = centers.square().sum(1, keepdim=True)
     with torch.autocast(logits.device.type, enabled=False):
-        logits = logits.movedim(1, -1).float()  # in channels_last memory, bins then lie side by side
-        ab = (logits / temperature).softmax(-1) @ centers
-        moments = torch.cat([centers, centers.square().sum(1, keepdim=True)], dim=1)
-        mean, square = (logits.softmax(-1) @ moments).split([2, 1], dim=-1)
-        error = square - 2 * (ab * mean).sum(-1, keepdim=True) + ab.square().sum(-1, keepdim=True)
+        logits = logits.float()
+        ab = _mean_of(centers, (logits / temperature).softmax(1))
+        distribution = logits.softmax(1)
+        mean, square = _mean_of(centers, distribution), _mean_of(squares, distribution)
+        error = square - 2 * (ab * mean).sum(1, keepdim=True) + ab.square().sum(1, keepdim=True)
         sureness = 1 / (1 + error.clamp_min(0) / bins.grid**2)
-    return ab.movedim(-1, 1), sureness.movedim(-1, 1)
+    return ab, sureness
+
+
+def _mean_of(values: Tensor, distribution: Tensor) -> Tensor:
+    """Of values (Q, k) under distributions (N, Q, h, w): (N, k, h, w)."""
+    return torch.nn.functional.conv2d(distribution, values.T[:, :, None, None])

@@ -8,7 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from engines.spec import EMOTION
+from emocolor.errors import ConfigurationError, EmocolorError
+from emocolor.palettes import nearest
+from engines.spec import COLORIZER, EMOTION, colorizer_names, net_names
 
 FER2013_TERMS = """\
 Trained on the training split of FER2013 (Goodfellow et al. 2013), web images found by emotion words,
@@ -134,12 +136,17 @@ def _told(training: dict[str, Any]) -> str:
 
 def _run_told(run: dict[str, Any]) -> str:
     machine, name = run["machine"], f"`{run['run']}`: " if "run" in run else ""
-    settings = ", ".join(f"{k} {_short(v)}" for k, v in _in_force(run["settings"]).items())
+    settings = settings_in_words(run["settings"])
     built_on = "".join(f"; weights `{net}` of sha256 {digest[:12]}" for net, digest in run.get("nets", {}).items())
     return (
         f"{name}`python -m training.emotion` at commit {machine['commit']}, torch {machine['torch']}, "
         f"{machine['device']}: {settings}{built_on}."
     )
+
+
+def settings_in_words(settings: dict[str, Any]) -> str:
+    """What a run was told, without what is off."""
+    return ", ".join(f"{key} {_short(value)}" for key, value in _in_force(settings).items())
 
 
 def _terms(all_settings: list[dict[str, Any]]) -> str:
@@ -197,17 +204,27 @@ def _short(value: Any) -> str:
 
 
 def write_card(name: str) -> Path:
-    """Write the Markdown card beside the JSON one."""
-    card = json.loads((EMOTION / f"{name}.json").read_text())
-    path = EMOTION / f"{name}.md"
-    path.write_text(card_text(name, card))
+    """Write the Markdown card beside the JSON one; raises ``ConfigurationError`` for a net that does not ship."""
+    from training import colorizer_card
+
+    if name in net_names():
+        folder, text_of = EMOTION, card_text
+    elif name in colorizer_names():
+        folder, text_of = COLORIZER, colorizer_card.card_text
+    else:
+        raise ConfigurationError(f"No net '{name}' ships{nearest(name, [*net_names(), *colorizer_names()])}")
+    path = folder / f"{name}.md"
+    path.write_text(text_of(name, json.loads((folder / f"{name}.json").read_text())))
     return path
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="a shipped net")
-    print(write_card(parser.parse_args().name))
+    try:
+        print(write_card(parser.parse_args().name))
+    except EmocolorError as error:
+        parser.exit(error.exit_code, f"error: {error}\n")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from training.colorizer_pictures import draw_curves, draw_features, draw_triptyc
 from training.colorizer_recipe import ColorizerRecipe, colorizer_of
 from training.depthwise import speed_up_depthwise
 from training.film_look import film_look, gray_of
+from training.keep import BIN_WEIGHTS
 from training.optimization import learning_rate, optimizer_of
 from training.photos import Photos, central_crop, drop_gray, random_crop, read_photos
 from training.recolorers import Recolorer
@@ -88,7 +89,10 @@ def train(
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
     if device.type == "cpu":
         speed_up_depthwise(net)
-    loss_of = make_loss(recipe, net, photos, vgg, device)
+    weights = bin_weights(recipe, net, photos)
+    if weights is not None:
+        write_json(run / BIN_WEIGHTS, {"weights": weights.tolist()})
+    loss_of = make_loss(recipe, net, weights, vgg, device)
     optimizer = optimizer_of(net, recipe)
     done = 0
     if checkpoint is not None:
@@ -149,10 +153,20 @@ def fresh_net(recipe: ColorizerRecipe) -> Colorizer:
     return net
 
 
+def bin_weights(recipe: ColorizerRecipe, net: Colorizer, photos: Photos) -> Tensor | None:
+    """What a pixel of each bin counts, (Q,) float32: by how rare its colour is; None for nets without bins."""
+    if net.bins is None:
+        return None
+    if recipe.loss != "rebalanced":
+        return torch.ones(len(net.bins))
+    counted = (central_crop(photos.photo(i), recipe.crop) for i in range(min(len(photos), PRIOR_PHOTOS)))
+    return torch.from_numpy(rebalancing_weights(bin_prior(counted, net.bins), net.bins, recipe.bins)).float()
+
+
 def make_loss(
-    recipe: ColorizerRecipe, net: Colorizer, photos: Photos, vgg: Path | None, device: torch.device
+    recipe: ColorizerRecipe, net: Colorizer, weights: Tensor | None, vgg: Path | None, device: torch.device
 ) -> LossOf:
-    """The recipe's loss as a function of the net's answer and the true colours."""
+    """The recipe's loss as a function of the net's answer and the true colours; ``weights`` of :func:`bin_weights`."""
     match recipe.loss:
         case "rgb":
             return rgb_loss
@@ -169,10 +183,8 @@ def make_loss(
             return lambda answer, rgb: ab_huber_loss(answer, ab_at(answer, rgb))
     bins, sigma = net.bins, recipe.sigma
     assert bins is not None, recipe.loss
-    weights = None
-    if recipe.loss == "rebalanced":
-        counted = (central_crop(photos.photo(i), recipe.crop) for i in range(min(len(photos), PRIOR_PHOTOS)))
-        weights = torch.from_numpy(rebalancing_weights(bin_prior(counted, bins), bins, recipe.bins)).float().to(device)
+    assert weights is not None
+    weights = weights.to(device)
     return lambda answer, rgb: class_loss(answer, soft_targets(ab_at(answer, rgb), bins, sigma=sigma), weights)
 
 

@@ -43,6 +43,8 @@ class ColorizerQuestion:
             raise ConfigurationError(f"--size must be at least {SMALLEST}, got {self.size}.")
         if self.baseline is not None and (self.weights is not None or self.vividness is not None):
             raise ConfigurationError("--baseline goes without --weights and --vividness.")
+        if self.vividness is not None and not 0 <= self.vividness <= 1:
+            raise ConfigurationError(f"--vividness must lie between 0 and 1, got {self.vividness:g}.")
 
 
 def evaluate_colorizer(question: ColorizerQuestion) -> dict[str, object]:

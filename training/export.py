@@ -99,7 +99,7 @@ def export_run(run: Path, name: str, data: Path, *, calibrate: bool, answer: str
         found = card["metrics"][label_set]["deterministic"]["accuracy"]
         if abs(found - ended_with[label_set]["accuracy"]) > ACCURACY_TOLERANCE:
             raise EmocolorError(f"The exported net is not as accurate as the run: {found} against {ended_with}.")
-    keep_facts(run, name, pictures=True)
+    keep_facts(run, f"emotion/{name}", pictures=True)
     return card
 
 

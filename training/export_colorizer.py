@@ -1,16 +1,17 @@
 """Turn a colorizer's finished run into weights that ship: an ONNX file, its card, and the facts of the run.
 
-    python -m training.export_colorizer --run runs/film --name film --val val.tar
+    python -m training.export_colorizer --run runs/film --name film --val val.tar --safest 0.7 0 --boldest 0.7 1.58
 
-The graph takes gray (1, 1, H, W) in [0, 1], sides multiples of 32, and the temperature of the annealed mean
-(1,), and gives ``ab`` (1, 2, H/4, W/4) and ``confidence`` (1, 1, H/4, W/4). Kernels are stored as float16 and
-widened by the graph; the script refuses to export where that, or the runtime, moves a colour by more than
-it may.
+The graph takes gray (1, 1, H, W) in [0, 1], sides multiples of 32, the temperature of the annealed mean (1,) and the
+rebalancing (1,), and gives ``ab`` (1, 2, H/4, W/4) and ``confidence`` (1, 1, H/4, W/4). Kernels are stored as
+float16 and widened by the graph; the script refuses to export where that, or the runtime, moves a colour by more
+than it may. ``training.vividness`` measures what to choose for the two ends of vividness.
 """
 
 import argparse
 import json
-import shutil
+import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,87 +26,105 @@ from engines.colorist import load_colorist
 from engines.nets.colorizer import Colorizer
 from engines.nets.emotion_net import count_parameters
 from engines.nets.video_colorizer import VideoColorizer
-from engines.spec import COLORIZER
+from engines.spec import COLORIZER, Choice
 from training.ab_targets import annealed_mean
 from training.colorizer_recipe import ColorizerRecipe, colorizer_of
 from training.datasets import sha256_of
 from training.evaluate_colorizer import ColorizerQuestion, evaluate_colorizer
+from training.keep import BIN_WEIGHTS, keep_facts
 from training.onnx_weights import name_and_halve
 from training.photos import central_crop, read_photos
 from training.records import write_json
 from training.toml_recipe import recipe_from
 
-RESULTS = Path(__file__).parent / "results" / "colorizer"
-FACTS = ("config.json", "epochs.csv", "final.json", "curves.png")
-TEMPERATURES = (1.0, 0.2)
-"""Of the annealed mean, at vividness 0 and 1."""
-VIVIDNESS = (0.0, 0.25, 0.5, 0.75, 1.0)
+VIVIDNESS = (0.0, 0.3, 0.5, 0.75, 1.0)
 """Where the card's figures are measured."""
 HALF_TOLERANCE = 1.0
 """Largest change of a* or b* that float16 storage may make."""
-CHECKED_TEMPERATURE = 0.45
+CHECKED = Choice(temperature=0.45, rebalancing=0.5)
 
 
 class Annealed(torch.nn.Module):
-    """A colorizer with bins, answering with one colour a point and how sure it is."""
+    """A colorizer with bins, answering with one colour a point and how sure it is.
 
-    def __init__(self, net: Colorizer) -> None:
+    A net that learnt with a weight for each bin gives distributions that are multiplied by those weights.
+    What is known is undone or strengthened afterwards: ``rebalancing`` is the exponent that the weights shall
+    have, so 0 gives the distributions of natural pictures and 1 those that were learnt.
+    """
+
+    def __init__(self, net: Colorizer, weights: Tensor) -> None:
+        """``weights``: (Q,), those of training."""
         super().__init__()
-        self.net = net
+        assert net.bins is not None
+        self.net, self.bins = net, net.bins
+        self.register_buffer("log_weights", weights.log()[None, :, None, None])
 
-    def forward(self, gray: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
-        bins = self.net.bins
-        assert bins is not None
-        return annealed_mean(self.net(gray), bins, temperature=temperature)
+    def forward(self, gray: Tensor, temperature: Tensor, rebalancing: Tensor) -> tuple[Tensor, Tensor]:
+        return annealed_mean(self.rebalanced(self.net(gray), rebalancing), self.bins, temperature=temperature)
+
+    def rebalanced(self, logits: Tensor, rebalancing: Tensor | float) -> Tensor:
+        """Logits (N, Q, h, w) with another exponent of the weights."""
+        assert isinstance(self.log_weights, Tensor)
+        return logits + (rebalancing - 1) * self.log_weights
 
 
-def export_onnx(net: Colorizer, path: Path) -> None:
+def export_onnx(net: Annealed, path: Path) -> None:
     """Write ``net`` as ONNX with dynamic H and W."""
-    rows, columns = (torch.export.Dim(name, min=1, max=128) for name in ("rows", "columns"))
-    program = torch.onnx.export(
-        Annealed(net).eval(),
-        (torch.zeros(1, 1, 3 * net.multiple, 5 * net.multiple), torch.ones(1)),
-        input_names=["gray", "temperature"],
-        output_names=["ab", "confidence"],
-        dynamic_shapes=({2: net.multiple * rows, 3: net.multiple * columns}, None),
-        dynamo=True,
-        optimize=False,
-        verbose=False,
-        opset_version=18,
-    )
-    assert program is not None
-    model = program.model_proto
-    name_and_halve(model, set(net.state_dict()))
+    multiple = net.net.multiple
+    with warnings.catch_warnings():
+        # Of two things, both as they should be here: this exporter is the older one (the newer takes minutes for this
+        # net), and tracing takes strided convolutions' padding for constant, which is the same for all even sides.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            net.eval(),
+            (torch.zeros(1, 1, 3 * multiple, 5 * multiple), torch.ones(1), torch.ones(1)),
+            path,
+            input_names=["gray", "temperature", "rebalancing"],
+            output_names=["ab", "confidence"],
+            dynamic_axes={"gray": {2: "H", 3: "W"}, "ab": {2: "h", 3: "w"}, "confidence": {2: "h", 3: "w"}},
+            dynamo=False,
+            training=torch.onnx.TrainingMode.PRESERVE,  # evaluation, with batch norms left to themselves
+            do_constant_folding=False,
+            opset_version=18,
+        )
+    model = onnx.load(path)
+    name_and_halve(model, set(net.net.state_dict()))
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
 
 
-def net_of_run(run: Path) -> Colorizer:
-    """The net of a run's last checkpoint, in evaluation mode."""
+def net_of_run(run: Path) -> Annealed:
+    """The net of a run's last checkpoint, in evaluation mode.
+
+    Raises ``ConfigurationError`` where the run is not finished or trained a net that the program does not run.
+    """
+    if not (run / "final.json").exists():
+        raise ConfigurationError(f"{run} has no final.json: the run is not finished. Resume it first.")
     settings = json.loads((run / "config.json").read_text())["settings"]
     settings.pop("limit")
     net = colorizer_of(recipe_from(ColorizerRecipe, settings, run / "config.json"))
-    net.load_state_dict(torch.load(run / "checkpoint.pt", weights_only=True)["net"])
-    return net.eval()
-
-
-def export_run(run: Path, name: str, validation: list[Path]) -> dict[str, Any]:
-    """Export the run's last checkpoint with its card, and copy the run's facts to ``RESULTS``."""
-    if not (run / "final.json").exists():
-        raise ConfigurationError(f"{run} has no final.json: the run is not finished. Resume it first.")
-    net = net_of_run(run)
     if not isinstance(net, VideoColorizer):
         raise ConfigurationError(f"{run} trained a net of the papers; the program runs 'video' alone.")
+    net.load_state_dict(torch.load(run / "checkpoint.pt", weights_only=True)["net"])
+    return Annealed(net, torch.tensor(json.loads((run / BIN_WEIGHTS).read_text())["weights"])).eval()
+
+
+def export_run(run: Path, name: str, validation: list[Path], safest: Choice, boldest: Choice) -> dict[str, Any]:
+    """Export the run's last checkpoint with its card, and keep the run's facts (``training.keep``).
+
+    Raises ``ConfigurationError`` as :func:`net_of_run` does.
+    """
+    net = net_of_run(run)
     COLORIZER.mkdir(parents=True, exist_ok=True)
     weights = COLORIZER / f"{name}.onnx"
     export_onnx(net, weights)
-    trainable, running = count_parameters(net)
+    trainable, running = count_parameters(net.net)
     card: dict[str, Any] = {
         "weights": weights.name,
         "sha256": sha256_of(weights),
         "definition": "video",
-        "multiple": net.multiple,
-        "temperatures": list(TEMPERATURES),
+        "multiple": net.net.multiple,
+        "vividness": [asdict(safest), asdict(boldest)],
         "parameters": {"trainable": trainable, "running": running},
         "bytes": weights.stat().st_size,
         "training": json.loads((run / "config.json").read_text()),
@@ -120,31 +139,28 @@ def export_run(run: Path, name: str, validation: list[Path]) -> dict[str, Any]:
         for vividness in VIVIDNESS
     }
     write_json(weights.with_suffix(".json"), card)
-    keep_facts(run, name)
+    keep_facts(run, f"colorizer/{name}", pictures=True)
     return card
 
 
-def keep_facts(run: Path, name: str) -> None:
-    """Copy what a run leaves, but for its checkpoint and the pictures that show photos, to ``RESULTS / name``."""
-    folder = RESULTS / name
-    folder.mkdir(parents=True, exist_ok=True)
-    for fact in FACTS:
-        shutil.copy(run / fact, folder / fact)
-
-
 @torch.inference_mode()
-def check_parity(net: Colorizer, name: str, validation: list[Path]) -> dict[str, float]:
+def check_parity(net: Annealed, name: str, validation: list[Path]) -> dict[str, float]:
     """Largest difference of a* or b* on one photo between the exported net and the trained one."""
     gray = luma_of(central_crop(read_photos(validation).photo(0), 256))
-    colorist = load_colorist(name)
-    ours = colorist.at_temperature(gray, CHECKED_TEMPERATURE).ab
+    ours = load_colorist(name).estimate_by(gray, CHECKED).ab
     picture = torch.from_numpy(gray)[None, None].float() / 255
-    assert net.bins is not None
-    ab = annealed_mean(net(picture), net.bins, temperature=CHECKED_TEMPERATURE)[0][0].movedim(0, 2).numpy()
-    found = {"ab": float(np.abs(ours - ab).max())}
+    ab = net(picture, torch.tensor(CHECKED.temperature), torch.tensor(CHECKED.rebalancing))[0]
+    found = {"ab": float(np.abs(ours - ab[0].movedim(0, 2).numpy()).max())}
     if found["ab"] > HALF_TOLERANCE:
         raise EmocolorError(f"The exported net differs from the trained one: {found}.")
     return found
+
+
+def _choice(pair: list[float]) -> Choice:
+    temperature, rebalancing = pair
+    if temperature <= 0:
+        raise ConfigurationError(f"A temperature must be above 0, got {temperature:g}.")
+    return Choice(temperature=temperature, rebalancing=rebalancing)
 
 
 def main() -> None:
@@ -152,9 +168,16 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="finished run folder")
     parser.add_argument("--name", required=True, help="name of the net that ships")
     parser.add_argument("--val", type=Path, nargs="+", required=True, help="photos to measure on, for the card")
+    for end in ("safest", "boldest"):
+        parser.add_argument(
+            f"--{end}", type=float, nargs=2, required=True, metavar=("TEMPERATURE", "REBALANCING"),
+            help="how colours are chosen at that end of vividness",
+        )  # fmt: skip
     arguments = parser.parse_args()
     try:
-        card = export_run(arguments.run, arguments.name, arguments.val)
+        card = export_run(
+            arguments.run, arguments.name, arguments.val, _choice(arguments.safest), _choice(arguments.boldest)
+        )
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
     print(json.dumps({"sha256": card["sha256"], "parity": card["parity"], "metrics": card["metrics"]}))

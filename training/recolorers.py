@@ -15,7 +15,6 @@ from emocolor.gradients import OPENCV_MAPS, parse_gradient
 from emocolor.palettes import nearest
 from emocolor.protocols import Colorist
 from engines.colorist import load_colorist
-from engines.spec import colorizer_names
 
 Recolorer = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """Gray (H, W) uint8, Y' of BT.601 in full range, to sRGB (H, W, 3) uint8 of the same size."""
@@ -41,14 +40,11 @@ def baseline(name: str) -> Recolorer:
 
 
 def shipped(weights: str | None, vividness: float | None) -> Recolorer:
-    """A trained net by its name or ONNX file; without ``weights`` the one that ships.
+    """A trained net by its name or ONNX file; without ``weights`` the one that the effect takes.
 
-    Raises ``ConfigurationError`` where there is none.
+    Raises ``ConfigurationError`` and ``EngineError`` as ``load_colorist`` does.
     """
-    name = weights or next(iter(colorizer_names()), None)
-    if name is None:
-        raise ConfigurationError("No colorizer ships yet; measure a --baseline, or the .onnx file of --weights.")
-    colorist = load_colorist(name, threads=os.cpu_count() or 1)
+    colorist = load_colorist(weights or ColorizeOptions().net, threads=os.cpu_count() or 1)
     boldness = ColorizeOptions().vividness if vividness is None else vividness
     return lambda gray: recolored(gray, colorist, boldness)
 

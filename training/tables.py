@@ -14,7 +14,7 @@ from typing import Any
 
 from emocolor.errors import ConfigurationError, EmocolorError
 from engines.spec import EMOTION
-from training import ablation, robustness, uncertainty
+from training import ablation, colorizer_tables, robustness, uncertainty
 
 HERE = Path(__file__).parent
 PAGE = HERE / "README.md"
@@ -143,6 +143,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "flips": table_flips,
     "s3": table_s3,
     "crop_scale": table_crop_scale,
+    **colorizer_tables.TABLES,
 }
 
 

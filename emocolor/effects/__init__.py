@@ -2,7 +2,18 @@
 
 from .colorize import Colorize, ColorizeOptions
 from .colormap import Colormap, ColormapOptions
+from .grade import Grade, GradeOptions
 from .overlay import Overlay
 from .tint import Tint, TintOptions
 
-__all__ = ["Colorize", "ColorizeOptions", "Colormap", "ColormapOptions", "Overlay", "Tint", "TintOptions"]
+__all__ = [
+    "Colorize",
+    "ColorizeOptions",
+    "Colormap",
+    "ColormapOptions",
+    "Grade",
+    "GradeOptions",
+    "Overlay",
+    "Tint",
+    "TintOptions",
+]

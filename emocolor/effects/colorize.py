@@ -24,6 +24,7 @@ from ..frames import Frame, Matrix, Plane, gray_levels
 from ..guided import guided_upsample
 from ..motion import Map
 from ..protocols import Colorist, Gray
+from ..reference import PaletteShift, ReferenceOptions
 
 SHORT_SIDE = 256
 """The colorizer sees the picture with its short side at about this many pixels."""
@@ -39,14 +40,18 @@ class ColorizeOptions:
 
     net: str = "film"
     """The colorizer: a shipped net's name, or the path of an ONNX file that has its card beside it."""
-    rate_hz: float = 6.0
+    rate_hz: float = 3.0
     """Looks of the colorizer a second of media time; 0 for every frame."""
-    vividness: float = 0.5
+    vividness: float = 0.3
     """From the safest colours the net knows (0) to the boldest (1)."""
     saturation: float = 1.0
     """Multiplies the colours' distance from gray, 0 to 3."""
     warmth: float = 0.0
     """Moves all colours toward orange (to 1) or toward blue (to -1)."""
+    reference: ReferenceOptions | None = None
+    """Whose palette the colours move toward, before saturation and warmth; None for nobody's."""
+    force: bool = False
+    """Give new colours to footage that has colours already."""
     history: ChromaOptions = field(default_factory=ChromaOptions)
 
     def __post_init__(self) -> None:
@@ -80,6 +85,7 @@ class Colorize:
         self._history: ChromaHistory | None = None
         self._waiting: deque[_Waiting] = deque()
         self._due = -math.inf
+        self._palette = None if options.reference is None else PaletteShift(options.reference)
 
     def add(self, frame: Frame, *, cut: bool) -> Iterator[Frame]:
         """Take the next frame, whose chroma planes may be written, and give those that are done, in order.
@@ -108,6 +114,8 @@ class Colorize:
 
     def _painted(self, ab: Map) -> Frame:
         waiting = self._waiting.popleft()
+        if self._palette is not None:
+            ab = self._palette.apply(waiting.frame.time, waiting.gray, ab)
         ab = ab * np.float32(self.options.saturation) + WARM_AB * np.float32(self.options.warmth)
         paint_chroma(waiting.frame, waiting.gray, ab)
         return waiting.frame

@@ -57,7 +57,7 @@ class ColormapOptions:
     def __post_init__(self) -> None:
         if self.preprocess not in get_args(Preprocess):
             known = nearest(self.preprocess, get_args(Preprocess))
-            raise ConfigurationError(f"Unknown preprocess '{self.preprocess}'{known}.")
+            raise ConfigurationError(f"Unknown preprocess '{self.preprocess}'{known}")
         for name, least, most in (
             ("strength", 0, 1),
             ("sigma_px", 0.1, 20),

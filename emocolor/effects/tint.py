@@ -5,17 +5,16 @@ the way to Y'CbCr, hence it is done in the planes as they were decoded: ``Y' = (
 and chroma becomes the constant ``a Cc``. No frame is converted.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..color import code_range, codes_to_rgb, rgb_to_codes
 from ..errors import ConfigurationError
+from ..face_regions import place_disc, soft_disc
 from ..faces import Face, Scene, Vector
 from ..frames import Frame, Plane
 from ..palettes import S0, MixMode, MixSpace, Palette
@@ -23,9 +22,6 @@ from ..palettes import S0, MixMode, MixSpace, Palette
 Region = Literal["frame", "face"]
 Several = Literal["largest", "area", "each"]
 Base = Literal["gray", "color"]
-
-FACE_SCALE_WH = (0.80, 0.95)
-"""Half axes of the face region as parts of the face's box: it takes in forehead and chin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +59,7 @@ class Tint:
 
     def __init__(self, options: TintOptions) -> None:
         self.options = options
-        self._disc = _soft_disc(options.feather)
+        self._disc = soft_disc(options.feather)
 
     def apply(self, frame: Frame, scene: Scene) -> Frame:
         """Tint ``frame`` in place; any format of ``PIXEL_FORMATS`` (gray ones only take luma)."""
@@ -111,7 +107,7 @@ class Tint:
         self, plane: Plane, face: Face, subsampling: tuple[int, int], alpha: float, code: float, gray: float | None
     ) -> None:
         """Blend inside the face's soft ellipse; chroma turns to ``gray`` first where that is given."""
-        placed = _place_disc(self._disc, face, subsampling, plane.shape)
+        placed = place_disc(self._disc, face, subsampling, plane.shape)
         if placed is None:
             return
         rows, columns, mask = placed
@@ -144,43 +140,3 @@ def _luma_shift(frame: Frame, chroma: Sequence[float]) -> float:
         for cb, cr in (chroma, [round(code) for code in chroma])
     )
     return float(-(rounded - exact).mean() * span)
-
-
-def _soft_disc(feather: float, size: int = 128) -> NDArray[np.float32]:
-    """A disc, (size, size) float32: 1 inside, falling smoothly to 0 at the border."""
-    axis = (np.arange(size) + 0.5) / size * 2 - 1
-    radius = np.hypot(axis[:, None], axis[None, :])
-    ramp = np.clip((1 - radius) / feather, 0, 1)
-    return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
-
-
-def _place_disc(
-    disc: NDArray[np.float32], face: Face, subsampling: tuple[int, int], shape: tuple[int, ...]
-) -> tuple[slice, slice, NDArray[np.float32]] | None:
-    """The disc stretched and turned onto a face: rows, columns and mask of the part inside the plane."""
-    step_x, step_y = subsampling
-    center_x, center_y = face.box.center
-    half_w, half_h = face.box.width * FACE_SCALE_WH[0], face.box.height * FACE_SCALE_WH[1]
-    cos, sin = math.cos(math.radians(face.roll_degrees)), math.sin(math.radians(face.roll_degrees))
-    reach_x, reach_y = math.hypot(half_w * cos, half_h * sin), math.hypot(half_w * sin, half_h * cos)
-    left, right = (
-        max(0, math.floor((center_x - reach_x) / step_x)),
-        min(shape[1], math.ceil((center_x + reach_x) / step_x)),
-    )
-    top, bottom = (
-        max(0, math.floor((center_y - reach_y) / step_y)),
-        min(shape[0], math.ceil((center_y + reach_y) / step_y)),
-    )
-    if right <= left or bottom <= top:
-        return None
-    # Plane pixel -> luma position -> the ellipse's own axes -> disc pixel, as one affine map.
-    radius = disc.shape[0] / 2
-    offset_x, offset_y = (left + 0.5) * step_x - center_x, (top + 0.5) * step_y - center_y
-    across = np.array([cos * step_x, sin * step_y, cos * offset_x + sin * offset_y]) * radius / half_w
-    down = np.array([-sin * step_x, cos * step_y, -sin * offset_x + cos * offset_y]) * radius / half_h
-    across[2] += radius - 0.5
-    down[2] += radius - 0.5
-    mask = cv2.warpAffine(
-        disc, np.stack([across, down]), (right - left, bottom - top), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    )
-    return slice(top, bottom), slice(left, right), np.asarray(mask, np.float32)

@@ -22,5 +22,5 @@ EMOTION_NETS: dict[str, type[EmotionNet]] = {
 def emotion_net(name: str, label_sets: Sequence[str] = ("fer2013",)) -> EmotionNet:
     """A fresh net; raises ``ConfigurationError`` for an unknown name."""
     if name not in EMOTION_NETS:
-        raise ConfigurationError(f"Unknown net definition '{name}'{nearest(name, list(EMOTION_NETS))}.")
+        raise ConfigurationError(f"Unknown net definition '{name}'{nearest(name, list(EMOTION_NETS))}")
     return EMOTION_NETS[name](label_sets)

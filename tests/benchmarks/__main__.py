@@ -78,13 +78,13 @@ print(json.dumps({"wall": wall, "first": first, "peak_mb": peak}))
 
 def run_bare(clip: Path, target: Path) -> float:
     """Wall seconds of a bare transcode."""
-    return float(_python(BARE, str(clip), str(target)))
+    return float(run_script(BARE, str(clip), str(target)))
 
 
 def run_whole(clip: Path, target: Path, analysis: dict[str, Any] | None = None) -> dict[str, float]:
     """Wall seconds, seconds to the first frame from process start, and peak memory of the full job."""
     launched = time.time()
-    found = json.loads(_python(JOB, str(clip), str(target), json.dumps(analysis or {})))
+    found = json.loads(run_script(JOB, str(clip), str(target), json.dumps(analysis or {})))
     return {"wall": found["wall"], "cold": found["first"] - launched, "peak_mb": found["peak_mb"]}
 
 
@@ -188,7 +188,8 @@ def measure(clips: Path, rounds: int) -> dict[str, Any]:
         }
 
 
-def _python(code: str, *arguments: str) -> str:
+def run_script(code: str, *arguments: str) -> str:
+    """The last line that a script prints, run in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True, timeout=1200
     )

@@ -98,3 +98,20 @@ def test_no_more_pictures_wait_than_may(scenery):
 def test_options_are_checked(wrong):
     with pytest.raises(ConfigurationError, match="must lie between"):
         ChromaOptions(**wrong)
+
+
+@pytest.mark.parametrize("look_ahead", [0.0, 0.4])
+def test_where_no_motion_can_be_followed_colour_stays(look_ahead):
+    """Every picture is unlike the one before: what was said last is better than gray."""
+    random = np.random.default_rng(3)
+    grays = [random.integers(0, 256, (192, 256), np.uint8) for _ in range(60)]
+    found = colours(ChromaOptions(look_ahead=look_ahead), grays, [says(20, -10)] + [None] * 59)
+    for ab in found:
+        assert np.abs(ab - np.float32([20, -10])).max() < 0.1
+
+
+def test_what_cannot_be_followed_yields_to_what_is_seen():
+    random = np.random.default_rng(4)
+    grays = [random.integers(0, 256, (192, 256), np.uint8) for _ in range(3)]
+    found = colours(ChromaOptions(look_ahead=0), grays, [says(20, -10), None, says(-30, 5)])
+    assert np.abs(found[2] - np.float32([-30, 5])).mean() < 0.5  # by chance a patch looks like another

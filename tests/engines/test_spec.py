@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from emocolor.errors import ConfigurationError, EngineError
-from engines.spec import EMOTION, net_names, read_spec
+from engines.spec import EMOTION, colorizer_names, net_names, read_colorizer_spec, read_spec
 
 
 @pytest.mark.parametrize("name", net_names())
@@ -12,6 +12,26 @@ def test_every_card_fits_its_weights(name):
     spec = read_spec(name)
     assert spec.metrics["fer2013"]["deterministic"]["n"] == 3589
     assert spec.weights.stat().st_size < 10_000_000
+
+
+@pytest.mark.parametrize("name", colorizer_names())
+def test_every_colorizer_s_card_fits_its_weights(name):
+    spec = read_colorizer_spec(name)
+    card = json.loads(spec.weights.with_suffix(".json").read_text())
+    assert card["parameters"]["trainable"] <= 8_000_000
+    assert spec.weights.stat().st_size <= 16_000_000
+    safest, boldest = spec.metrics["0"], spec.metrics["1"]
+    assert safest["ab_error"] < boldest["ab_error"]
+    assert safest["colorfulness"] < boldest["colorfulness"]
+
+
+def test_vividness_goes_from_one_choice_to_the_other():
+    spec = read_colorizer_spec("film")
+    assert spec.choice(0) == spec.safest
+    assert spec.choice(1) == spec.boldest
+    half = spec.choice(0.5)
+    assert half.temperature**2 == pytest.approx(spec.safest.temperature * spec.boldest.temperature)
+    assert 2 * half.rebalancing == pytest.approx(spec.safest.rebalancing + spec.boldest.rebalancing)
 
 
 def test_damaged_weights_are_refused(tmp_path):
@@ -26,6 +46,8 @@ def test_damaged_weights_are_refused(tmp_path):
 def test_unknown_nets_name_the_nearest():
     with pytest.raises(ConfigurationError, match="Unknown net 'sO'"):
         read_spec("sO")
+    with pytest.raises(ConfigurationError, match=r"Unknown net 'flim'; did you mean 'film'\? Shipped are film"):
+        read_colorizer_spec("flim")
 
 
 def test_weights_without_a_card_or_with_a_broken_one(tmp_path):

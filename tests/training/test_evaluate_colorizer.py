@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emocolor.chroma import ab_of
+from emocolor.chroma import ab_of, luma_of
 from emocolor.errors import ConfigurationError
 from training.evaluate_colorizer import ColorizerQuestion, evaluate_colorizer
 from training.recolorers import MEAN_AB, baseline, shipped
@@ -56,6 +56,7 @@ def test_the_command_prints_one_json_object(photos):
         (["--images", ".", "--baseline", "grey"], 2, "Unknown baseline 'grey'; did you mean 'gray'?"),
         (["--images", ".", "--baseline", "gray", "--weights", "ours"], 2, "--baseline goes without --weights"),
         (["--images", ".", "--baseline", "gray", "--vividness", "1"], 2, "--baseline goes without --weights"),
+        (["--images", ".", "--vividness", "2"], 2, "--vividness must lie between 0 and 1, got 2"),
         (["--images", ".", "--baseline", "gray", "--size", "8"], 2, "--size must be at least 32, got 8"),
     ],
 )
@@ -135,6 +136,16 @@ def test_gradients_are_baselines_too():
     assert len(np.unique(baseline("intensity")(RAMP).reshape(-1, 3), axis=0)) == 5
 
 
-def test_nothing_ships_yet():
-    with pytest.raises(ConfigurationError, match="No colorizer ships yet"):
-        shipped(None, None)
+def test_the_net_that_ships_keeps_luma_and_gives_colour():
+    y, x = np.mgrid[:96, :128]
+    gray = np.uint8(60 + 0.6 * y + 40 * ((x // 16) % 2))
+    picture = shipped(None, None)(gray)
+    assert picture.shape == (96, 128, 3)
+    assert np.abs(luma_of(picture).astype(int) - gray).max() <= 1
+    assert np.ptp(picture, axis=2).max() > 5
+    assert np.array_equal(picture, shipped("film", None)(gray))
+
+
+def test_unknown_nets_are_named():
+    with pytest.raises(ConfigurationError, match="Unknown net 'flim'; did you mean 'film'"):
+        shipped("flim", None)

@@ -1,0 +1,130 @@
+"""What is exported is the colorizer that was trained, and vividness means what its card says."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed; exporting needs it")
+pytest.importorskip("onnx", reason="onnx is not installed; exporting needs it")
+
+from emocolor.errors import ConfigurationError  # noqa: E402
+from engines.colorist import load_colorist  # noqa: E402
+from engines.nets.from_onnx import load_weights  # noqa: E402
+from engines.nets.video_colorizer import VideoColorizer  # noqa: E402
+from engines.openvino_runner import OpenVinoRunner  # noqa: E402
+from engines.spec import Choice  # noqa: E402
+from training import export_colorizer, keep  # noqa: E402
+from training.colorizer import train  # noqa: E402
+from training.colorizer_recipe import ColorizerRecipe  # noqa: E402
+from training.export_colorizer import Annealed, export_onnx, export_run, net_of_run  # noqa: E402
+from training.photos import read_photos  # noqa: E402
+from training.vividness import measure_choices  # noqa: E402
+
+RECIPE = ColorizerRecipe(
+    net="video", prior="none", loss="rebalanced", grid=20, crop=32, batch=4, epochs=1, bf16=False, ema=0.0
+)
+SAFEST, BOLDEST = Choice(temperature=0.8, rebalancing=0.0), Choice(temperature=0.4, rebalancing=1.0)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for number in range(8):
+        blobs = cv2.resize(random.integers(0, 256, (3, 4, 3), np.uint8), (96, 64), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{number}.png"), blobs)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(photos, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "run"
+    train(RECIPE, [photos], [photos], folder)
+    return folder
+
+
+def fresh():
+    """As after some training: no two parameters are equal."""
+    torch.manual_seed(0)
+    net = VideoColorizer(20)
+    with torch.no_grad():
+        for values in net.state_dict().values():
+            if values.is_floating_point():
+                values.mul_(1 + 0.1 * torch.rand_like(values)).add_(0.01 * torch.rand_like(values))
+    return Annealed(net, torch.rand(len(net.bins)) + 0.5).eval()
+
+
+@pytest.mark.parametrize("size", [(64, 96), (32, 32), (96, 256)])
+def test_the_graph_answers_as_the_net_does_at_any_size(tmp_path, size):
+    net = fresh()
+    export_onnx(net, tmp_path / "net.onnx")
+    net.net.load_state_dict(load_weights(tmp_path / "net.onnx"), strict=False)  # kernels are stored in float16
+    gray, choice = torch.rand(1, 1, *size), (torch.tensor([0.5]), torch.tensor([0.3]))
+    with torch.inference_mode():
+        ab, confidence = net(gray, *choice)
+    given = OpenVinoRunner(tmp_path / "net.onnx", threads=1).run(
+        {"gray": gray.numpy(), "temperature": choice[0].numpy(), "rebalancing": choice[1].numpy()}
+    )
+    assert np.abs(given["ab"] - ab.numpy()).max() < 0.05
+    assert np.abs(given["confidence"] - confidence.numpy()).max() < 1e-3
+
+
+def test_every_parameter_keeps_its_name(tmp_path):
+    net = fresh()
+    export_onnx(net, tmp_path / "net.onnx")
+    loaded = load_weights(tmp_path / "net.onnx")
+    state = {key: value for key, value in net.net.state_dict().items() if value.is_floating_point()}
+    assert state.keys() <= loaded.keys()
+    for key, value in state.items():
+        assert torch.equal(loaded[key], value.half().float() if value.ndim > 1 else value), key
+
+
+def test_rebalancing_is_the_exponent_of_the_weights():
+    """At 1 the net answers as it learnt; at 0 each bin's probability is divided by its weight."""
+    net = fresh()
+    logits = torch.randn(1, len(net.bins), 2, 3)
+    assert torch.equal(net.rebalanced(logits, 1.0), logits)
+    weights = net.log_weights.exp()
+    natural = net.rebalanced(logits, 0.0).softmax(1)
+    wanted = logits.softmax(1) / weights
+    assert torch.allclose(natural, wanted / wanted.sum(1, keepdim=True), atol=1e-6)
+
+
+def test_a_finished_run_becomes_a_net_that_is_found_by_its_card(run, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(export_colorizer, "COLORIZER", tmp_path / "nets")
+    monkeypatch.setattr(keep, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr("engines.spec.COLORIZER", tmp_path / "nets")
+    card = export_run(run, "mine", [photos], SAFEST, BOLDEST)
+    assert card["parity"]["ab"] < 1
+    assert set(card["metrics"]) == {"0", "0.3", "0.5", "0.75", "1"}
+    assert card["metrics"]["0"]["n"] == 8
+    assert (tmp_path / "results" / "colorizer" / "mine" / "bin_weights.json").exists()
+    spec = load_colorist("mine").spec
+    assert spec.choice(0) == SAFEST
+    assert spec.choice(1) == BOLDEST
+    between = spec.choice(0.5)
+    assert between.temperature == pytest.approx((0.8 * 0.4) ** 0.5)
+    assert between.rebalancing == 0.5
+
+
+def test_what_cannot_be_exported_is_refused(run, tmp_path):
+    with pytest.raises(ConfigurationError, match="not finished"):
+        net_of_run(tmp_path)
+    settings = json.loads((run / "config.json").read_text())
+    settings["settings"] |= {"net": "s2", "loss": "classes"}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    (tmp_path / "final.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match="net of the papers"):
+        net_of_run(tmp_path)
+
+
+def test_bolder_choices_are_more_colourful(run, photos):
+    """On a net that has hardly learnt, sharpening still takes the answer from the mean of all toward one colour."""
+    soft, sharp = measure_choices(
+        net_of_run(run), read_photos([photos]),
+        [Choice(temperature=1.0, rebalancing=1.0), Choice(temperature=0.05, rebalancing=1.0)],
+    )  # fmt: skip
+    assert sharp["colorfulness"] > soft["colorfulness"]
+    assert soft["ab_error"] > 0
