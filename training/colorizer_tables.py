@@ -1,13 +1,12 @@
 """Tables of ``training/README.md`` on colorizers (``python -m training.tables`` fills them in)."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from emocolor.errors import ConfigurationError
 from engines.spec import COLORIZER
 from training.colorizer_card import figures_table
+from training.records import read_measured
 
 RESULTS = Path(__file__).parent / "results" / "colorizer"
 SHIPPED = "film"
@@ -47,12 +46,12 @@ def table_colorizers() -> str:
     """Baselines, the papers' systems and the net that ships, beside the papers' figures."""
     lines = ["| | learnt | paper | " + " | ".join(words for words, _, _ in COLUMNS) + " |"]
     lines.append("|---" * (len(COLUMNS) + 3) + "|")
-    baselines = _json(RESULTS / "baselines.json")
+    baselines = read_measured(RESULTS / "baselines.json")
     for name, row in baselines.items():
         lines.append(_row(f"baseline `{name}`", "", name, row))
     for name, words in SYSTEMS.items():
         if (folder := RESULTS / name).exists():
-            settings = _json(folder / "config.json")["settings"]
+            settings = read_measured(folder / "config.json")["settings"]
             lines.append(_row(words, _learnt(settings), name, _of_paper_s_temperature(folder, settings)))
     for vividness, row in _card()["metrics"].items():
         lines.append(_row(f"`{SHIPPED}`, vividness {vividness}", _learnt(_card()["training"]["settings"]), "", row))
@@ -66,7 +65,7 @@ def table_vividness() -> str:
 
 def table_choices() -> str:
     """ab error and colourfulness over temperature and rebalancing."""
-    rows = _json(RESULTS / SHIPPED / "vividness.json")["choices"]
+    rows = read_measured(RESULTS / SHIPPED / "vividness.json")["choices"]
     rebalancings = sorted({row["rebalancing"] for row in rows})
     lines = ["| temperature | " + " | ".join(f"rebalancing {r:g}" for r in rebalancings) + " |"]
     lines.append("|---" * (len(rebalancings) + 1) + "|")
@@ -86,7 +85,7 @@ def table_held_still() -> str:
         "| looks a second | | warp error | CDC, thousandths | PSNR | colourfulness |",
         "|---|---|---|---|---|---|",
     ]
-    by_rate = _json(RESULTS / SHIPPED / "video.json")
+    by_rate = read_measured(RESULTS / SHIPPED / "video.json")
     first = next(iter(by_rate.values()))
     lines.append(_video_row("every frame", "not held still", first["without"]))
     for rate, found in by_rate.items():
@@ -109,7 +108,7 @@ def _learnt(settings: Mapping[str, Any]) -> str:
 
 def _of_paper_s_temperature(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Figures at the temperature that goes with the recipe's grid; nets without bins have one."""
-    by_temperature: dict[str, dict[str, Any]] = _json(folder / "final.json")["by_temperature"]
+    by_temperature: dict[str, dict[str, Any]] = read_measured(folder / "final.json")["by_temperature"]
     return by_temperature.get("0.45" if settings["grid"] == 12 else "0.38") or by_temperature["1"]
 
 
@@ -120,15 +119,7 @@ def _row(words: str, learnt: str, paper: str, row: Mapping[str, Any]) -> str:
 
 
 def _card() -> dict[str, Any]:
-    return _json(COLORIZER / f"{SHIPPED}.json")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}. Measure it first.") from error
-    return found
+    return read_measured(COLORIZER / f"{SHIPPED}.json")
 
 
 TABLES: Final[dict[str, Callable[[], str]]] = {

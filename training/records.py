@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from emocolor.errors import ConfigurationError
+
 JsonObject = dict[str, Any]
 
 
@@ -31,6 +33,15 @@ def write_json(path: Path, value: JsonObject) -> None:
     """Indented, but for lists of plain values, which stay on one line."""
     text = re.sub(r"\[[^][{}]*\]", lambda found: _one_line(found[0]), json.dumps(value, indent=2))
     path.write_text(text + "\n")
+
+
+def read_measured(path: Path) -> JsonObject:
+    """What a script wrote; raises ``ConfigurationError`` where it was not run yet."""
+    try:
+        found: JsonObject = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}. Measure it first.") from error
+    return found
 
 
 def _one_line(text: str) -> str:

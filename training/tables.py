@@ -15,6 +15,7 @@ from typing import Any
 from emocolor.errors import ConfigurationError, EmocolorError
 from engines.spec import EMOTION
 from training import ablation, colorizer_tables, robustness, uncertainty
+from training.records import read_measured
 
 HERE = Path(__file__).parent
 PAGE = HERE / "README.md"
@@ -99,23 +100,23 @@ def table_nets() -> str:
 
 def table_ablation() -> str:
     """The ablation's rows, then the longer runs behind the nets that ship."""
-    rows = _json(RESULTS / "ablation.json")
+    rows = read_measured(RESULTS / "ablation.json")
     for name, words in LONGER_RUNS.items():
         rows[name] = {"words": words} | ablation.figures_of(RESULTS / name)
     return ablation.as_table(rows)
 
 
 def table_uncertainty() -> str:
-    return uncertainty.markdown(_json(RESULTS / "ours" / "uncertainty.json"))
+    return uncertainty.markdown(read_measured(RESULTS / "ours" / "uncertainty.json"))
 
 
 def table_robustness() -> str:
-    return robustness.markdown(_json(RESULTS / "robustness.json"))
+    return robustness.markdown(read_measured(RESULTS / "robustness.json"))
 
 
 def table_flips() -> str:
     """Label flips over all clips."""
-    found = _json(FLIPS)["all"]
+    found = read_measured(FLIPS)["all"]
     lines = ["| net | face time, s | flips a minute before smoothing | after |", "|---|---|---|---|"]
     lines += [
         f"| `{net}` | {row['face_seconds']:.0f} | {row['flips_per_minute_before']:.1f} "
@@ -127,7 +128,7 @@ def table_flips() -> str:
 
 def table_crop_scale() -> str:
     """Accuracy over the crop's scale, the eyes at FER2013's height."""
-    rows = [row for row in _json(CROP_SCALE)["figures"] if row["eyes_shift"] == 0]
+    rows = [row for row in read_measured(CROP_SCALE)["figures"] if row["eyes_shift"] == 0]
     lines = ["| scale | " + " | ".join(f"{row['scale']:.2f}" for row in rows) + " |", "|---" * (len(rows) + 1) + "|"]
     for key, words in (("accuracy", "accuracy"), ("top_probability", "mean top probability")):
         lines.append(f"| {words} | " + " | ".join(_short(row[key]) for row in rows) + " |")
@@ -159,15 +160,7 @@ def filled(page: str) -> str:
 
 
 def _card(name: str) -> dict[str, Any]:
-    return _json(EMOTION / f"{name}.json")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}. Measure it first.") from error
-    return found
+    return read_measured(EMOTION / f"{name}.json")
 
 
 def _short(value: float | None) -> str:

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -21,26 +20,15 @@ TINY = ColorizerRecipe(net="s2", width=0.05, loss="classes", grid=20, crop=32, b
 CONFIGS = sorted(Path("configs/training").glob("colorizer_*.toml"))
 
 
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    """Eight pictures of coloured blobs, 64x48."""
-    folder = tmp_path_factory.mktemp("photos")
-    random = np.random.default_rng(0)
-    for number in range(8):
-        blobs = cv2.resize(random.integers(0, 256, (3, 4, 3), np.uint8), (64, 48), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / f"{number}.png"), blobs)
-    return folder
-
-
 def weights_of(run):
     return torch.load(run / "checkpoint.pt", weights_only=True)["net"]
 
 
-def test_leaves_a_run_that_can_be_believed(photos, tmp_path):
-    train(TINY, [photos], [photos], tmp_path / "run")
+def test_leaves_a_run_that_can_be_believed(blobs, tmp_path):
+    train(TINY, [blobs], [blobs], tmp_path / "run")
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["images"] == {"train": 8, "gray_dropped": 0, "held_out": 8}
-    assert config["data"]["train"] == config["data"]["validation"] == read_photos([photos]).sha256
+    assert config["data"]["train"] == config["data"]["validation"] == read_photos([blobs]).sha256
     rows = (tmp_path / "run" / "epochs.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
     final = json.loads((tmp_path / "run" / "final.json").read_text())
@@ -50,9 +38,9 @@ def test_leaves_a_run_that_can_be_believed(photos, tmp_path):
         assert (tmp_path / "run" / picture).read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_resumed_run_equals_an_unbroken_one(photos, tmp_path, monkeypatch):
+def test_a_resumed_run_equals_an_unbroken_one(blobs, tmp_path, monkeypatch):
     recipe = replace(TINY, film=Film(part=0.5), ema=0.9)
-    train(recipe, [photos], [photos], tmp_path / "whole")
+    train(recipe, [blobs], [blobs], tmp_path / "whole")
     import training.colorizer as script
 
     def save_and_die(folder, state):
@@ -63,33 +51,33 @@ def test_a_resumed_run_equals_an_unbroken_one(photos, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(script, "save_checkpoint", save_and_die)
         with pytest.raises(KeyboardInterrupt):
-            train(recipe, [photos], [photos], tmp_path / "broken")
-    train(recipe, [photos], [photos], tmp_path / "broken", resume=True)
+            train(recipe, [blobs], [blobs], tmp_path / "broken")
+    train(recipe, [blobs], [blobs], tmp_path / "broken", resume=True)
     whole, broken = weights_of(tmp_path / "whole"), weights_of(tmp_path / "broken")
     assert all(torch.equal(whole[name], broken[name]) for name in whole)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.stem.removeprefix("colorizer_") for path in CONFIGS])
-def test_every_recipe_trains(path, photos, tmp_path):
+def test_every_recipe_trains(path, blobs, tmp_path):
     recipe = replace(read_recipe(ColorizerRecipe, path), crop=32, epochs=1, batch=4)
     if recipe.loss == "rgb_perceptual":
         with pytest.raises(ConfigurationError, match="pass --vgg"):
-            train(recipe, [photos], [photos], tmp_path / "run")
+            train(recipe, [blobs], [blobs], tmp_path / "run")
         return
-    train(recipe, [photos], [photos], tmp_path / "run")
+    train(recipe, [blobs], [blobs], tmp_path / "run")
     final = json.loads((tmp_path / "run" / "final.json").read_text())["by_temperature"]
     assert all(np.isfinite(value) for figures in final.values() for value in figures.values())
 
 
-def test_learning_lowers_the_loss(photos, tmp_path):
-    train(replace(TINY, epochs=12, loss="ab_l2", learning_rate=3e-3), [photos], [photos], tmp_path / "run")
+def test_learning_lowers_the_loss(blobs, tmp_path):
+    train(replace(TINY, epochs=12, loss="ab_l2", learning_rate=3e-3), [blobs], [blobs], tmp_path / "run")
     losses = [row.split(",")[1] for row in (tmp_path / "run" / "epochs.csv").read_text().splitlines()[1:]]
     assert float(losses[-1]) < 0.8 * float(losses[0])
 
 
-def test_batches_show_every_photo_once_and_are_repeatable(photos):
+def test_batches_show_every_photo_once_and_are_repeatable(blobs):
     recipe = replace(TINY, film=Film(part=1.0))
-    one, two, other = (list(batches(read_photos([photos]), recipe, epoch)) for epoch in (1, 1, 2))
+    one, two, other = (list(batches(read_photos([blobs]), recipe, epoch)) for epoch in (1, 1, 2))
     assert [len(rgb) for rgb, _ in one] == [4, 4]
     assert all(torch.equal(a, b) and torch.equal(c, d) for (a, c), (b, d) in zip(one, two, strict=True))
     assert not torch.equal(one[0][0], other[0][0])
@@ -106,10 +94,10 @@ def test_squares_grow_evenly_from_the_first_epoch_to_the_last():
     assert {TINY.crop_at(1), TINY.crop_at(2)} == {TINY.crop}
 
 
-def test_only_filmed_pictures_lose_their_luma(photos):
+def test_only_filmed_pictures_lose_their_luma(blobs):
     """A recipe with the film look leaves the other pictures as clean luma."""
     recipe = replace(TINY, batch=12, film=Film(part=0.5))
-    ((rgb, gray),) = list(batches(read_photos([photos]), recipe, epoch=1))[:1]
+    ((rgb, gray),) = list(batches(read_photos([blobs]), recipe, epoch=1))[:1]
     kept = [bool(torch.equal(one, whole)) for one, whole in zip(gray, gray_of(rgb), strict=True)]
     assert 0 < sum(kept) < len(kept)
 
@@ -130,9 +118,9 @@ def test_recipes_are_checked(changes, words):
         replace(TINY, **changes)
 
 
-def test_a_loss_that_is_no_number_stops_the_run(photos, tmp_path):
+def test_a_loss_that_is_no_number_stops_the_run(blobs, tmp_path):
     with pytest.raises(ConfigurationError, match="keeps the checkpoint of epoch"):
-        train(replace(TINY, learning_rate=1e30, epochs=5), [photos], [photos], tmp_path / "run")
+        train(replace(TINY, learning_rate=1e30, epochs=5), [blobs], [blobs], tmp_path / "run")
 
 
 def test_unusable_photos_are_named(tmp_path):

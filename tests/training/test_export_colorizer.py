@@ -2,7 +2,6 @@
 
 import json
 
-import cv2
 import numpy as np
 import pytest
 
@@ -29,19 +28,9 @@ SAFEST, BOLDEST = Choice(temperature=0.8, rebalancing=0.0), Choice(temperature=0
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    random = np.random.default_rng(0)
-    for number in range(8):
-        blobs = cv2.resize(random.integers(0, 256, (3, 4, 3), np.uint8), (96, 64), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / f"{number}.png"), blobs)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run(photos, tmp_path_factory):
+def run(blobs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "run"
-    train(RECIPE, [photos], [photos], folder)
+    train(RECIPE, [blobs], [blobs], folder)
     return folder
 
 
@@ -92,11 +81,11 @@ def test_rebalancing_is_the_exponent_of_the_weights():
     assert torch.allclose(natural, wanted / wanted.sum(1, keepdim=True), atol=1e-6)
 
 
-def test_a_finished_run_becomes_a_net_that_is_found_by_its_card(run, photos, tmp_path, monkeypatch):
+def test_a_finished_run_becomes_a_net_that_is_found_by_its_card(run, blobs, tmp_path, monkeypatch):
     monkeypatch.setattr(export_colorizer, "COLORIZER", tmp_path / "nets")
     monkeypatch.setattr(keep, "RESULTS", tmp_path / "results")
     monkeypatch.setattr("engines.spec.COLORIZER", tmp_path / "nets")
-    card = export_run(run, "mine", [photos], SAFEST, BOLDEST)
+    card = export_run(run, "mine", [blobs], SAFEST, BOLDEST)
     assert card["parity"]["ab"] < 1
     assert set(card["metrics"]) == {"0", "0.3", "0.5", "0.75", "1"}
     assert card["metrics"]["0"]["n"] == 8
@@ -120,10 +109,10 @@ def test_what_cannot_be_exported_is_refused(run, tmp_path):
         net_of_run(tmp_path)
 
 
-def test_bolder_choices_are_more_colourful(run, photos):
+def test_bolder_choices_are_more_colourful(run, blobs):
     """On a net that has hardly learnt, sharpening still takes the answer from the mean of all toward one colour."""
     soft, sharp = measure_choices(
-        net_of_run(run), read_photos([photos]),
+        net_of_run(run), read_photos([blobs]),
         [Choice(temperature=1.0, rebalancing=1.0), Choice(temperature=0.05, rebalancing=1.0)],
     )  # fmt: skip
     assert sharp["colorfulness"] > soft["colorfulness"]
