@@ -30,7 +30,8 @@ def input_is_coloured(location: str, options: SourceOptions, facts: SourceFacts)
     if facts.duration is None or is_url(location) or is_standard_stream(location) or is_image_pattern(location):
         return None
     try:
-        return is_coloured(_samples(location, options, facts.duration))
+        samples = list(_samples(location, options, facts.duration))
+        return is_coloured(samples) if samples else None
     except (av.FFmpegError, OSError, SourceError):
         return None
 

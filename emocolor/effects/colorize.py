@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..chroma import chroma_of
-from ..chroma_history import ChromaHistory, ChromaOptions
+from ..chroma_history import ChromaEstimate, ChromaHistory, ChromaOptions
 from ..color import code_range
 from ..errors import ConfigurationError
-from ..frames import Frame, Matrix, Plane, gray_levels
+from ..frames import Frame, Matrix, Plane, Rotation, gray_levels
 from ..guided import guided_upsample
 from ..motion import Map
 from ..protocols import Colorist, Gray
@@ -99,7 +99,7 @@ class Colorize:
         gray = small_gray(frame)
         estimate = None
         if frame.time >= self._due:
-            estimate = self._colorist.estimate(gray, self.options.vividness)
+            estimate = self._look(gray, frame.rotation)
             self._due = frame.time + (1 / self.options.rate_hz if self.options.rate_hz else 0) - 1e-6
         self._waiting.append(_Waiting(frame, gray))
         for ab in self._history.add(frame.time, gray, estimate):
@@ -111,6 +111,13 @@ class Colorize:
             for ab in self._history.end():
                 yield self._painted(ab)
             self._history = None
+
+    def _look(self, gray: Gray, rotation: Rotation) -> ChromaEstimate:
+        """What the colorist says of the picture as it is shown, upright, turned back to how it is stored."""
+        turns = rotation // 90
+        found = self._colorist.estimate(np.ascontiguousarray(np.rot90(gray, -turns)), self.options.vividness)
+        ab, confidence = (np.ascontiguousarray(np.rot90(part, turns)) for part in (found.ab, found.confidence))
+        return ChromaEstimate(ab=ab, confidence=confidence)
 
     def _painted(self, ab: Map) -> Frame:
         waiting = self._waiting.popleft()

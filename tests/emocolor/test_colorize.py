@@ -176,3 +176,23 @@ def test_painting_needs_no_map_of_its_own_size():
 def test_options_are_checked(wrong):
     with pytest.raises(ConfigurationError, match="must lie between"):
         ColorizeOptions(**wrong)
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_the_colorist_sees_the_picture_upright(rotation):
+    """Stored turned, as a phone stores it: what it says of the top as shown lands where the top is stored."""
+
+    class SkyAbove:
+        def estimate(self, gray, vividness):
+            self.shape = gray.shape
+            ab = np.zeros((gray.shape[0] // 4, gray.shape[1] // 4, 2), np.float32)
+            ab[: len(ab) // 2] = (0, -60)
+            return ChromaEstimate(ab=ab, confidence=np.ones(ab.shape[:2], np.float32))
+
+    painter = SkyAbove()
+    frame = replace(make_frame(np.full((96, 128), 120)), rotation=rotation)
+    (done,) = colorized([frame], painter)
+    blue = np.rot90(done.chroma[0].astype(int) - 128, -rotation // 90)  # as it is shown
+    assert painter.shape[0] < painter.shape[1] if rotation % 180 == 0 else painter.shape[0] > painter.shape[1]
+    assert blue[: len(blue) // 4].mean() > 20
+    assert abs(blue[-len(blue) // 4 :].mean()) < 3
