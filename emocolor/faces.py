@@ -159,6 +159,9 @@ class Scene:
     certainty: float = 0.0
     cut: bool = False
     """This frame is the first of a new shot."""
+    person: NDArray[np.float32] | None = None
+    """Where people are: (h, w) in [0, 1], a coarse map of the whole picture as it is stored (luma geometry, before
+    rotation); ``None`` where nothing was segmented."""
 
     @property
     def emotion(self) -> Emotion:

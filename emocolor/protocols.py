@@ -11,6 +11,7 @@ from .faces import Detection, Scene
 from .frames import Frame, Rotation
 
 Gray = NDArray[np.uint8]
+Rgb = NDArray[np.uint8]
 Tensor = NDArray[np.float32]
 
 
@@ -31,6 +32,16 @@ class Detector(Protocol):
     def close(self) -> None: ...
 
 
+class PersonSegmenter(Protocol):
+    """Tells people from what is around them."""
+
+    def segment(self, rgb: Rgb) -> Tensor:
+        """Where people are in ``rgb``, sRGB (H, W, 3) uint8 shown upright: (H, W) in [0, 1], 1 on a person."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Colorist(Protocol):
     """Imagines the colours of gray pictures."""
 
@@ -38,6 +49,18 @@ class Colorist(Protocol):
         """The colours of ``gray``, (H, W) uint8 full range, on a coarser map.
 
         ``vividness`` in [0, 1] chooses between the safest colours (0) and the boldest (1).
+        """
+        ...
+
+
+class Stylist(Protocol):
+    """Paints pictures in the styles of emotions."""
+
+    def paint(self, rgb: Rgb, mixture: Tensor) -> Rgb:
+        """``rgb``, sRGB (H, W, 3) uint8 of at least 16 px a side, painted; of the same size.
+
+        ``mixture``, (8,) with sum 1, are the parts of the seven emotions' styles, in their order, and of the
+        picture as it is.
         """
         ...
 

@@ -5,14 +5,14 @@ from numpy.typing import NDArray
 
 from emocolor.chroma_history import ChromaEstimate
 
-from .openvino_runner import OpenVinoRunner
+from .runners import Device, Runner, open_runner
 from .spec import Choice, ColorizerSpec, Precision, read_colorizer_spec
 
 
 class NetColorist:
     """A colorizer with its card, compiled. Not for two threads at once."""
 
-    def __init__(self, spec: ColorizerSpec, runner: OpenVinoRunner) -> None:
+    def __init__(self, spec: ColorizerSpec, runner: Runner) -> None:
         self.spec = spec
         self.runner = runner
 
@@ -33,10 +33,11 @@ class NetColorist:
         return ChromaEstimate(ab=ab, confidence=found["confidence"][0, 0])
 
 
-def load_colorist(name: str, *, threads: int = 1, precision: Precision = "f32") -> NetColorist:
+def load_colorist(name: str, *, device: Device = "auto", threads: int = 1, precision: Precision = "f32") -> NetColorist:
     """Load a colorizer by name, or an ONNX file that has its card beside it.
 
-    Raises ``ConfigurationError`` for an unknown name and ``EngineError`` for a file that cannot be used.
+    Raises ``ConfigurationError`` for an unknown name and ``EngineError`` for a file that cannot be used; else as
+    ``engines.runners.open_runner`` does.
     """
     spec = read_colorizer_spec(name)
-    return NetColorist(spec, OpenVinoRunner(spec.weights, threads=threads, precision=precision))
+    return NetColorist(spec, open_runner(spec, device=device, threads=threads, precision=precision))

@@ -1,16 +1,13 @@
 """The one door to the nets: by name, ready to run on what the machine has."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .openvino_runner import OpenVinoRunner
+from .runners import Device, Runner, open_runner
 from .spec import NetSpec, Precision, read_spec
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -18,7 +15,7 @@ class LoadedNet:
     """A net with its spec, compiled."""
 
     spec: NetSpec
-    runner: OpenVinoRunner
+    runner: Runner
 
     @property
     def crop_size(self) -> int:
@@ -37,14 +34,12 @@ class LoadedNet:
         return self.runner.run(inputs)
 
 
-def load(name: str, *, threads: int = 1, precision: Precision = "f32") -> LoadedNet:
-    """Load a shipped net.
+def load(name: str, *, device: Device = "auto", threads: int = 1, precision: Precision = "f32") -> LoadedNet:
+    """Load a shipped net; raises as ``engines.spec.read_spec`` and ``engines.runners.open_runner`` do.
 
     One thread is the default because decoding and encoding fill the other cores. ``f32`` gives
     the same figures on every machine of a kind; ``bf16`` is about twice as fast where the
     processor has it.
     """
     spec = read_spec(name)
-    net = LoadedNet(spec, OpenVinoRunner(spec.weights, threads=threads, precision=precision))
-    log.info("net %s on %s, %s, %d thread(s)", name, net.runner.backend, precision, threads)
-    return net
+    return LoadedNet(spec, open_runner(spec, device=device, threads=threads, precision=precision))

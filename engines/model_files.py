@@ -13,6 +13,7 @@ SHA256: Final = {
     "mediapipe/face_detection_full_range_sparse.tflite": (
         "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1"
     ),
+    "mediapipe/selfie_segmenter.tflite": "191ac9529ae506ee0beefa6b2c945a172dab9d07d1e802a290a4e4038226658b",
 }
 """Every shipped file, by its path below ``WEIGHTS``."""
 

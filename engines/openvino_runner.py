@@ -43,7 +43,7 @@ class OpenVinoRunner:
         self._request = self._compiled.create_infer_request()
         self._outputs = [output.get_any_name() for output in self._compiled.outputs]
 
-    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-        """Named float32 arrays in, named float32 arrays out."""
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Named arrays in, named arrays out, of the types that the graph says."""
         results = self._request.infer(dict(inputs), share_inputs=True)
         return {name: np.array(results[name]) for name in self._outputs}

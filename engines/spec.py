@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from emocolor.emotions import EMOTIONS, Emotion
 from emocolor.errors import ConfigurationError, EngineError
 
 EMOTION = Path(__file__).parent / "weights" / "emotion"
 """Where the emotion classifiers lie: ``NAME.onnx``, its card ``NAME.json``, and the card in words."""
 COLORIZER = Path(__file__).parent / "weights" / "colorizer"
 """Where the colorizers lie, likewise."""
+STYLE = Path(__file__).parent / "weights" / "style"
+"""Where the style nets lie, likewise."""
 
-Precision = Literal["f32", "bf16"]
-"""Arithmetic that a net can run in."""
+Precision = Literal["f32", "bf16", "f16"]
+"""Arithmetic that a net can run in; f16 on GPUs alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,8 @@ class ColorizerSpec:
     """Its torch definition's name in ``engines.nets.catalog``."""
     multiple: int
     """Both sides of its input must be multiples of this."""
+    grid: int
+    """Side of its bins of ab in CIELAB units."""
     safest: "Choice"
     """At vividness 0."""
     boldest: "Choice"
@@ -81,7 +86,37 @@ class Choice:
     """How much rare colours are favoured: 0 not at all, 1 as training weighted them."""
 
 
-Spec = TypeVar("Spec", NetSpec, ColorizerSpec)
+@dataclass(frozen=True, kw_only=True)
+class Painting:
+    """What a style was learnt from."""
+
+    title: str
+    artist: str
+    file: str = ""
+    """Its name in the folder of paintings; empty where the card does not tell."""
+    weight: float = 1.0
+    """What its loss of style counted in training, beside those of others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleSpec:
+    """One style net."""
+
+    name: str
+    weights: Path
+    """An ONNX file, which executes nothing when loaded."""
+    sha256: str
+    definition: str
+    """Its layout's name in ``engines.nets.style_net``."""
+    multiple: int
+    """Both sides of its input must be multiples of this."""
+    paintings: dict[Emotion, Painting]
+    """Of each emotion, in FER2013's order; in mixtures the identity follows."""
+    metrics: dict[str, Any]
+    """What was measured on held-out photos."""
+
+
+Spec = TypeVar("Spec", NetSpec, ColorizerSpec, StyleSpec)
 
 
 def net_names() -> tuple[str, ...]:
@@ -92,6 +127,11 @@ def net_names() -> tuple[str, ...]:
 def colorizer_names() -> tuple[str, ...]:
     """The colorizers that ship."""
     return _names_in(COLORIZER)
+
+
+def style_net_names() -> tuple[str, ...]:
+    """The style nets that ship."""
+    return _names_in(STYLE)
 
 
 def read_spec(name: str) -> NetSpec:
@@ -106,6 +146,11 @@ def read_spec(name: str) -> NetSpec:
 def read_colorizer_spec(name: str) -> ColorizerSpec:
     """The card of a shipped colorizer, or of any by path; raises as :func:`read_spec` does."""
     return _read(name, COLORIZER, _colorizer_spec, "a colorizer")
+
+
+def read_style_spec(name: str) -> StyleSpec:
+    """The card of a shipped style net, or of any by path; raises as :func:`read_spec` does."""
+    return _read(name, STYLE, _style_spec, "a style net")
 
 
 def _names_in(folder: Path) -> tuple[str, ...]:
@@ -143,6 +188,7 @@ def _colorizer_spec(card_path: Path, card: dict[str, Any]) -> ColorizerSpec:
         sha256=card["sha256"],
         definition=card["definition"],
         multiple=card["multiple"],
+        grid=card["grid"],
         safest=_choice(card["vividness"][0]),
         boldest=_choice(card["vividness"][1]),
         metrics=card["metrics"],
@@ -151,6 +197,23 @@ def _colorizer_spec(card_path: Path, card: dict[str, Any]) -> ColorizerSpec:
 
 def _choice(setting: dict[str, Any]) -> Choice:
     return Choice(temperature=float(setting["temperature"]), rebalancing=float(setting["rebalancing"]))
+
+
+def _style_spec(card_path: Path, card: dict[str, Any]) -> StyleSpec:
+    return StyleSpec(
+        name=card_path.stem,
+        weights=card_path.parent / card["weights"],
+        sha256=card["sha256"],
+        definition=card["definition"],
+        multiple=card["multiple"],
+        paintings={emotion: _painting(card["styles"][emotion]) for emotion in EMOTIONS},
+        metrics=card["metrics"],
+    )
+
+
+def _painting(style: dict[str, Any]) -> Painting:
+    known = {key: style[key] for key in ("file", "weight") if key in style}
+    return Painting(title=style["title"], artist=style["artist"], **known)
 
 
 def _emotion_spec(card_path: Path, card: dict[str, Any]) -> NetSpec:
@@ -169,8 +232,8 @@ def _emotion_spec(card_path: Path, card: dict[str, Any]) -> NetSpec:
     )
 
 
-def _verify(spec: NetSpec | ColorizerSpec) -> None:
-    ships = spec.weights.parent in (EMOTION, COLORIZER)
+def _verify(spec: NetSpec | ColorizerSpec | StyleSpec) -> None:
+    ships = spec.weights.parent in (EMOTION, COLORIZER, STYLE)
     remedy = "Reinstall emocolor-stream." if ships else "Export it again."
     try:
         found = hashlib.sha256(spec.weights.read_bytes()).hexdigest()

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from emocolor.effects import (
     Colorize,
@@ -14,6 +14,8 @@ from emocolor.effects import (
     Grade,
     GradeOptions,
     Overlay,
+    Style,
+    StyleOptions,
     Tint,
     TintOptions,
 )
@@ -21,25 +23,30 @@ from emocolor.emotion import EmotionClassifier
 from emocolor.errors import EmocolorError
 from emocolor.face_crops import FER2013
 from emocolor.frames import Frame
-from emocolor.protocols import Effect
+from emocolor.protocols import Effect, PersonSegmenter
 from emocolor.scenes import SceneBuilder, Weighting
 from emocolor.smoothing import SmoothingOptions
 from emocolor.toning import is_coloured
 from emocolor.tracks import Tracks
-from engines.spec import read_colorizer_spec, read_spec
+from engines.runners import Device, check_device
+from engines.spec import Precision, read_colorizer_spec, read_spec, read_style_spec
 
 from .comparison import keep_before, split_screen
 from .footage_colors import input_is_coloured
 from .pipeline import Pipeline, Stage
 from .restoration import restore
 from .settings import AnalysisOptions, JobSettings
-from .stages import Follower, Step, classify, colorize, direct, follow, paint, watch_cuts, write
+from .stages import Follower, Step, classify, colorize, direct, follow, paint, segment, watch_cuts, write
 from .timeline import TimelineWriter
 from .video_sink import VideoSink
 from .video_source import VideoSource
 
 if TYPE_CHECKING:
     from .video_source import SourceFacts
+
+STYLE_THREADS: Final = 2
+"""Threads of a style net, which is by far the slowest stage. A constant, not the machine's cores: how sums are divided
+between threads moves samples by one code here and there, and a result must not depend on the machine."""
 
 
 class Job:
@@ -57,11 +64,14 @@ class Job:
         self.settings = settings
         self.warnings: list[str] = []
         """Things a user should know about what is done, one line each; processing may add to them."""
-        # Nets that cannot be used are known before anything is opened.
+        # Nets and devices that cannot be used are known before anything is opened.
+        check_device(settings.device, *_precisions(settings))
         if settings.analysis is not None:
             read_spec(settings.analysis.net)
         if (options := _colorize_options(settings)) is not None:
             read_colorizer_spec(options.net)
+        for net in {options.net for options in settings.effects if isinstance(options, StyleOptions)}:
+            read_style_spec(net)
         self.source = VideoSource(settings.input, settings.source)
         self.sink: VideoSink | None = None
         self._timeline: TimelineWriter | None = None
@@ -80,10 +90,11 @@ class Job:
             [
                 *before,
                 *([Stage("restore", partial(restore, options=settings.restoration))] if settings.restoration else []),
-                *_watching(settings.analysis),
+                *_watching(settings.analysis, settings.device),
                 *self._colorizing(most_held),
                 Stage("direct", partial(direct, scenes=_scenes(settings), most_held=most_held)),
-                Stage("paint", partial(paint, effects=make_effects(settings))),
+                *_segmenting(settings),
+                Stage("paint", lambda steps: paint(steps, make_effects(settings))),  # which may load nets
                 *after,
                 Stage("write", partial(write, sink=self.sink, timeline=self._timeline)),
             ],
@@ -105,7 +116,7 @@ class Job:
             look_ahead=min(options.history.look_ahead, self.settings.smoothing.look_ahead),
             most_waiting=most_held,
         )
-        make_effect = partial(make_colorize, replace(options, history=history))
+        make_effect = partial(make_colorize, replace(options, history=history), self.settings.device)
         leave = self._has_colors if has_colors is None else None
         return [Stage("colorize", partial(colorize, make_effect=make_effect, leave=leave))]
 
@@ -161,14 +172,35 @@ def open_job(settings: JobSettings) -> Job:
     return Job(settings)
 
 
-def _watching(analysis: AnalysisOptions | None) -> list[Stage]:
+def _watching(analysis: AnalysisOptions | None, device: Device) -> list[Stage]:
     """The stages that find out what is to be seen."""
     if analysis is None:
         return [Stage("watch", watch_cuts)]
     return [
         Stage("follow", partial(follow, make_follower=partial(make_follower, analysis), rate_hz=analysis.rate_hz)),
-        Stage("classify", partial(classify, make_classifier=partial(make_classifier, analysis))),
+        Stage("classify", partial(classify, make_classifier=partial(make_classifier, analysis, device))),
     ]
+
+
+def _precisions(settings: JobSettings) -> list[Precision]:
+    """Those of all nets that run."""
+    found = [options.precision for options in settings.effects if isinstance(options, StyleOptions)]
+    return [*found, *([settings.analysis.precision] if settings.analysis else [])]
+
+
+def _segmenting(settings: JobSettings) -> list[Stage]:
+    """The stage that finds people, where a region needs it."""
+    regions = (options for options in settings.effects if isinstance(options, TintOptions | StyleOptions))
+    if not any(options.needs_person for options in regions):
+        return []
+    return [Stage("segment", partial(segment, make_segmenter=make_segmenter))]
+
+
+def make_segmenter() -> PersonSegmenter:
+    """Load the model that tells people from their background."""
+    from engines.person_segmenter import MediaPipePersonSegmenter
+
+    return MediaPipePersonSegmenter()
 
 
 def make_follower(options: AnalysisOptions) -> Follower:
@@ -178,31 +210,43 @@ def make_follower(options: AnalysisOptions) -> Follower:
     return Follower(MediaPipeFaceDetector(), Tracks(), FER2013, read_spec(options.net).crop_size)
 
 
-def make_classifier(options: AnalysisOptions) -> EmotionClassifier:
+def make_classifier(options: AnalysisOptions, device: Device = "auto") -> EmotionClassifier:
     """Load the emotion net."""
     from engines.load import load
 
-    net = load(options.net, precision=options.precision)
+    net = load(options.net, device=device, precision=options.precision)
     return EmotionClassifier(net, passes=options.passes, seed=options.seed, hold_masks=not options.fresh_masks)
 
 
-def make_colorize(options: ColorizeOptions) -> Colorize:
+def make_colorize(options: ColorizeOptions, device: Device = "auto") -> Colorize:
     """Load the colorizer."""
     from engines.colorist import load_colorist
 
-    return Colorize(options, load_colorist(options.net))
+    return Colorize(options, load_colorist(options.net, device=device))
+
+
+def make_style(options: StyleOptions, device: Device = "auto") -> Style:
+    """Load the style net."""
+    from engines.stylist import load_stylist
+
+    stylist = load_stylist(options.net, device=device, threads=STYLE_THREADS, precision=options.precision)
+    return Style(options, stylist)
 
 
 def make_effects(settings: JobSettings) -> list[Effect]:
     """The effects of a job that follow on its colours, in the order they apply."""
-    effects = [_make_effect(options) for options in settings.effects if not isinstance(options, ColorizeOptions)]
+    effects = [
+        _make_effect(options, settings.device)
+        for options in settings.effects
+        if not isinstance(options, ColorizeOptions)
+    ]
     if settings.overlay:
         tint = _first_tint(settings)
         effects.append(Overlay(tint.palette) if tint else Overlay())
     return effects
 
 
-def _make_effect(options: TintOptions | ColormapOptions | GradeOptions) -> Effect:
+def _make_effect(options: TintOptions | ColormapOptions | GradeOptions | StyleOptions, device: Device) -> Effect:
     match options:
         case TintOptions():
             return Tint(options)
@@ -210,6 +254,8 @@ def _make_effect(options: TintOptions | ColormapOptions | GradeOptions) -> Effec
             return Grade(options)
         case ColormapOptions():
             return Colormap(options)
+        case StyleOptions():
+            return make_style(options, device)
 
 
 def _colorize_options(settings: JobSettings) -> ColorizeOptions | None:

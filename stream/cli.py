@@ -10,13 +10,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from emocolor.effects import ColormapOptions, GradeOptions, TintOptions
+from emocolor.effects import ColormapOptions, GradeOptions, StyleOptions, TintOptions
 from emocolor.effects.colormap import Preprocess
+from emocolor.effects.style import Keep
+from emocolor.effects.style import Region as StyleRegion
 from emocolor.effects.tint import Base, Region, Several
 from emocolor.errors import ConfigurationError, EmocolorError
 from emocolor.palettes import MixMode, MixSpace
 from emocolor.smoothing import SmoothingOptions
-from engines.spec import Precision, net_names
+from engines.spec import Precision, net_names, style_net_names
 
 from .cli_options import (
     DEFAULT_COLORS,
@@ -26,6 +28,7 @@ from .cli_options import (
     Colorizer,
     ColorRate,
     Crf,
+    DeviceOption,
     DryRun,
     End,
     Force,
@@ -48,7 +51,7 @@ from .cli_options import (
     colorize_options,
     source_options,
 )
-from .effect_chain import EffectSettings, parse_chain
+from .effect_chain import EffectSettings, fixed_styles, parse_chain
 from .restoration import Deinterlacing, RestorationOptions
 from .settings import AnalysisOptions, JobSettings
 from .video_sink import SinkOptions
@@ -60,9 +63,10 @@ EXIT_CODES = (
 )
 
 
-TINT, COLORMAP, GRADE, FACES = "Tint", "Colormap", "Grade", "Faces and emotion"
+TINT, COLORMAP, GRADE, STYLE, FACES = "Tint", "Colormap", "Grade", "Style", "Faces and emotion"
 RESTORE = "Restoration"
 """Panels of the help, beside those of ``cli_options``."""
+DEFAULT_STYLE = StyleOptions()
 
 
 class _DefaultsToRun(TyperGroup):
@@ -116,7 +120,7 @@ def run(
         typer.Option(
             metavar="EFFECT[:VALUE][,...]",
             help="What recolours the picture, one after the other: colorize[:VIVIDNESS], grade[:STRENGTH], "
-            "tint[:ALPHA], colormap[:MAP], none.",
+            "style[:STRENGTH], tint[:ALPHA], colormap[:MAP], none.",
         ),
     ] = "tint",
     alpha: Annotated[float, typer.Option(rich_help_panel=TINT, help="Part of the colour in the tint, 0 to 1.")] = 0.5,
@@ -126,7 +130,9 @@ def run(
         typer.Option(rich_help_panel=TINT, help="Mix the colours of all emotions, or take the likeliest one's."),
     ] = "blend",
     mix: Annotated[MixSpace, typer.Option(rich_help_panel=TINT, help="Colour space in which colours mix.")] = "rgb",
-    region: Annotated[Region, typer.Option(rich_help_panel=TINT, help="Tint the whole frame, or the faces.")] = "frame",
+    region: Annotated[
+        Region, typer.Option(rich_help_panel=TINT, help="Tint everything, faces, people, or all but people.")
+    ] = "frame",
     several: Annotated[
         Several,
         typer.Option(
@@ -202,6 +208,46 @@ def run(
     skin: Annotated[
         float, typer.Option(rich_help_panel=GRADE, help="How far the faces' own colours are kept, 0 to 1.")
     ] = GradeOptions().skin,
+    style: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=STYLE, metavar="EMOTION", help="Paint in this emotion's style, whatever is seen."),
+    ] = None,
+    style_mix: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=STYLE,
+            metavar="EMOTION=PART,...",
+            help="Paint in this mixture, as happy=0.7,sad=0.3; only ratios count, how much is --style-strength's.",
+        ),
+    ] = None,
+    style_strength: Annotated[
+        float, typer.Option(rich_help_panel=STYLE, help="Part of the style, from none (0) to all (1).")
+    ] = DEFAULT_STYLE.strength,
+    style_region: Annotated[
+        StyleRegion,
+        typer.Option(rich_help_panel=STYLE, help="Paint everything, faces, all but faces, people, or all but people."),
+    ] = DEFAULT_STYLE.region,
+    style_keep: Annotated[
+        Keep,
+        typer.Option(rich_help_panel=STYLE, help="Keep the picture's own chroma, or its own luma, bit for bit."),
+    ] = DEFAULT_STYLE.keep,
+    style_size: Annotated[
+        int, typer.Option(rich_help_panel=STYLE, help="Short side in pixels of what the net sees of larger pictures.")
+    ] = DEFAULT_STYLE.size,
+    style_detail: Annotated[
+        float,
+        typer.Option(rich_help_panel=STYLE, help="How much detail too fine for that size stays under it, 0 to 1."),
+    ] = DEFAULT_STYLE.detail,
+    style_net: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=STYLE,
+            help=f"Style net: {', '.join((*style_net_names(), 'or an .onnx file with its card beside it.'))}",
+        ),
+    ] = DEFAULT_STYLE.net,
+    style_precision: Annotated[
+        Precision, typer.Option(rich_help_panel=STYLE, help="Arithmetic of the net; bf16 is faster where there is it.")
+    ] = DEFAULT_STYLE.precision,
     codec: Codec = None,
     crf: Crf = None,
     preset: Preset = None,
@@ -213,6 +259,7 @@ def run(
     input_format: InputFormat = None,
     max_pixels: MaxPixels = DEFAULT_SOURCE.max_pixels,
     overwrite: Overwrite = False,
+    device: DeviceOption = "auto",
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -243,6 +290,7 @@ def run(
             edge_contrast=edge_contrast,
             cycles=band(cycles),
         )
+        fixed = fixed_styles(style, style_mix)
         effects = parse_chain(
             effect,
             EffectSettings(
@@ -250,8 +298,20 @@ def run(
                 colormap=colormap,
                 colorize=colorize_options(colorizer, color_rate, vividness, saturation, warmth, reference, force=force),
                 grade=GradeOptions(skin=skin),
+                style=StyleOptions(
+                    net=style_net,
+                    strength=style_strength,
+                    fixed=fixed,
+                    region=style_region,
+                    keep=style_keep,
+                    size=style_size,
+                    detail=style_detail,
+                    precision=style_precision,
+                ),
             ),
         )
+        if fixed is not None and not any(isinstance(options, StyleOptions) for options in effects):
+            raise ConfigurationError("--style and --style-mix need --effect style, alone or in a chain.")
         analysis = AnalysisOptions(
             rate_hz=rate, net=net, passes=passes, seed=seed, fresh_masks=fresh_masks, precision=precision
         )
@@ -266,6 +326,7 @@ def run(
             analysis=analysis if sees_faces else None,
             smoothing=SmoothingOptions(time_constant=smooth, look_ahead=look_ahead),
             effects=effects,
+            device=device,
             overlay=overlay,
             timeline=timeline,
         )
@@ -321,6 +382,7 @@ def remaster(
     input_format: InputFormat = None,
     max_pixels: MaxPixels = DEFAULT_SOURCE.max_pixels,
     overwrite: Overwrite = False,
+    device: DeviceOption = "auto",
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -343,6 +405,7 @@ def remaster(
             analysis=None,
             restoration=RestorationOptions(deinterlace=deinterlace, denoise=denoise, deflicker=deflicker),
             effects=(colorize_options(colorizer, color_rate, vividness, saturation, warmth, reference, force=force),),
+            device=device,
             compare=compare,
         )
         if dry_run:

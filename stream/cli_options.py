@@ -8,6 +8,7 @@ import typer
 from emocolor.effects import ColorizeOptions
 from emocolor.errors import ConfigurationError
 from emocolor.reference import ReferenceOptions
+from engines.runners import Device
 from engines.spec import colorizer_names
 
 from .video_sink import AudioPolicy
@@ -77,6 +78,9 @@ Format = Annotated[
 InputFormat = Annotated[str | None, typer.Option(rich_help_panel=MEDIA, help="Input format, for raw pipes.")]
 MaxPixels = Annotated[int, typer.Option(rich_help_panel=MEDIA, help="Refuse larger frames, width times height.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", "-y", rich_help_panel=MEDIA, help="Replace existing outputs.")]
+DeviceOption = Annotated[
+    Device, typer.Option("--device", help="Where nets run; auto takes an NVIDIA GPU that torch can use.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and stop.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]
 Verbose = Annotated[

@@ -1,14 +1,13 @@
 """What this machine has, and what would run on it."""
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from emocolor.errors import EmocolorError
+from engines.runners import has_nvidia_driver, wants_cuda
 
 from .locations import PROTOCOLS
 
@@ -83,22 +82,27 @@ def _has_encoder(codec_type: type, name: str) -> bool:
 
 
 def _gpu() -> str:
-    if not Path("/dev/nvidia0").exists():
+    if not has_nvidia_driver():
         return "no NVIDIA device; nets run on the CPU"
-    if importlib.util.find_spec("torch") is None:
-        return "an NVIDIA device, but torch is not installed (pip install 'emocolor-stream[gpu]'); nets run on the CPU"
-    return "an NVIDIA device and torch; in this version nets still run on the CPU"
+    try:
+        wants_cuda("cuda")
+    except EmocolorError as error:
+        return f"an NVIDIA device, but nets run on the CPU ({error})"
+    return "an NVIDIA device: nets run on it; faces and people are found on the CPU"
 
 
 def _try_nets() -> str:
     from engines.colorist import load_colorist
     from engines.load import load
-    from engines.spec import colorizer_names, net_names
+    from engines.spec import colorizer_names, net_names, style_net_names
+    from engines.stylist import load_stylist
 
     loaded = [load(name) for name in net_names()]
     faces = [f"{net.spec.name} ({net.crop_size} px faces) on {net.runner.backend}, f32" for net in loaded]
     colorists = [load_colorist(name) for name in colorizer_names()]
-    return ", ".join(faces + [f"{net.spec.name} (colours) on {net.runner.backend}, f32" for net in colorists])
+    colors = [f"{net.spec.name} (colours) on {net.runner.backend}, f32" for net in colorists]
+    stylists = [load_stylist(name) for name in style_net_names()]
+    return ", ".join(faces + colors + [f"{net.spec.name} (styles) on {net.runner.backend}, f32" for net in stylists])
 
 
 def _try_faces() -> str:

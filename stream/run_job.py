@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from emocolor.effects import ColorizeOptions, ColormapOptions, GradeOptions, TintOptions
+from emocolor.effects import ColorizeOptions, ColormapOptions, GradeOptions, StyleOptions, TintOptions
 
 from .assembly import Job, open_job
 from .effect_chain import EffectOptions
@@ -232,9 +232,21 @@ def _plan_of_effect(options: EffectOptions) -> str:
             return f"colormap  {options.gradient.name}, strength {options.strength:g}, preprocess {options.preprocess}"
         case GradeOptions():
             return f"grade     strength {options.strength:g}, skin kept {options.skin:g}"
+        case StyleOptions():
+            return _plan_of_style(options)
         case ColorizeOptions():
             often = f"{options.rate_hz:g} times a second" if options.rate_hz else "in every frame"
             return (
                 f"colorize  net {options.net} {often}, vividness {options.vividness:g}, "
                 f"saturation {options.saturation:g}, warmth {options.warmth:g}"
             )
+
+
+def _plan_of_style(options: StyleOptions) -> str:
+    fixed = options.fixed or {}
+    what = ", ".join(f"{emotion} {part:g}" for emotion, part in fixed.items()) or "the scene's emotions"
+    kept = "" if options.keep == "none" else f", {options.keep} kept"
+    return (
+        f"style     net {options.net} in {options.precision} at {options.size} px, {what}, "
+        f"strength {options.strength:g}, {options.region}{kept}, detail {options.detail:g}"
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 from emocolor.effects import TintOptions
 from emocolor.errors import ConfigurationError
 from emocolor.smoothing import SmoothingOptions
+from engines.runners import Device
 from engines.spec import Precision
 
 from .effect_chain import EffectOptions, check_chain
@@ -53,6 +54,8 @@ class JobSettings:
     """What is done to old footage before anything looks at it; ``None`` takes the pictures as they are."""
     effects: tuple[EffectOptions, ...] = (TintOptions(),)
     """What recolours the picture, in the order it applies; none leaves the colours alone."""
+    device: Device = "auto"
+    """Where nets run: an NVIDIA GPU where there is one that torch can use, or the CPU; faces are found on the CPU."""
     compare: bool = False
     """Show the left half of the picture as it came in."""
     overlay: bool = False
@@ -65,5 +68,7 @@ class JobSettings:
     def __post_init__(self) -> None:
         wants_faces = self.overlay or self.timeline or any(options.needs_faces for options in self.effects)
         if wants_faces and self.analysis is None:
-            raise ConfigurationError("Tint, grade, overlay and timeline need faces: analysis must not be None.")
+            raise ConfigurationError(
+                "Tint, grade, overlay, timeline and styles that are not fixed need faces: analysis must not be None."
+            )
         check_chain(self.effects)

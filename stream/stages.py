@@ -1,6 +1,6 @@
 """What happens to a frame between source and sink, stage by stage.
 
-    decode -> follow -> classify -> colorize -> direct -> paint -> write
+    decode -> follow -> classify -> colorize -> direct -> segment -> paint -> write
 
 Each function takes steps in presentation order and yields them in the same order. None reads a
 clock: everything is decided by media time, so that a result cannot depend on a machine's speed.
@@ -19,7 +19,8 @@ from emocolor.emotion import EmotionClassifier
 from emocolor.face_crops import CropGeometry, crop_face, observation_confidence
 from emocolor.faces import Detection, Observation, ObservedFace, Scene
 from emocolor.frames import Frame, luma_8bit
-from emocolor.protocols import Detector, Effect, Gray
+from emocolor.person_regions import PersonMasks
+from emocolor.protocols import Detector, Effect, Gray, PersonSegmenter
 from emocolor.scenes import SceneBuilder
 from emocolor.tracks import Tracks
 
@@ -187,6 +188,24 @@ def direct(steps: Iterable[Step], scenes: SceneBuilder, most_held: int) -> Itera
     scenes.end()
     while waiting:
         yield _with_scene(waiting.popleft(), scenes)
+
+
+def segment(steps: Iterable[Step], make_segmenter: Callable[[], PersonSegmenter]) -> Iterator[Step]:
+    """Put into each frame's scene where people are.
+
+    Every frame is looked at: people move between looks, and their outlines cannot be interpolated as boxes can.
+    """
+    segmenter = make_segmenter()
+    masks = PersonMasks(segmenter)
+    try:
+        for step in steps:
+            if step.frame is None or step.scene is None:
+                yield step
+                continue
+            person = masks.next(step.frame, cut=step.scene.cut)
+            yield replace(step, scene=replace(step.scene, person=person))
+    finally:
+        segmenter.close()
 
 
 def paint(steps: Iterable[Step], effects: Sequence[Effect]) -> Iterator[Step]:

@@ -34,6 +34,7 @@ def test_holds_the_packages_their_data_and_nothing_else(wheel):
         "engines/weights/colorizer/NOTICE",
         "engines/weights/mediapipe/NOTICE",
         "engines/weights/mediapipe/blaze_face_short_range.tflite",
+        "engines/weights/mediapipe/selfie_segmenter.tflite",
         "stream/data/palettes/s0.toml",
         "stream/assets/portrait.jpg",
         "emocolor/py.typed",

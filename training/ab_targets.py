@@ -1,5 +1,5 @@
-"""Colour as classification (Zhang, Isola and Efros 2016): soft targets over bins of ab, the weights that rare
-colours get, and the way back from a distribution to one colour.
+"""Colour as classification (Zhang, Isola and Efros 2016): soft targets over bins of ab, and the weights that rare
+colours get. The way back from a distribution to one colour is ``engines.nets.annealed``'s.
 
 S2 states the method with other numbers than the paper it follows; both sets are here. What S2's formula 4
 prints as Q / lambda is lambda / Q in the original, which is what makes a distribution of the sum.
@@ -92,32 +92,3 @@ def rebalancing_weights(prior: NDArray[np.float64], bins: AbBins, parameters: Bi
     smooth = bins.spread(prior, parameters.sigma)
     weights = 1 / ((1 - parameters.uniform_part) * smooth + parameters.uniform_part / len(bins))
     return np.asarray(weights / (smooth * weights).sum())
-
-
-def annealed_mean(logits: Tensor, bins: AbBins, *, temperature: float | Tensor) -> tuple[Tensor, Tensor]:
-    """One colour from logits (N, Q, h, w): ab (N, 2, h, w) and how sure it is, (N, 1, h, w) in (0, 1], float32.
-
-    The colour is the mean of the distribution sharpened by ``temperature``: at 1 the mean itself, towards 0
-    the mode. Sureness is 1 / (1 + e / grid^2), where e is the squared error that the colour has in the mean
-    over the distribution as the net gave it; so it also falls where a sharpened colour is one of several
-    likely ones. A net that gives exact soft targets reaches about 0.7.
-
-    Raises ``ValueError`` for a temperature that is not above 0.
-    """
-    if isinstance(temperature, float | int) and temperature <= 0:
-        raise ValueError(f"The temperature of an annealed mean must be above 0, got {temperature}.")
-    centers = torch.from_numpy(bins.centers.copy()).to(logits.device)
-    squares = centers.square().sum(1, keepdim=True)
-    with torch.autocast(logits.device.type, enabled=False):
-        logits = logits.float()
-        ab = _mean_of(centers, (logits / temperature).softmax(1))
-        distribution = logits.softmax(1)
-        mean, square = _mean_of(centers, distribution), _mean_of(squares, distribution)
-        error = square - 2 * (ab * mean).sum(1, keepdim=True) + ab.square().sum(1, keepdim=True)
-        sureness = 1 / (1 + error.clamp_min(0) / bins.grid**2)
-    return ab, sureness
-
-
-def _mean_of(values: Tensor, distribution: Tensor) -> Tensor:
-    """Of values (Q, k) under distributions (N, Q, h, w): (N, k, h, w)."""
-    return torch.nn.functional.conv2d(distribution, values.T[:, :, None, None])

@@ -10,7 +10,7 @@ from typing import Any
 
 from emocolor.errors import ConfigurationError, EmocolorError
 from emocolor.palettes import nearest
-from engines.spec import COLORIZER, EMOTION, colorizer_names, net_names
+from engines.spec import COLORIZER, EMOTION, STYLE, colorizer_names, net_names, style_net_names
 
 FER2013_TERMS = """\
 Trained on the training split of FER2013 (Goodfellow et al. 2013), web images found by emotion words,
@@ -205,17 +205,19 @@ def _short(value: Any) -> str:
 
 def write_card(name: str) -> Path:
     """Write the Markdown card beside the JSON one; raises ``ConfigurationError`` for a net that does not ship."""
-    from training import colorizer_card
+    from training import colorizer_card, style_card
 
-    if name in net_names():
-        folder, text_of = EMOTION, card_text
-    elif name in colorizer_names():
-        folder, text_of = COLORIZER, colorizer_card.card_text
-    else:
-        raise ConfigurationError(f"No net '{name}' ships{nearest(name, [*net_names(), *colorizer_names()])}")
-    path = folder / f"{name}.md"
-    path.write_text(text_of(name, json.loads((folder / f"{name}.json").read_text())))
-    return path
+    kinds = (
+        (net_names(), EMOTION, card_text),
+        (colorizer_names(), COLORIZER, colorizer_card.card_text),
+        (style_net_names(), STYLE, style_card.card_text),
+    )
+    for names, folder, text_of in kinds:
+        if name in names:
+            path = folder / f"{name}.md"
+            path.write_text(text_of(name, json.loads((folder / f"{name}.json").read_text())))
+            return path
+    raise ConfigurationError(f"No net '{name}' ships{nearest(name, [n for names, _, _ in kinds for n in names])}")
 
 
 def main() -> None:

@@ -25,11 +25,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emocolor.chroma import luma_of, with_chroma
 from emocolor.errors import ConfigurationError, EmocolorError
+from engines.nets.annealed import annealed_mean
 from engines.nets.cielab import rgb_to_lab
 from engines.nets.colorizer import Colorizer
 from engines.nets.s4_colorizer import S4Colorizer
 from engines.nets.video_colorizer import VideoColorizer
-from training.ab_targets import annealed_mean, bin_prior, rebalancing_weights, soft_targets
+from training.ab_targets import bin_prior, rebalancing_weights, soft_targets
 from training.colorizer_losses import ab_huber_loss, ab_l2_loss, class_loss, perceptual_loss, rgb_loss
 from training.colorizer_metrics import ColorizerScores
 from training.colorizer_pictures import draw_curves, draw_features, draw_triptychs

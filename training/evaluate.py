@@ -3,6 +3,7 @@
     python -m training.evaluate emotion --data faces.npz [--labels ferplus] [--mc 20] [--split public]
     python -m training.evaluate colorizer --images DIR_OR_TAR [--baseline gray] [--vgg DIR_OR_NPZ]
     python -m training.evaluate video --clips DIR_OR_FILE [--baseline turbo] [--seconds 10] [--rate 6]
+    python -m training.evaluate style --content DIR_OR_TAR --styles DIR [--weights fast] [--vgg FILE] [--clips DIR]
 
 ``emotion`` takes any npz of the form that ``training.datasets`` tells: gray or RGB of any size; faces are turned to
 gray and scaled to what the net takes, and images labelled 7 (contempt) are left out. ``--labels ferplus``
@@ -23,7 +24,17 @@ frame alone, ``with`` it colours are held still. Prints one JSON object: for bot
 for each of ``clips``; n_clips, n_frames, the settings, the machine, and the clips ``left_out`` with the reason: gray
 ones, short ones, and those that cannot be decoded or followed.
 
-Needs no torch, but for ``--vgg``.
+``style`` takes colour photos and the folder of paintings that the net learnt from; the net's card tells which file is
+for which emotion. The middle squares of ``--limit`` photos are painted in each style by itself. Prints one JSON object:
+content_loss (the mean over styles and photos), style_loss and content_by_style (by emotion), all relative: 0 is the
+photo or the painting, 1 a picture without features (``training.style_scores``), so that they do not depend on the
+scale of VGG16's values; the same in anchors for the photos as they are (content) and for what ``--gatys-steps`` of
+L-BFGS on the pixels make of the first ``--gatys-photos`` of them (gatys), beside what the net makes of the same ones.
+With ``--clips``, warp_error tells how steady the painted clips are and the clips as they were, in R'G'B' of 255
+(``training.evaluate_style.measure_clip``), and clips which they were. ms_per_frame is the median time of painting, by
+size. ``--weights`` also takes a run's folder, whose net is not timed, as the program does not run it so.
+
+Needs torch for ``--vgg`` and for ``style`` alone.
 """
 
 import argparse
@@ -33,9 +44,11 @@ from typing import Any
 from emocolor.errors import EmocolorError
 from training import evaluate_colorizer as colorizer
 from training import evaluate_emotion as emotion
+from training import evaluate_style as style
 from training import evaluate_video as video
 from training.evaluate_colorizer import ColorizerQuestion, evaluate_colorizer
 from training.evaluate_emotion import Question, evaluate_emotion
+from training.evaluate_style import StyleQuestion, evaluate_style
 from training.evaluate_video import VideoQuestion, evaluate_video
 
 
@@ -45,6 +58,7 @@ def main() -> None:
     emotion.add_options(kinds.add_parser("emotion", help="an emotion classifier on face images"))
     colorizer.add_options(kinds.add_parser("colorizer", help="a colorizer on photos turned gray"))
     video.add_options(kinds.add_parser("video", help="a colorizer on clips turned gray, held still and not"))
+    style.add_options(kinds.add_parser("style", help="a style net on photos and clips"))
     given = vars(parser.parse_args())
     try:
         found = _answer(given.pop("kind"), given)
@@ -58,6 +72,8 @@ def _answer(kind: str, given: dict[str, Any]) -> dict[str, object]:
         return evaluate_emotion(Question(**given))
     if kind == "colorizer":
         return evaluate_colorizer(ColorizerQuestion(**given))
+    if kind == "style":
+        return evaluate_style(StyleQuestion(**given))
     return evaluate_video(VideoQuestion(**given))
 
 

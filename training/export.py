@@ -28,6 +28,7 @@ from engines.load import load
 from engines.nets.catalog import emotion_net
 from engines.nets.emotion_net import EmotionNet, count_parameters
 from engines.nets.from_onnx import load_weights
+from engines.nets.graphs import MonteCarlo
 from engines.spec import EMOTION
 from training.calibration import cross_fitted, entropy, fit_temperature, reliability, risk_coverage
 from training.card import write_card
@@ -45,19 +46,6 @@ ACCURACY_TOLERANCE = 1e-3
 """Largest difference between the accuracy of the shipped file and the one the run ended with."""
 RUNTIME_TOLERANCE = 1e-4
 """Largest difference of a probability between torch and the CPU runtime on the same weights."""
-
-
-class MonteCarlo(torch.nn.Module):
-    """A net's Monte Carlo passes as probabilities, one output (T, N, 7) per label set."""
-
-    def __init__(self, net: EmotionNet, temperatures: Mapping[str, float]) -> None:
-        super().__init__()
-        self.net = net
-        self._temperatures = [float(temperatures[name]) for name in net.label_sets]
-
-    def forward(self, faces: torch.Tensor, *masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        logits = self.net.monte_carlo(faces, *masks).unbind(2)
-        return tuple((part / t).softmax(-1) for part, t in zip(logits, self._temperatures, strict=True))
 
 
 def export_onnx(net: EmotionNet, path: Path, temperatures: Mapping[str, float] | None = None) -> None:

@@ -18,16 +18,14 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from torch import Tensor
 
 from emocolor.chroma import luma_of
 from emocolor.errors import ConfigurationError, EmocolorError
 from engines.colorist import load_colorist
-from engines.nets.colorizer import Colorizer
+from engines.nets.annealed import Annealed
 from engines.nets.emotion_net import count_parameters
 from engines.nets.video_colorizer import VideoColorizer
 from engines.spec import COLORIZER, Choice
-from training.ab_targets import annealed_mean
 from training.colorizer_recipe import ColorizerRecipe, colorizer_of
 from training.datasets import sha256_of
 from training.evaluate_colorizer import ColorizerQuestion, evaluate_colorizer
@@ -42,30 +40,6 @@ VIVIDNESS = (0.0, 0.3, 0.5, 0.75, 1.0)
 HALF_TOLERANCE = 1.0
 """Largest change of a* or b* that float16 storage may make."""
 CHECKED = Choice(temperature=0.45, rebalancing=0.5)
-
-
-class Annealed(torch.nn.Module):
-    """A colorizer with bins, answering with one colour a point and how sure it is.
-
-    A net that learnt with a weight for each bin gives distributions that are multiplied by those weights.
-    What is known is undone or strengthened afterwards: ``rebalancing`` is the exponent that the weights shall
-    have, so 0 gives the distributions of natural pictures and 1 those that were learnt.
-    """
-
-    def __init__(self, net: Colorizer, weights: Tensor) -> None:
-        """``weights``: (Q,), those of training."""
-        super().__init__()
-        assert net.bins is not None
-        self.net, self.bins = net, net.bins
-        self.register_buffer("log_weights", weights.log()[None, :, None, None])
-
-    def forward(self, gray: Tensor, temperature: Tensor, rebalancing: Tensor) -> tuple[Tensor, Tensor]:
-        return annealed_mean(self.rebalanced(self.net(gray), rebalancing), self.bins, temperature=temperature)
-
-    def rebalanced(self, logits: Tensor, rebalancing: Tensor | float) -> Tensor:
-        """Logits (N, Q, h, w) with another exponent of the weights."""
-        assert isinstance(self.log_weights, Tensor)
-        return logits + (rebalancing - 1) * self.log_weights
 
 
 def export_onnx(net: Annealed, path: Path) -> None:
@@ -124,6 +98,7 @@ def export_run(run: Path, name: str, validation: list[Path], safest: Choice, bol
         "sha256": sha256_of(weights),
         "definition": "video",
         "multiple": net.net.multiple,
+        "grid": net.bins.grid,
         "vividness": [asdict(safest), asdict(boldest)],
         "parameters": {"trainable": trainable, "running": running},
         "bytes": weights.stat().st_size,

@@ -68,10 +68,9 @@ def _refuse_another_run(folder: Path, stored: JsonObject, wanted: JsonObject, re
     if not resume:
         raise ConfigurationError(f"{folder} already holds a run. Pass --resume to go on with it, or another --run.")
     if stored["data"] != wanted["data"]:
-        raise ConfigurationError(
-            f"{folder} was run on other data: {stored['data']['file']}, sha256 {stored['data']['sha256'][:12]}... "
-            "Use another --run."
-        )
+        then, now = _flat(stored["data"]), _flat(wanted["data"])
+        different = sorted(k for k in then.keys() | now.keys() if then.get(k) != now.get(k))
+        raise ConfigurationError(f"{folder} was run on other data ({', '.join(different)}). Use another --run.")
     if stored.get("nets") != wanted.get("nets"):
         raise ConfigurationError(f"{folder} was run with other weights of the nets it builds on. Use another --run.")
     stored, wanted = _flat(stored["settings"]), _flat(wanted["settings"])

@@ -14,7 +14,7 @@ from typing import Any
 
 from emocolor.errors import ConfigurationError, EmocolorError
 from engines.spec import EMOTION
-from training import ablation, colorizer_tables, robustness, uncertainty
+from training import ablation, colorizer_tables, robustness, style_tables, uncertainty
 from training.records import read_measured
 
 HERE = Path(__file__).parent
@@ -145,6 +145,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "s3": table_s3,
     "crop_scale": table_crop_scale,
     **colorizer_tables.TABLES,
+    **style_tables.TABLES,
 }
 
 

@@ -21,11 +21,11 @@ import torch
 from emocolor.chroma import Rgb8, luma_of, rgb_of
 from emocolor.effects.colorize import fine_chroma, small_size
 from emocolor.errors import EmocolorError
+from engines.nets.annealed import Annealed, annealed_mean
 from engines.spec import Choice
-from training.ab_targets import annealed_mean
 from training.colorizer import MEASURED_SIZE, TEMPERATURES
 from training.colorizer_metrics import ColorizerScores
-from training.export_colorizer import Annealed, net_of_run
+from training.export_colorizer import net_of_run
 from training.photos import Photos, central_crop, read_photos
 from training.records import write_json
 

@@ -4,6 +4,7 @@ from .colorize import Colorize, ColorizeOptions
 from .colormap import Colormap, ColormapOptions
 from .grade import Grade, GradeOptions
 from .overlay import Overlay
+from .style import Style, StyleOptions
 from .tint import Tint, TintOptions
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "Grade",
     "GradeOptions",
     "Overlay",
+    "Style",
+    "StyleOptions",
     "Tint",
     "TintOptions",
 ]

@@ -18,8 +18,9 @@ from ..face_regions import place_disc, soft_disc
 from ..faces import Face, Scene, Vector
 from ..frames import Frame, Plane
 from ..palettes import S0, MixMode, MixSpace, Palette
+from ..person_regions import Mask, plane_mask
 
-Region = Literal["frame", "face"]
+Region = Literal["frame", "face", "person", "background"]
 Several = Literal["largest", "area", "each"]
 Base = Literal["gray", "color"]
 
@@ -37,9 +38,11 @@ class TintOptions:
     mix: MixSpace = "rgb"
     """Where mixed emotions mix their colours."""
     region: Region = "frame"
+    """What is tinted: everything, the faces, people, or all but people."""
     several: Several = "largest"
     """Whose emotion colours what: the largest face's, all faces' weighted by their area, or each
-    face's its own region (and, with region ``frame``, the area-weighted one the rest)."""
+    face's its own region (and, with regions ``frame`` and ``person``, the area-weighted one the rest).
+    A ``background`` has no faces: there ``each`` does what ``area`` does."""
     base: Base = "gray"
     """What is tinted: the gray picture, as S0, or the picture with the colours it has."""
     certainty: float = 0.0
@@ -53,9 +56,14 @@ class TintOptions:
             if not low <= value <= 1:
                 raise ConfigurationError(f"{name} must lie between {low:g} and 1, got {value:g}.")
 
+    @property
+    def needs_person(self) -> bool:
+        """Whether people must be told from their background."""
+        return self.region in ("person", "background")
+
 
 class Tint:
-    """Blend the picture, or its faces, with the colour of the smoothed emotion."""
+    """Blend the picture, or a region of it, with the colour of the smoothed emotion."""
 
     def __init__(self, options: TintOptions) -> None:
         self.options = options
@@ -63,18 +71,29 @@ class Tint:
 
     def apply(self, frame: Frame, scene: Scene) -> Frame:
         """Tint ``frame`` in place; any format of ``PIXEL_FORMATS`` (gray ones only take luma)."""
-        options = self.options
-        if options.region == "frame":
-            self._tint_whole(frame, scene.probabilities, scene.certainty)
-        if options.region == "face" or options.several == "each":
-            for face in self._faces_to_tint(scene):
-                own = options.several != "area"
-                probabilities = face.probabilities if own else scene.probabilities
-                self._tint_face(frame, face, probabilities, face.certainty if own else scene.certainty)
+        self._tint_picture(frame, scene)
+        for face in self._faces_to_tint(scene):
+            own = self.options.several != "area"
+            probabilities = face.probabilities if own else scene.probabilities
+            self._tint_face(frame, face, probabilities, face.certainty if own else scene.certainty)
         return frame
 
+    def _tint_picture(self, frame: Frame, scene: Scene) -> None:
+        """Tint what takes the colour of the whole picture's emotion; where nothing was segmented there is nobody."""
+        region, person = self.options.region, scene.person
+        if region == "frame" or (region == "background" and person is None):
+            self._tint_whole(frame, scene.probabilities, scene.certainty)
+        elif region == "person" and person is not None:
+            self._tint_masked(frame, person, scene.probabilities, scene.certainty)
+        elif region == "background" and person is not None:
+            self._tint_masked(frame, 1 - person, scene.probabilities, scene.certainty)
+
     def _faces_to_tint(self, scene: Scene) -> tuple[Face, ...]:
-        return scene.faces[:1] if self.options.several == "largest" else scene.faces
+        """The faces that are tinted by themselves."""
+        region, several = self.options.region, self.options.several
+        if region == "face":
+            return scene.faces[:1] if several == "largest" else scene.faces
+        return scene.faces if several == "each" and region != "background" else ()
 
     def _color(self, frame: Frame, probabilities: Vector) -> tuple[float, float, float]:
         rgb = self.options.palette.color_of(probabilities, self.options.mode, self.options.mix)
@@ -95,6 +114,19 @@ class Tint:
             return
         for plane, code in zip((frame.luma, *(frame.chroma or ())), (luma, *chroma), strict=False):
             _blend(plane, alpha, code)
+
+    def _tint_masked(self, frame: Frame, mask: Mask, probabilities: Vector, certainty: float) -> None:
+        """Tint as far as ``mask`` says, (h, w) in [0, 1] over the whole picture."""
+        alpha, (luma, *chroma) = self._alpha(certainty), self._color(frame, probabilities)
+        _move_toward(frame.luma, luma, alpha, plane_mask(mask, frame.luma.shape))
+        if frame.chroma is None:
+            return
+        fine = plane_mask(mask, frame.chroma[0].shape)
+        part, (middle, *_) = alpha, code_range(frame.color, frame.format.bits)[2:]
+        if self.options.base == "gray":
+            part, chroma = 1.0, [(1 - alpha) * middle + alpha * code for code in chroma]
+        for plane, code in zip(frame.chroma, chroma, strict=True):
+            _move_toward(plane, code, part, fine)
 
     def _tint_face(self, frame: Frame, face: Face, probabilities: Vector, certainty: float) -> None:
         alpha, (luma, *chroma) = self._alpha(certainty), self._color(frame, probabilities)
@@ -126,6 +158,13 @@ def _blend(plane: Plane, alpha: float, code: float, shift: float = 0.0) -> None:
         blended = cv2.addWeighted(np.ascontiguousarray(plane), 1 - alpha, plane, 0.0, alpha * code)
     if blended is not plane:
         plane[...] = blended
+
+
+def _move_toward(plane: Plane, code: float, part: float, mask: Mask) -> None:
+    """``plane += part * mask * (code - plane)``, rounded, in place; ``mask`` is (H, W) as the plane is."""
+    whole = np.ascontiguousarray(plane)  # of interleaved channels: OpenCV cannot address one alone
+    change = cv2.multiply(np.subtract(code, whole, dtype=np.float32), mask, scale=part)
+    plane[...] = cv2.add(whole, change, dtype=cv2.CV_8U if plane.dtype == np.uint8 else cv2.CV_16U)
 
 
 def _luma_shift(frame: Frame, chroma: Sequence[float]) -> float:

@@ -4,11 +4,14 @@ Needs the package ``onnx`` (extra ``train``).
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import numpy_helper
+from torch import Tensor, nn
 
 from emocolor.errors import EngineError
 from engines.spec import read_spec
@@ -27,15 +30,30 @@ def load_net(name: str) -> EmotionNet:
     """
     spec = read_spec(name)
     net = emotion_net(spec.definition, spec.label_sets)
-    state = load_weights(spec.weights)
-    lost = {key for key in net.state_dict() if not key.endswith("num_batches_tracked")} - state.keys()
-    if lost:
-        raise EngineError(f"{spec.weights} lacks {', '.join(sorted(lost))} of the net '{spec.definition}'.")
-    net.load_state_dict(state, strict=False)
+    fill(net, spec.weights)
     return net.eval()
 
 
-def load_weights(path: Path) -> dict[str, torch.Tensor]:
+def load_weights(path: Path) -> dict[str, Tensor]:
     """The state dictionary (float32) that an exported ONNX file holds, by torch's names."""
     stored = {t.name.removesuffix(HALF): numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
-    return {name: torch.from_numpy(value.astype(np.float32)) for name, value in stored.items() if "." in name}
+    return {name: torch.from_numpy(value.astype(np.float32)) for name, value in stored.items() if _is_float(value)}
+
+
+def fill(net: nn.Module, weights: Path) -> dict[str, Tensor]:
+    """Give ``net`` its values and return all that the file holds; counters of batch norm may be absent."""
+    state = load_weights(weights)
+    own = net.state_dict()
+    lost = sorted(key for key in own if not key.endswith("num_batches_tracked") and key not in state)
+    if lost:
+        raise EngineError(f"{weights} lacks {', '.join(lost)}.")
+    try:
+        net.load_state_dict({key: value for key, value in state.items() if key in own}, strict=False)
+    except RuntimeError as error:
+        raise EngineError(f"{weights} holds another net: {str(error).splitlines()[-1].strip()}") from error
+    return state
+
+
+def _is_float(value: NDArray[Any]) -> bool:
+    """Whole numbers are shapes and axes of the graph."""
+    return np.issubdtype(value.dtype, np.floating)

@@ -5,13 +5,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from emocolor.color import code_range, codes_to_rgb
+from emocolor.color import code_range, codes_to_rgb, rgb_to_codes
 from emocolor.effects import Tint, TintOptions
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
 from emocolor.faces import Box, Face, Scene
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
 from emocolor.palettes import S0
+from emocolor.person_regions import plane_mask
 
 SPECS = [ColorSpec(matrix=m, full_range=f) for m in ("bt601", "bt709") for f in (False, True)]
 WORDS = [f"{s.matrix}-{'full' if s.full_range else 'limited'}" for s in SPECS]
@@ -38,6 +39,13 @@ def make_frame(format_name="yuv420p", size_wh=(64, 48), color=SPECS[2], luma=Non
 
 def one_hot(name):
     return np.eye(7)[EMOTIONS.index(name)]
+
+
+def blob(size=16):
+    """A person in the middle of a coarse mask: 1 inside, falling to 0 at a quarter of the way to the edges."""
+    axis = np.abs((np.arange(size) + 0.5) / size * 2 - 1)
+    radius = np.hypot(axis[:, None], axis[None, :])
+    return np.clip((0.75 - radius) * 4, 0, 1).astype(np.float32)
 
 
 def rgb_of(frame):
@@ -86,7 +94,7 @@ def test_blend_equals_s0_within_rounding(color):
 
 @pytest.mark.parametrize("name", sorted(PIXEL_FORMATS))
 @pytest.mark.parametrize("size_wh", [(64, 48), (33, 17)])
-@pytest.mark.parametrize("region", ["frame", "face"])
+@pytest.mark.parametrize("region", ["frame", "face", "person", "background"])
 def test_every_format_and_odd_sizes_agree_with_444(name, size_wh, region):
     """Luma of any format is tinted as that of 4:4:4 of the same depth is."""
     luma = np.random.default_rng(1).integers(16, 235, size_wh[::-1])
@@ -97,7 +105,7 @@ def test_every_format_and_odd_sizes_agree_with_444(name, size_wh, region):
     face = Face(
         track_id=1, box=Box(8, 4, 14, 10), roll_degrees=20, probabilities=one_hot("sad"), certainty=1, presence=1
     )
-    scene = Scene(time=0, faces=(face,), probabilities=one_hot("sad"), certainty=1)
+    scene = Scene(time=0, faces=(face,), probabilities=one_hot("sad"), certainty=1, person=blob())
     tint = Tint(TintOptions(region=region))
     ours, wanted = tint.apply(frame, scene), tint.apply(reference, scene)
     assert np.array_equal(ours.luma, wanted.luma)
@@ -108,7 +116,7 @@ def test_every_format_and_odd_sizes_agree_with_444(name, size_wh, region):
 
 
 @pytest.mark.parametrize("format_name", ["yuv420p", "nv12", "yuv444p10le", "yuv420p16le"])
-@pytest.mark.parametrize("region", ["frame", "face"])
+@pytest.mark.parametrize("region", ["frame", "face", "person"])
 @pytest.mark.parametrize("emotion", ["sad", "angry"])
 def test_the_purest_colours_fit_into_full_range(format_name, region, emotion):
     """Pure blue and red lie half a code beyond the last one there; they must not wrap around."""
@@ -116,7 +124,7 @@ def test_the_purest_colours_fit_into_full_range(format_name, region, emotion):
     face = Face(
         track_id=1, box=Box(60, 40, 40, 40), roll_degrees=0, probabilities=one_hot(emotion), certainty=1, presence=1
     )
-    scene = Scene(time=0, probabilities=one_hot(emotion), certainty=1, faces=(face,))
+    scene = Scene(time=0, probabilities=one_hot(emotion), certainty=1, faces=(face,), person=blob())
     tinted = Tint(TintOptions(alpha=1.0, region=region)).apply(frame, scene)
     last = (1 << frame.format.bits) - 1
     assert max(int(plane.max()) for plane in tinted.planes) <= last
@@ -182,6 +190,80 @@ def test_several_faces():
     each_on_frame = colors(region="frame", several="each")
     assert each_on_frame[:2] == ["red", "blue"]
     assert each_on_frame[2] == "red"  # happy's yellow: red and green alike, blue least
+
+
+@pytest.mark.parametrize("base", ["gray", "color"])
+@pytest.mark.parametrize("region", ["person", "background"])
+@pytest.mark.parametrize("name", ["yuv444p", "nv12", "yuv420p10le"])
+def test_people_and_background_are_blended_by_the_mask(name, region, base):
+    """Every sample goes from what it was toward what S0's blend makes of it as far as the mask says."""
+    color, rng = SPECS[2], np.random.default_rng(2)
+    frame = make_frame(name, (97, 61), color)
+    unit = 1 << (frame.format.bits - 8)
+    for plane in (frame.luma, *frame.chroma):
+        plane[...] = rng.integers(16 * unit, 235 * unit, plane.shape)
+    before, person = frame.copy(), rng.random((7, 9)).astype(np.float32)
+    scene = Scene(time=0, probabilities=one_hot("angry"), certainty=1, person=person)
+    Tint(TintOptions(region=region, base=base, alpha=0.7)).apply(frame, scene)
+    codes = rgb_to_codes(S0.colors[EMOTIONS.index("angry")], color, frame.format.bits)
+    planes = zip((frame.luma, *frame.chroma), (before.luma, *before.chroma), codes, strict=True)
+    for number, (ours, was, code) in enumerate(planes):
+        mask = plane_mask(person if region == "person" else 1 - person, ours.shape).astype(float)
+        kept = 128 * unit if base == "gray" and number else was.astype(float)
+        wanted = was + mask * (0.3 * kept + 0.7 * code - was)
+        assert np.abs(ours - wanted).max() <= 0.51
+
+
+@pytest.mark.parametrize("region", ["person", "background"])
+def test_a_mask_of_all_or_nothing_tints_all_or_nothing(region):
+    def tinted(person, region=region):
+        frame = make_frame(size_wh=(320, 240), chroma=90)
+        scene = Scene(time=0, probabilities=one_hot("happy"), certainty=1, person=person)
+        return Tint(TintOptions(region=region)).apply(frame, scene).planes
+
+    untouched, whole = make_frame(size_wh=(320, 240), chroma=90).planes, tinted(None, "frame")
+    nobody, everybody = np.zeros((8, 8), np.float32), np.ones((8, 8), np.float32)
+    all_of_it, nothing = (everybody, nobody) if region == "person" else (nobody, everybody)
+    for ours, none, kept, full in zip(tinted(all_of_it), tinted(nothing), untouched, whole, strict=True):
+        assert np.array_equal(none, kept)
+        assert np.abs(ours.astype(int) - full).max() <= 1
+
+
+def test_where_nothing_was_segmented_there_is_nobody():
+    frames = [make_frame(size_wh=(320, 240), chroma=90) for _ in range(3)]
+    scene = Scene(time=0, probabilities=one_hot("happy"), certainty=1)
+    for frame, region in zip(frames, ("person", "background", "frame"), strict=True):
+        Tint(TintOptions(region=region)).apply(frame, scene)
+    person, background, whole = frames
+    assert all(map(np.array_equal, person.planes, make_frame(size_wh=(320, 240), chroma=90).planes))
+    assert all(map(np.array_equal, background.planes, whole.planes))
+
+
+@pytest.mark.parametrize(("several", "left"), [("largest", "yellow"), ("area", "yellow"), ("each", "red")])
+def test_people_take_the_pictures_emotion_and_with_each_their_faces_their_own(several, left):
+    face = Face(
+        track_id=1, box=Box(120, 90, 40, 40), roll_degrees=0, probabilities=one_hot("angry"), certainty=1, presence=1
+    )
+    person = np.zeros((240, 320), np.float32)
+    person[60:, 100:220] = 1
+    scene = Scene(time=0, faces=(face,), probabilities=one_hot("happy"), certainty=1, person=person)
+    places = {"face": (110, 140), "body": (200, 160), "wall": (30, 30)}
+
+    def colors(region):
+        rgb = rgb_of(Tint(TintOptions(region=region, several=several)).apply(make_frame(size_wh=(320, 240)), scene))
+        red, green, blue = (rgb[..., n] for n in range(3))
+        words = np.where(red - blue < 20, "gray", np.where(green - blue < 20, "red", "yellow"))
+        return {name: str(words[at]) for name, at in places.items()}
+
+    assert colors("person") == {"face": left, "body": "yellow", "wall": "gray"}
+    assert colors("background") == {"face": "gray", "body": "gray", "wall": "yellow"}
+
+
+def test_only_regions_of_people_need_people_told_apart():
+    needing = {
+        region for region in ("frame", "face", "person", "background") if TintOptions(region=region).needs_person
+    }
+    assert needing == {"person", "background"}
 
 
 def test_certainty_weakens_the_tint():

@@ -12,7 +12,7 @@ from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 from emocolor.tracks import Tracks
-from stream.stages import Follower, Step, direct, follow, paint
+from stream.stages import Follower, Step, direct, follow, paint, segment
 from stream.video_source import Unit, VideoSource
 
 
@@ -93,3 +93,61 @@ def test_a_cut_is_looked_at_at_once_and_everywhere():
     assert looks == [(0, False), (10, True), (13, False)]
     assert watcher.sweeps == [False, True, False]
     assert watcher.closed
+
+
+class OnePixel:
+    """Finds a person who fills the picture as far as its first pixel is red; counts its looks."""
+
+    def __init__(self):
+        self.looks = 0
+        self.closed = False
+
+    def segment(self, rgb):
+        self.looks += 1
+        return np.full(rgb.shape[:2], rgb[0, 0, 0] / 255, np.float32)
+
+    def close(self):
+        self.closed = True
+
+
+def steps_of(lumas, cuts=()):
+    """Steps at 25 fps with pictures of one level each, a unit without a frame behind every one."""
+    for n, unit in enumerate(units([np.full((36, 64), level, np.uint8) for level in lumas])):
+        yield Step(unit=unit, scene=Scene(time=unit.frame.time, cut=n in cuts))
+        yield Step(unit=Unit(frame=None))
+
+
+def test_every_scene_is_told_where_people_are():
+    segmenter = OnePixel()
+    before = list(steps_of([255, 0, 51, 255], cuts=(1, 2, 3)))
+    after = list(segment(iter(before), lambda: segmenter))
+    assert [step.unit for step in after] == [step.unit for step in before]
+    assert [step.scene.person.mean() for step in after[::2]] == pytest.approx([1, 0, 0.2, 1])
+    assert all(step.scene is None for step in after[1::2])
+    assert [step.scene.time for step in after[::2]] == [step.scene.time for step in before[::2]]
+    assert (segmenter.looks, segmenter.closed) == (4, True)
+
+
+def test_masks_are_held_still_within_a_shot_but_not_across_a_cut():
+    levels = [100, 104, 100, 104, 100, 104]
+    within = [step.scene.person.mean() for step in segment(steps_of(levels), OnePixel) if step.scene]
+    across = [step.scene.person.mean() for step in segment(steps_of(levels, cuts=(5,)), OnePixel) if step.scene]
+    assert 100 / 255 < within[-1] < 103.5 / 255
+    assert across[:-1] == within[:-1]
+    assert across[-1] == pytest.approx(104 / 255)
+
+
+def test_a_segmenter_is_closed_where_the_work_is_called_off():
+    segmenter = OnePixel()
+    stage = segment(steps_of([10, 20, 30]), lambda: segmenter)
+    next(stage)
+    stage.close()
+    assert segmenter.closed
+
+
+def test_frames_are_segmented_one_at_a_time():
+    """What is given is given before the next is taken, so no picture is held back."""
+    taken = []
+    source = (taken.append(n) or step for n, step in enumerate(steps_of([10, 20, 30])))
+    for given, _ in enumerate(segment(source, OnePixel)):
+        assert len(taken) == given + 1

@@ -8,11 +8,11 @@ torch = pytest.importorskip("torch", reason="torch is not installed; training ne
 from emocolor.chroma import ab_of  # noqa: E402
 from emocolor.errors import ConfigurationError  # noqa: E402
 from engines.nets.ab_bins import AbBins  # noqa: E402
+from engines.nets.annealed import annealed_mean  # noqa: E402
 from training.ab_targets import (  # noqa: E402
     S2_DOCUMENT,
     S2_ORIGINAL,
     BinParameters,
-    annealed_mean,
     bin_prior,
     rebalancing_weights,
     soft_targets,

@@ -86,16 +86,8 @@ def test_figures_tell_the_baselines_apart(photos):
     assert gray["ms_per_image"] >= 0
 
 
-def test_features_are_compared_where_vgg_is_given(photos, tmp_path):
-    pytest.importorskip("torch", reason="torch is not installed; VGG16 needs it")
-    random, arrays = np.random.default_rng(0), {}
-    for place, (first, last) in {
-        0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256)
-    }.items():  # fmt: skip
-        arrays[f"features.{place}.weight"] = random.normal(0, (2 / (9 * first)) ** 0.5, (last, first, 3, 3))
-        arrays[f"features.{place}.bias"] = np.zeros(last)
-    np.savez(tmp_path / "vgg.npz", **arrays)
-    gray, turbo = (evaluate_colorizer(question(photos, name, vgg=tmp_path / "vgg.npz")) for name in ("gray", "turbo"))
+def test_features_are_compared_where_vgg_is_given(photos, vgg_file):
+    gray, turbo = (evaluate_colorizer(question(photos, name, vgg=vgg_file)) for name in ("gray", "turbo"))
     assert 0 < gray["vgg_distance"] < turbo["vgg_distance"]
 
 

@@ -17,7 +17,8 @@ from emocolor.chroma_history import ChromaEstimate, ChromaOptions
 from emocolor.effects import ColorizeOptions
 from emocolor.errors import ConfigurationError, EngineError, SourceError
 from stream.demo_clip import demo_frames
-from training.evaluate_video import ColorByLevel, VideoQuestion, clips_in, evaluate_video, measure_clip, read_clip
+from training.clips import clips_in, read_clip
+from training.evaluate_video import ColorByLevel, VideoQuestion, evaluate_video, measure_clip
 
 KEYS = {
     "weights", "baseline", "vividness", "rate_hz", "time_constant", "look_ahead", "seconds", "height",

@@ -15,7 +15,8 @@ from engines.openvino_runner import OpenVinoRunner  # noqa: E402
 @pytest.mark.filterwarnings("ignore")  # torch's exporter warns of its own insides
 @pytest.mark.parametrize("name", sorted(EMOTION_NETS))
 def test_weights_and_answers_survive(name, tmp_path):
-    from training.export import MonteCarlo, export_onnx
+    from engines.nets.graphs import MonteCarlo
+    from training.export import export_onnx
 
     torch.manual_seed(3)
     label_sets = ("fer2013",) if name == "s0" else ("fer2013", "ferplus")

@@ -10,6 +10,7 @@ pytest.importorskip("onnx", reason="onnx is not installed; exporting needs it")
 
 from emocolor.errors import ConfigurationError  # noqa: E402
 from engines.colorist import load_colorist  # noqa: E402
+from engines.nets.annealed import Annealed  # noqa: E402
 from engines.nets.from_onnx import load_weights  # noqa: E402
 from engines.nets.video_colorizer import VideoColorizer  # noqa: E402
 from engines.openvino_runner import OpenVinoRunner  # noqa: E402
@@ -17,7 +18,7 @@ from engines.spec import Choice  # noqa: E402
 from training import export_colorizer, keep  # noqa: E402
 from training.colorizer import train  # noqa: E402
 from training.colorizer_recipe import ColorizerRecipe  # noqa: E402
-from training.export_colorizer import Annealed, export_onnx, export_run, net_of_run  # noqa: E402
+from training.export_colorizer import export_onnx, export_run, net_of_run  # noqa: E402
 from training.photos import read_photos  # noqa: E402
 from training.vividness import measure_choices  # noqa: E402
 

@@ -1,0 +1,271 @@
+"""Paint the picture in the style of its emotion, by one net that morphs between seven styles.
+
+S3 trains a feed-forward net for every emotion's style (after Johnson, Alahi and Fei-Fei 2016) and can only switch
+between them. Here conditional instance normalisation (Dumoulin, Shlens and Kudlur 2017) holds all seven in one net,
+which paints any mixture of them and of the picture as it is. The mixture follows the smoothed probabilities, so that
+a change of emotion is a morph, and a face that leaves lets the style ebb away.
+
+The net sees a small copy of the picture in R'G'B'. Each plane is scaled to the copy's size before colours are
+converted, and from there to its own size after, so no frame is converted at full size. What the net changed is added
+to what it did not see::
+
+    plane <- kept * plane + scaled(codes(painting) - kept * codes(copy)),    kept = 1 - (1 - detail) * painted part
+
+so with detail 1 a net that changes nothing leaves every sample as it was, whatever scaling and 8 bits took from the
+copy, and at any detail there is no step toward the picture as it is.
+
+Code values of SDR are taken for sRGB's. So are those of PQ and HLG, scaled so that diffuse white is the net's white:
+paintings have no highlights, and get none. The picture is painted as it is stored: pixels that are not square, and
+a picture that a player turns, get strokes that are stretched, or turned, with it.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..color import code_range, codes_to_rgb, rgb_to_codes
+from ..emotions import EMOTIONS
+from ..errors import ConfigurationError
+from ..face_regions import place_disc, soft_disc
+from ..faces import Face, Scene
+from ..frames import ColorSpec, Frame, Plane
+from ..palettes import nearest
+from ..person_regions import plane_mask
+from ..protocols import Rgb, Stylist, Tensor
+
+Region = Literal["frame", "face", "keep-face", "person", "background"]
+Keep = Literal["none", "chroma", "luma"]
+Precision = Literal["f32", "bf16", "f16"]
+Mask = NDArray[np.float32]
+
+IDENTITY: Final = len(EMOTIONS)
+"""The place of the picture as it is in a mixture, behind the seven styles."""
+LEAST: Final = 1 / 512
+"""A smaller part of style would move hardly any sample of 8 bits by half a code: nothing is painted."""
+SMALLEST: Final = 16
+"""What a stylist needs of either side, in pixels; smaller pictures are continued by their last row and column."""
+_MULTIPLE: Final = 4
+"""Copies that are scaled anyway get sides of this many pixels or a multiple: nets halve theirs twice."""
+_FEATHER: Final = 0.35
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleOptions:
+    """What is painted, by which net, and what stays of the picture."""
+
+    net: str = "fast"
+    """The style net: a shipped net's name, or the path of an ONNX file that has its card beside it."""
+    strength: float = 1.0
+    """Part of the style, 0 (the picture as it is) to 1."""
+    fixed: Mapping[str, float] | None = None
+    """Emotions whose styles are painted whatever is seen, and their parts, of which only the ratios count; ``None``
+    follows the scene."""
+    certainty: float = 1.0
+    """How far an uncertain emotion weakens the style: 0 not at all, 1 in full proportion. Fixed styles are never
+    weakened. At 0 a face that leaves gives way to the style of neutral, else to the picture as it is."""
+    region: Region = "frame"
+    """What is painted: everything, the faces, all but the faces, people, or all but people."""
+    keep: Keep = "none"
+    """What stays bit for bit: the picture's chroma (the style gives luma) or its luma (the style gives chroma)."""
+    size: int = 360
+    """Short side of the copy that the net sees, in pixels, 64 to 4320; smaller pictures are painted as they are."""
+    detail: float = 0.5
+    """How much stays, under a full style, of the picture's detail that is too fine for the copy, 0 to 1."""
+    precision: Precision = "f32"
+    """Arithmetic of the net: ``bf16`` takes about half the time where the processor has it; ``f16`` is for GPUs."""
+
+    def __post_init__(self) -> None:
+        for name, least, most in (("strength", 0, 1), ("certainty", 0, 1), ("size", 64, 4320), ("detail", 0, 1)):
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise ConfigurationError(f"The style's {name} must lie between {least:g} and {most:g}, got {value:g}.")
+        for name, known in (("region", Region), ("keep", Keep), ("precision", Precision)):
+            value = getattr(self, name)
+            if value not in get_args(known):
+                raise ConfigurationError(f"Unknown {name} '{value}' of the style{nearest(value, get_args(known))}")
+        if self.fixed is not None:
+            _check_parts(self.fixed)
+
+    @property
+    def needs_faces(self) -> bool:
+        """Whether what is painted depends on faces."""
+        return self.fixed is None or self.region in ("face", "keep-face")
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether people must be told from their background."""
+        return self.region in ("person", "background")
+
+
+def _check_parts(parts: Mapping[str, float]) -> None:
+    for emotion, part in parts.items():
+        if emotion not in EMOTIONS:
+            raise ConfigurationError(f"There is no style '{emotion}'{nearest(emotion, EMOTIONS)}")
+        if not (part >= 0 and math.isfinite(part)):
+            raise ConfigurationError(f"The part of style '{emotion}' must be a number from 0 up, got {part:g}.")
+    if not sum(parts.values()) > 0:
+        raise ConfigurationError("A mixture of styles needs a part above 0.")
+
+
+class Style:
+    """Paint the picture, or a region of it, in a mixture of the emotions' styles. Not for two threads at once."""
+
+    def __init__(self, options: StyleOptions, stylist: Stylist) -> None:
+        self.options = options
+        self._stylist = stylist
+        self._fixed = None if options.fixed is None else _normalised(options.fixed)
+        self._disc = soft_disc(_FEATHER)
+        self._difference: Tensor | None = None
+        """R'G'B' (h, w, 3) that the frame at hand takes; kept because fresh memory costs more than all that is done."""
+
+    def mixture(self, scene: Scene) -> Tensor:
+        """Parts of the seven styles and of the picture as it is, (8,) float32 with sum 1."""
+        strength = self.options.strength
+        if self._fixed is not None:
+            return np.append(strength * self._fixed, 1 - strength).astype(np.float32)
+        weakening = self.options.certainty
+        strength *= 1 - weakening + weakening * scene.certainty
+        return np.append(strength * scene.probabilities, 1 - strength).astype(np.float32)
+
+    def apply(self, frame: Frame, scene: Scene) -> Frame:
+        """Paint ``frame`` in place; any format of ``PIXEL_FORMATS`` (gray ones only take luma)."""
+        options, mixture = self.options, self.mixture(scene)
+        part = 1 - float(mixture[IDENTITY])
+        if part < LEAST:
+            return frame
+        mask = self._mask(scene, frame.luma.shape, (1, 1))
+        if mask is not None and part * float(mask.max()) < LEAST:
+            return frame
+        kept = 1 - (1 - options.detail) * part
+        copy = _small_copy(frame, options.size)
+        self._difference = cv2.addWeighted(
+            self._painted(copy, mixture), 1, copy, -kept, 0, dst=self._difference, dtype=cv2.CV_32F
+        )
+        colors = _conversion(frame.color, frame.format.bits)
+        to_luma, *to_chroma = np.column_stack([colors.to_codes, (1 - kept) * colors.zero])
+        if options.keep != "luma":
+            _write(frame.luma, self._difference, to_luma, kept, mask, frame.format.bits)
+        if options.keep != "chroma" and frame.chroma is not None:
+            mask = self._mask(scene, frame.chroma[0].shape, frame.format.subsampling)
+            for plane, to_codes in zip(frame.chroma, to_chroma, strict=True):
+                _write(plane, self._difference, to_codes, kept, mask, frame.format.bits)
+        return frame
+
+    def _painted(self, rgb: Rgb, mixture: Tensor) -> Rgb:
+        height, width = rgb.shape[:2]
+        down, right = max(0, SMALLEST - height), max(0, SMALLEST - width)
+        if down or right:
+            rgb = np.asarray(cv2.copyMakeBorder(rgb, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+        return self._stylist.paint(rgb, mixture)[:height, :width]
+
+    def _mask(self, scene: Scene, shape: tuple[int, ...], subsampling: tuple[int, int]) -> Mask | None:
+        """How far each sample of a plane is painted, (H, W) in [0, 1]; ``None`` for wholly, everywhere."""
+        height, width = shape
+        match self.options.region:
+            case "frame":
+                return None
+            case "face" | "keep-face":
+                faces = _faces_mask(self._disc, scene.faces, (height, width), subsampling)
+                return faces if self.options.region == "face" else 1 - faces
+            case "person" | "background":
+                inside = self.options.region == "person"
+                if scene.person is None:
+                    return np.zeros((height, width), np.float32) if inside else None
+                people = plane_mask(scene.person, (height, width))
+                return people if inside else 1 - people
+
+
+def _normalised(parts: Mapping[str, float]) -> NDArray[np.float64]:
+    """Parts of the seven styles, (7,) with sum 1."""
+    known = np.array([parts.get(emotion, 0.0) for emotion in EMOTIONS], np.float64)
+    known /= known.max()  # whose sum is finite, whatever the numbers are
+    return np.asarray(known / known.sum())
+
+
+def _faces_mask(disc: Mask, faces: tuple[Face, ...], shape: tuple[int, int], subsampling: tuple[int, int]) -> Mask:
+    """Where faces are, (H, W) in [0, 1]: soft at their borders, and as far as they are present."""
+    mask = np.zeros(shape, np.float32)
+    for face in faces:
+        placed = place_disc(disc, face, subsampling, shape)
+        if placed is not None:
+            rows, columns, soft = placed
+            mask[rows, columns] = np.maximum(mask[rows, columns], np.float32(face.presence) * soft)
+    return mask
+
+
+@dataclass(frozen=True)
+class _Conversion:
+    """Affine maps between the codes of a picture and the net's R'G'B' in [0, 255]."""
+
+    to_rgb: NDArray[np.float64]
+    """(3, 4): from Y, Cb, Cr as codes brought to 8 bits, and 1."""
+    to_codes: NDArray[np.float64]
+    """(3, 3): from R'G'B' to what it adds to the codes of black, of the picture's own depth."""
+    zero: NDArray[np.float64]
+    """(3,) codes of black."""
+
+
+@lru_cache(maxsize=4)
+def _conversion(color: ColorSpec, bits: int) -> _Conversion:
+    black, span, middle, _ = code_range(color, bits)
+    white = (rgb_to_codes(np.ones(3), color, bits)[0] - black) / span  # below 1 in HDR
+    y, cb, cr = np.eye(4, 3, -1).T  # of no code at all, and of one of each
+    origin, *units = codes_to_rgb(y, cb, cr, color, bits) * 255 / white
+    linear = np.column_stack([unit - origin for unit in units])
+    to_rgb = np.column_stack([linear * (1 << (bits - 8)), origin])
+    return _Conversion(to_rgb=to_rgb, to_codes=np.linalg.inv(linear), zero=np.array([black, middle, middle]))
+
+
+def _small_copy(frame: Frame, short_side: int) -> Rgb:
+    """The picture as the net sees it, R'G'B' (h, w, 3) uint8, by its own matrix and range."""
+    size_wh = small_size(*frame.size_wh, short_side)
+    planes = [_in_8_bits(_scaled(plane, size_wh), frame.format.bits) for plane in (frame.luma, *(frame.chroma or ()))]
+    if frame.chroma is None:
+        planes += [np.full_like(planes[0], 128)] * 2
+    to_rgb = _conversion(frame.color, frame.format.bits).to_rgb
+    return np.asarray(cv2.transform(cv2.merge(planes), to_rgb), np.uint8)
+
+
+def small_size(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """Width and height of the copy that the net sees: the picture's, or, where it is larger, multiples of 4."""
+    scale = short_side / min(width, height)
+    if scale >= 1:
+        return width, height
+    return round(width * scale / _MULTIPLE) * _MULTIPLE, round(height * scale / _MULTIPLE) * _MULTIPLE
+
+
+def _in_8_bits(plane: Plane, bits: int) -> Plane:
+    """Codes of a depth as the nearest of 8 bits; samples of damaged pictures may exceed their depth."""
+    return plane if bits == 8 else np.asarray(cv2.convertScaleAbs(plane, alpha=1 / (1 << (bits - 8))), np.uint8)
+
+
+def _scaled(plane: NDArray[np.generic], size_wh: tuple[int, int]) -> Plane:
+    """A plane at another size, averaged where it shrinks and bilinear where it grows."""
+    height, width = plane.shape
+    shrinks = size_wh[0] <= width and size_wh[1] <= height
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(plane, size_wh, interpolation=interpolation))
+
+
+def _write(
+    plane: Plane, difference: Tensor, to_codes: NDArray[np.float64], kept: float, mask: Mask | None, bits: int
+) -> None:
+    """``plane = kept * plane + change`` in place, as far as the mask says, rounded.
+
+    The change is ``to_codes`` (4,) times R'G'B' of ``difference`` (h, w, 3) and 1, scaled to the plane's size.
+    """
+    depth = cv2.CV_8U if bits == 8 else cv2.CV_16U
+    was = np.ascontiguousarray(plane)  # OpenCV cannot address one of two interleaved channels
+    scaled = _scaled(cv2.transform(difference, to_codes[None]), (plane.shape[1], plane.shape[0]))
+    if mask is None:
+        written = cv2.addWeighted(was, kept, scaled, 1, 0, dtype=depth)
+    else:
+        whole = cv2.addWeighted(was, kept - 1, scaled, 1, 0, dtype=cv2.CV_32F)
+        written = cv2.add(was, cv2.multiply(whole, mask), dtype=depth)
+    plane[...] = written if bits == 8 else np.minimum(written, (1 << bits) - 1)

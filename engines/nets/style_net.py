@@ -1,0 +1,149 @@
+"""The style nets that ship: seven styles and the identity in one net, in any mixture.
+
+After Dumoulin, Shlens and Kudlur 2017 ("A learned representation for artistic style"): all styles share the
+convolutions, and each has its own scales and shifts behind every instance normalisation. A mixture of styles takes
+the mixture of these, so it costs what one style does.
+
+The identity is ours. Where the paper's nets repaint the picture from nothing, these answer with
+``keep * picture + gain * painting + tone``, where ``keep``, ``gain`` and ``tone`` belong to the style and mix as the
+scales and shifts do. Those of the identity are fixed to 1, 0 and 0: at strength 0 the picture comes back as it
+went in, and toward it there is no step.
+"""
+
+from dataclasses import dataclass
+from typing import Final, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+IDENTITY: Final = 7
+"""The place of the identity in a mixture, behind the seven emotions in FER2013's order."""
+SETS: Final = IDENTITY + 1
+KEPT_AT_FIRST: Final = 0.5
+"""How much of the picture an untrained style keeps."""
+PAINTED_AT_FIRST: Final = 0.3
+"""How strongly an untrained net paints."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleLayout:
+    """How wide a net is, and where it works."""
+
+    widths: tuple[int, ...]
+    """Channels on the way down: at full, half and a quarter of the side, or, where there are two, at half and a
+    quarter."""
+    blocks: int = 5
+    """Residual blocks at a quarter of the side."""
+    separable: bool = False
+    """Residual blocks of depthwise and pointwise convolutions (Howard et al. 2017) in place of whole ones."""
+
+
+LAYOUTS: Final = {
+    "full": StyleLayout(widths=(32, 64, 128)),
+    "fast": StyleLayout(widths=(16, 64), separable=True),
+}
+"""``full`` is as wide and deep as S3's net. ``fast`` starts and ends at half of the side."""
+
+
+class StyleNet(nn.Module):
+    """sRGB (N, 3, H, W) in [0, 1] and a mixture (N, 8) to sRGB of the same size, not clipped.
+
+    A mixture's parts are those of the seven emotions' styles and of the identity, none negative, with sum 1. Sides
+    must be multiples of 4, at least 16.
+    """
+
+    multiple = 4
+
+    def __init__(self, layout: StyleLayout) -> None:
+        super().__init__()
+        self.layout = layout
+        whole = len(layout.widths) == 3
+        channels = (3, *layout.widths)
+        kernel = 9 if whole else 5
+        strides = (1, 2, 2) if whole else (2, 2)
+        self.down = nn.ModuleList(
+            _Block(channels[i], channels[i + 1], kernel=kernel if i == 0 else 3, stride=stride)
+            for i, stride in enumerate(strides)
+        )
+        deepest = channels[-1]
+        self.residual = nn.ModuleList(_Residual(deepest, separable=layout.separable) for _ in range(layout.blocks))
+        upward = channels[:0:-1]
+        self.up = nn.ModuleList(_Block(upward[i], upward[i + 1]) for i in range(len(upward) - 1))
+        # From half of the side the last convolution paints four pixels at each point.
+        self.last = _reflecting(channels[1], 3 if whole else 12, kernel=9 if whole else 3)
+        nn.init.xavier_uniform_(self.last.weight, gain=PAINTED_AT_FIRST)
+        self.keep = nn.Parameter(torch.full((IDENTITY, 1), KEPT_AT_FIRST))
+        self.gain = nn.Parameter(torch.ones(IDENTITY, 3))
+        self.tone = nn.Parameter(torch.zeros(IDENTITY, 3))
+
+    def forward(self, rgb: Tensor, mixture: Tensor) -> Tensor:
+        x = rgb
+        for block in self.down:
+            x = block(x, mixture)
+        for block in self.residual:
+            x = block(x, mixture)
+        for block in self.up:
+            x = block(functional.interpolate(x, scale_factor=2.0, mode="nearest"), mixture)
+        painting = self.last(x)
+        if painting.shape[1] == 12:
+            painting = functional.pixel_shuffle(painting, 2)
+        keep, gain, tone = self._ending(mixture)
+        return cast(Tensor, keep * rgb + gain * painting.float() + tone)
+
+    def _ending(self, mixture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What mixes picture and painting: each (N, 1 or 3, 1, 1)."""
+        styles, identity = mixture[:, :IDENTITY], mixture[:, IDENTITY:]
+        parts = styles @ self.keep + identity, styles @ self.gain, styles @ self.tone
+        keep, gain, tone = (part[:, :, None, None] for part in parts)
+        return keep, gain, tone
+
+
+class ConditionalNorm(nn.Module):
+    """Instance normalisation with the mixture's scales and shifts (Dumoulin et al. 2017, section 2.2)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(SETS, channels))
+        self.shift = nn.Parameter(torch.zeros(SETS, channels))
+
+    def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
+        scale, shift = mixture @ self.scale, mixture @ self.shift
+        # Means over many pixels need the longer mantissa.
+        return functional.instance_norm(x.float()) * scale[:, :, None, None] + shift[:, :, None, None]
+
+
+class _Block(nn.Module):
+    """Convolution, conditional norm, ReLU."""
+
+    def __init__(self, channels_in: int, channels_out: int, *, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = _reflecting(channels_in, channels_out, kernel=kernel, stride=stride)
+        self.norm = ConditionalNorm(channels_out)
+
+    def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
+        return functional.relu(self.norm(self.conv(x), mixture))
+
+
+class _Residual(nn.Module):
+    """Two convolutions, each with its norm, whose result is added to what came in."""
+
+    def __init__(self, channels: int, *, separable: bool) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(_inner(channels, separable=separable) for _ in range(2))
+        self.norms = nn.ModuleList(ConditionalNorm(channels) for _ in range(2))
+
+    def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
+        first, second = self.convolutions
+        inner = functional.relu(self.norms[0](first(x), mixture))
+        return x + cast(Tensor, self.norms[1](second(inner), mixture))
+
+
+def _inner(channels: int, *, separable: bool) -> nn.Module:
+    if not separable:
+        return _reflecting(channels, channels)
+    return nn.Sequential(_reflecting(channels, channels, groups=channels), nn.Conv2d(channels, channels, 1))
+
+
+def _reflecting(channels_in: int, channels_out: int, *, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, groups=groups, padding_mode="reflect")

@@ -1,0 +1,77 @@
+"""People by MediaPipe: its selfie segmenter says of each pixel how surely it shows a person.
+
+The model (256 x 256, after MobileNetV3) is made for one or a few people within about two metres of the camera, in
+colour. It knows people only as a whole, not one from another; it works less well on gray pictures, and in a long shot
+it finds nobody.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from emocolor.errors import EngineError, MissingDependencyError
+from emocolor.person_regions import SIDE, Mask
+from emocolor.protocols import Rgb
+
+from .face_detector import _one_line, _quiet_stderr
+from .model_files import model_path
+
+MODEL: Final = "mediapipe/selfie_segmenter.tflite"
+
+
+class MediaPipePersonSegmenter:
+    """Tells people from what is around them, picture by picture.
+
+    A result depends on nothing but its picture. Not for several threads at once.
+
+    Raises ``MissingDependencyError`` where MediaPipe or a system library it needs is absent, and
+    ``EngineError`` where the model cannot be used.
+    """
+
+    def __init__(self) -> None:
+        with _quiet_stderr():
+            # What MediaPipe says at its first run it says once, so the first run is here.
+            self._image, self._segmenter = _open(model_path(MODEL))
+            self.segment(np.zeros((SIDE, SIDE, 3), np.uint8))
+
+    def segment(self, rgb: Rgb) -> Mask:
+        """Where people are in ``rgb``, sRGB (H, W, 3) uint8 shown upright: (H, W) float32 in [0, 1], 1 on a person.
+
+        The model sees it squeezed into a square of ``SIDE``; any other size costs scaling it there and the mask back.
+        """
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+            raise ValueError(f"rgb must be (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}")
+        try:
+            (mask,) = self._segmenter.segment(self._image(np.ascontiguousarray(rgb))).confidence_masks
+        except RuntimeError as error:
+            raise EngineError(f"MediaPipe failed to look for people: {_one_line(error)}.") from error
+        return np.array(mask.numpy_view()[..., 0], np.float32)  # a copy: the view dies with ``mask``
+
+    def close(self) -> None:
+        """Free the net; a second call does nothing. One left to the interpreter's exit complains on stderr."""
+        with _quiet_stderr():
+            self._segmenter.close()
+
+
+def _open(model: Path) -> tuple[Any, Any]:
+    """What makes a MediaPipe image of RGB pixels, and a segmenter."""
+    try:
+        # Any narrower name imports the whole package too: half a second, mostly its plotting library.
+        from mediapipe.tasks.python.core.base_options import BaseOptions
+        from mediapipe.tasks.python.vision import ImageSegmenter, ImageSegmenterOptions
+        from mediapipe.tasks.python.vision.core.image import Image, ImageFormat
+    except ImportError as error:
+        raise MissingDependencyError(f"MediaPipe cannot be imported ({error}). Reinstall emocolor-stream.") from error
+    try:
+        segmenter = ImageSegmenter.create_from_options(
+            ImageSegmenterOptions(base_options=BaseOptions(model_asset_path=str(model)))
+        )
+    except OSError as error:
+        raise MissingDependencyError(
+            f"MediaPipe's native library cannot be loaded ({error}). Install the system packages libegl1 and libgles2."
+        ) from error
+    except (RuntimeError, ValueError) as error:
+        raise EngineError(f"MediaPipe cannot use {model.name}: {_one_line(error)}.") from error
+    return partial(Image, ImageFormat.SRGB), segmenter

@@ -1,0 +1,216 @@
+"""Whole jobs that paint, with a net that was not trained: its weights are random, its graph is the one that ships."""
+
+import asyncio
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import av
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed; making a style net needs it")
+pytest.importorskip("onnx", reason="onnx is not installed; exporting needs it")
+
+from emocolor.effects import ColorizeOptions, Style, StyleOptions  # noqa: E402
+from emocolor.emotions import EMOTIONS  # noqa: E402
+from emocolor.errors import ConfigurationError, EngineError  # noqa: E402
+from emocolor.faces import Scene  # noqa: E402
+from engines import spec  # noqa: E402
+from engines.nets.style_net import LAYOUTS, StyleNet  # noqa: E402
+from engines.stylist import load_stylist  # noqa: E402
+from stream.assembly import open_job  # noqa: E402
+from stream.settings import AnalysisOptions, JobSettings  # noqa: E402
+from stream.video_source import VideoSource  # noqa: E402
+from training.export_style import export_onnx  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory):
+    """Path of a net that keeps most of the picture; every style brightens it more than the one before."""
+    torch.manual_seed(0)
+    made = StyleNet(LAYOUTS["fast"])
+    with torch.no_grad():
+        made.keep.fill_(0.8)
+        made.gain.mul_(0.1)
+        made.tone.copy_(torch.linspace(-0.1, 0.2, len(EMOTIONS))[:, None].expand(-1, 3))
+    path = tmp_path_factory.mktemp("style") / "raw.onnx"
+    export_onnx(made, path)
+    card = {
+        "weights": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "definition": "fast",
+        "multiple": made.multiple, "styles": {e: {"title": "", "artist": ""} for e in EMOTIONS}, "metrics": {},
+    }  # fmt: skip
+    path.with_suffix(".json").write_text(json.dumps(card))
+    return path
+
+
+@pytest.fixture(scope="module")
+def stylist(net):
+    return load_stylist(str(net))
+
+
+@pytest.fixture
+def frame(make_clip):
+    """The first frame of a clip, in memory of its own."""
+    source = VideoSource(str(make_clip("clip.mkv", frames=1, codec="ffv1")))
+    try:
+        return next(unit.frame.copy() for unit in source.units() if unit.frame is not None)
+    finally:
+        source.close()
+
+
+def painted(frame, stylist, **options):
+    """The planes of a copy of the frame, painted, as integers."""
+    made = Style(StyleOptions(**options), stylist).apply(frame.copy(), Scene(time=0))
+    return [plane.astype(int) for plane in made.planes]
+
+
+def run(path, *effects):
+    """The planes of every frame that a job gives, as integers."""
+
+    async def go():
+        analysis = AnalysisOptions() if any(effect.needs_faces for effect in effects) else None
+        async with open_job(JobSettings(input=str(path), analysis=analysis, effects=effects)) as job:
+            return [[np.array(plane, int) for plane in step.frame.planes] async for step in job]
+
+    return asyncio.run(go())
+
+
+def decoded(path):
+    source = VideoSource(str(path))
+    try:
+        return [[np.array(p, int) for p in unit.frame.planes] for unit in source.units() if unit.frame is not None]
+    finally:
+        source.close()
+
+
+def call(*arguments):
+    command = [sys.executable, "-m", "stream.cli", *map(str, arguments)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("form", "size_wh"),
+    [
+        ("yuv420p", (64, 48)),
+        ("yuv420p", (163, 91)),
+        ("yuv444p", (34, 18)),
+        ("yuv420p10le", (512, 64)),
+        ("yuv422p", (16, 16)),
+        ("gray", (64, 48)),
+        ("yuv444p", (14, 10)),
+    ],
+)
+def test_pictures_of_any_form_and_size_are_painted_to_their_borders(form, size_wh, net, make_clip):
+    clip = make_clip("clip.mkv", frames=3, form=form, size_wh=size_wh, codec="ffv1")
+    done, before = run(clip, StyleOptions(net=str(net), fixed={"neutral": 1})), decoded(clip)
+    assert len(done) == len(before) == 3
+    for planes, was in zip(done, before, strict=True):
+        assert len(planes) == 3
+        assert planes[0].shape == was[0].shape
+        change = np.abs(planes[0] - was[0]) / (4 if "10le" in form else 1)
+        borders = np.concatenate([change[0], change[-1], change[:, 0], change[:, -1]])
+        assert change.mean() > 4
+        assert 0.4 * change.mean() < borders.mean() < 2.5 * change.mean()
+
+
+def test_every_style_is_its_own_and_mixtures_lie_between(stylist, frame):
+    light = [painted(frame, stylist, fixed={emotion: 1})[0].mean() for emotion in EMOTIONS]
+    assert (np.diff(light) > 3).all()
+    mixed = painted(frame, stylist, fixed={"angry": 1, "neutral": 1})[0].mean()
+    assert mixed == pytest.approx((light[0] + light[-1]) / 2, abs=3)
+
+
+def test_style_grows_out_of_the_picture_without_a_step(stylist, frame):
+    last = painted(frame, stylist, fixed={"neutral": 1}, strength=0)
+    assert all(np.array_equal(a, b) for a, b in zip(last, frame.planes, strict=True))
+    for strength in (0.001, 0.004, *np.arange(0.01, 0.3, 0.01)):
+        now = painted(frame, stylist, fixed={"neutral": 1}, strength=strength)
+        assert max(np.abs(a - b).max() for a, b in zip(now, last, strict=True)) <= 4
+        last = now
+
+
+def test_effects_chain(net, make_clip):
+    clip = make_clip("clip.mkv", frames=3, form="gray", codec="ffv1", size_wh=(96, 64))
+    colours = run(clip, ColorizeOptions())
+    both = run(clip, ColorizeOptions(), StyleOptions(net=str(net), fixed={"sad": 1}, keep="chroma"))
+    for ours, theirs in zip(both, colours, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(ours[1:], theirs[1:], strict=True))
+        assert not np.array_equal(ours[0], theirs[0])
+
+
+def test_a_net_that_cannot_be_used_is_known_before_anything_is_opened(tmp_path):
+    (tmp_path / "mine.onnx").touch()
+    for name, error in (("fsat", ConfigurationError), (str(tmp_path / "mine.onnx"), EngineError)):
+        with pytest.raises(error):
+            open_job(JobSettings(input=str(tmp_path / "none.mp4"), effects=(StyleOptions(net=name),)))
+
+
+def test_styles_that_follow_the_emotion_need_faces(net):
+    with pytest.raises(ConfigurationError, match="need faces"):
+        JobSettings(input="in.mp4", analysis=None, effects=(StyleOptions(net=str(net)),))
+    JobSettings(input="in.mp4", analysis=None, effects=(StyleOptions(net=str(net), fixed={"sad": 1}),))
+
+
+def test_the_command_paints_by_the_face_it_sees(demo_clip, net, tmp_path):
+    out = tmp_path / "out.mkv"
+    done = call(demo_clip, "-o", out, "--codec", "ffv1", "--effect", "style:0.9", "--style-net", net, "--to", "0.2")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with av.open(str(out)) as ours, av.open(str(demo_clip)) as theirs:
+        for made, was in zip(ours.decode(video=0), theirs.decode(video=0), strict=False):
+            change = made.to_ndarray(format="gray").astype(int) - was.to_ndarray(format="gray")
+            assert np.abs(change).mean() > 3
+
+
+def test_without_a_face_the_command_leaves_the_picture(net, make_clip, tmp_path):
+    clip, out = make_clip("clip.mkv", frames=5, codec="ffv1", size_wh=(160, 96)), tmp_path / "out.mkv"
+    done = call(clip, "-o", out, "--codec", "ffv1", "--effect", "style", "--style-net", net)
+    assert (done.returncode, done.stderr) == (0, "")
+    for planes, was in zip(decoded(out), decoded(clip), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(planes, was, strict=True))
+
+
+def test_the_plan_says_what_is_painted(net, make_clip, tmp_path):
+    start = (make_clip(), "-o", tmp_path / "out.mp4", "--style-net", net, "--dry-run")
+    plan = call(*start, "--effect", "style", "--style-mix", "happy=0.7, sad=0.3", "--style-keep", "chroma").stdout
+    assert re.search(r"style     net .*raw\.onnx in f32 at 360 px, happy 0\.7, sad 0\.3, strength 1, frame, chr", plan)
+    assert "analyse" not in plan
+    plan = call(*start, "--effect", "tint,style:0.6", "--style-region", "keep-face", "--style-size", "240").stdout
+    assert "at 240 px, the scene's emotions, strength 0.6, keep-face, detail" in plan
+    assert "analyse" in plan
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--style", "hapy"], 2, "no style 'hapy'; did you mean 'happy'"),
+        (["--style", "happy", "--style-mix", "sad=1"], 2, "pass one of them"),
+        (["--style-mix", "happy=0.7;sad=0.3"], 2, "part of style 'happy' must be a number from 0 up, got '0.7;sad"),
+        (["--style-mix", "happy=0,sad=-0"], 2, "needs a part above 0"),
+        (["--style-strength", "nan"], 2, "strength must lie between 0 and 1, got nan"),
+        (["--style-size", "20"], 2, "size must lie between 64 and 4320, got 20"),
+        (["--style-net", "fsat"], 2, "Unknown net 'fsat'"),
+        (["--style-net", "mine.onnx"], 7, "no card: mine.json is missing"),
+        (["--style", "happy", "--effect", "grade"], 2, "need --effect style"),
+    ],
+)
+def test_bad_options_are_one_line_before_anything_is_opened(arguments, code, words, tmp_path):
+    done = call(tmp_path / "none.mp4", "-o", tmp_path / "out.mp4", "--effect", "style", *arguments)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert words in done.stderr
+
+
+def test_doctor_names_the_style_nets(net, tmp_path, monkeypatch, capsys):
+    from stream.doctor import examine
+
+    for ending in (".onnx", ".json"):
+        shutil.copy(net.with_suffix(ending), tmp_path)
+    monkeypatch.setattr(spec, "STYLE", tmp_path)
+    assert examine() == 0
+    assert "raw (styles) on " in capsys.readouterr().out

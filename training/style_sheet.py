@@ -1,0 +1,58 @@
+"""A sheet of photos as they are and as a style net paints them, one row a photo: what no figure tells.
+
+    python -m training.style_sheet --images val.tar --out sheet.png [--count 6] [--weights fast]
+
+Photos are taken evenly over the set. Styles stand in the emotions' order: angry, disgust, fear, happy, sad, surprise,
+neutral, of a net of one style that one alone.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+
+from emocolor.errors import ConfigurationError, EmocolorError
+from training.contact_sheet import write_png
+from training.evaluate_style import MULTIPLE
+from training.painting_nets import PaintingNet, load_painting_net, only
+from training.photos import Photos, Rgb8, central_crop, read_photos
+from training.style_pictures import style_sheet
+
+SMALLEST = 16
+"""px: what a net needs of either side."""
+
+
+def sheet_of(photos: Photos, net: PaintingNet, *, count: int, size: int) -> Rgb8:
+    """The sheet, (H, W, 3) uint8: middle squares ``size`` px wide of ``count`` photos at most.
+
+    Raises ``ConfigurationError`` for a sheet without photos, or a size that nets do not take.
+    """
+    if count < 1:
+        raise ConfigurationError(f"A sheet needs at least one photo, not {count}.")
+    if size < SMALLEST or size % MULTIPLE:
+        raise ConfigurationError(f"The size must be a multiple of {MULTIPLE}, at least {SMALLEST}, got {size}.")
+    indices = np.linspace(0, len(photos) - 1, min(count, len(photos))).round().astype(int)
+    squares = [central_crop(photos.photo(int(index)), size) for index in indices]
+    return style_sheet(squares, [only(emotion) for emotion in net.paintings], net.paint)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, nargs="+", required=True, metavar="DIR_OR_TAR")
+    parser.add_argument("--out", type=Path, required=True, help="PNG to write")
+    parser.add_argument("--count", type=int, default=6)
+    parser.add_argument("--size", type=int, default=256, help="side of a picture, px")
+    parser.add_argument("--weights", help="a shipped net's name, an ONNX file or a run's folder (default: what ships)")
+    arguments = parser.parse_args()
+    try:
+        net = load_painting_net(arguments.weights, threads=os.cpu_count() or 1)
+        write_png(
+            arguments.out, sheet_of(read_photos(arguments.images), net, count=arguments.count, size=arguments.size)
+        )
+    except EmocolorError as error:
+        parser.exit(error.exit_code, f"error: {error}\n")
+
+
+if __name__ == "__main__":
+    main()
