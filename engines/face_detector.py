@@ -6,12 +6,7 @@ face that is already known, in a square a few times its size. So a face needs bo
 appear, is followed by the cheap one, and has the same kind of box wherever it was found.
 """
 
-import os
-import re
-import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,18 +21,11 @@ from emocolor.faces import Box, Detection
 from emocolor.frames import Rotation
 from emocolor.protocols import Gray
 
+from .mediapipe_log import one_line, quiet_stderr, quiet_until_settled
 from .model_files import model_path
 
 SHORT_RANGE: Final = "mediapipe/blaze_face_short_range.tflite"
 FULL_RANGE: Final = "mediapipe/face_detection_full_range_sparse.tflite"
-
-NATIVE_CHATTER: Final = re.compile(
-    rb"(INFO|WARNING): (\[\w+\.cc:\d+\]|Created TensorFlow Lite|Logging before InitGoogle)|[IW]\d{4} .*\.cc:\d+\]"
-)
-"""What MediaPipe writes to stderr while all is well."""
-
-# File descriptor 2 belongs to the process, so detectors made at the same time take turns.
-_STDERR_TURN = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +145,7 @@ class _Net:
 
     def __init__(self, name: str, *, side: int, least_score: float) -> None:
         self._side = side
-        with _quiet_stderr():
+        with quiet_stderr():
             # What MediaPipe says at its first run it says once, so the first run is here.
             self._image, detector = _open(model_path(name), least_score)
             self._run(detector, np.zeros((side, side), np.uint8))
@@ -169,15 +157,16 @@ class _Net:
         return [_detection(one, look) for one in self._run(self._detector, look.input(picture.gray))]
 
     def close(self) -> None:
-        with _quiet_stderr():
+        with quiet_stderr():
             self._detector.close()
 
     def _run(self, detector: Any, gray: Gray) -> list[Any]:
         image = self._image(cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB))
         try:
-            return list(detector.detect(image).detections)
+            with quiet_until_settled():
+                return list(detector.detect(image).detections)
         except RuntimeError as error:
-            raise EngineError(f"MediaPipe failed to look for faces: {_one_line(error)}.") from error
+            raise EngineError(f"MediaPipe failed to look for faces: {one_line(error)}.") from error
 
 
 def _open(model: Path, least_score: float) -> tuple[Any, Any]:
@@ -199,12 +188,8 @@ def _open(model: Path, least_score: float) -> tuple[Any, Any]:
             f"MediaPipe's native library cannot be loaded ({error}). Install the system packages libegl1 and libgles2."
         ) from error
     except (RuntimeError, ValueError) as error:
-        raise EngineError(f"MediaPipe cannot use {model.name}: {_one_line(error)}.") from error
+        raise EngineError(f"MediaPipe cannot use {model.name}: {one_line(error)}.") from error
     return partial(Image, ImageFormat.SRGB), detector
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
 
 
 def _detection(found: Any, look: Look) -> Detection:
@@ -219,34 +204,3 @@ def _detection(found: Any, look: Look) -> Detection:
         keypoints=look.to_picture(keypoints),
         score=float(found.categories[0].score),
     )
-
-
-@contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Hold back what native code says on file descriptor 2, then pass on what is not idle chatter.
-
-    Nothing but the descriptor reaches MediaPipe's log. Lines that other threads write meanwhile
-    come out at the end, on failure too; where stderr is closed, nothing is changed.
-    """
-    with _STDERR_TURN:
-        try:
-            original = os.dup(2)
-        except OSError:
-            yield
-            return
-        with tempfile.TemporaryFile() as held:
-            os.dup2(held.fileno(), 2)
-            try:
-                yield
-            finally:
-                os.dup2(original, 2)
-                os.close(original)
-                held.seek(0)
-                _pass_on(held.read())
-
-
-def _pass_on(text: bytes) -> None:
-    kept = b"".join(line for line in text.splitlines(keepends=True) if not NATIVE_CHATTER.match(line))
-    if kept:
-        with suppress(OSError):  # a broken pipe to the terminal is no reason to fail
-            os.write(2, kept)

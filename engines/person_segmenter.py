@@ -1,8 +1,8 @@
 """People by MediaPipe: its selfie segmenter says of each pixel how surely it shows a person.
 
-The model (256 x 256, after MobileNetV3) is made for one or a few people within about two metres of the camera, in
-colour. It knows people only as a whole, not one from another; it works less well on gray pictures, and in a long shot
-it finds nobody.
+The model (256 x 256, after MobileNetV3) is made for people within about two metres of the camera, in colour. It does
+not tell one person from another, and people far away it mostly misses. Gray pictures it judges worse than coloured
+ones: of film it finds more where a colorizer came before.
 """
 
 from functools import partial
@@ -15,7 +15,7 @@ from emocolor.errors import EngineError, MissingDependencyError
 from emocolor.person_regions import SIDE, Mask
 from emocolor.protocols import Rgb
 
-from .face_detector import _one_line, _quiet_stderr
+from .mediapipe_log import one_line, quiet_stderr
 from .model_files import model_path
 
 MODEL: Final = "mediapipe/selfie_segmenter.tflite"
@@ -31,7 +31,7 @@ class MediaPipePersonSegmenter:
     """
 
     def __init__(self) -> None:
-        with _quiet_stderr():
+        with quiet_stderr():
             # What MediaPipe says at its first run it says once, so the first run is here.
             self._image, self._segmenter = _open(model_path(MODEL))
             self.segment(np.zeros((SIDE, SIDE, 3), np.uint8))
@@ -46,12 +46,12 @@ class MediaPipePersonSegmenter:
         try:
             (mask,) = self._segmenter.segment(self._image(np.ascontiguousarray(rgb))).confidence_masks
         except RuntimeError as error:
-            raise EngineError(f"MediaPipe failed to look for people: {_one_line(error)}.") from error
+            raise EngineError(f"MediaPipe failed to look for people: {one_line(error)}.") from error
         return np.array(mask.numpy_view()[..., 0], np.float32)  # a copy: the view dies with ``mask``
 
     def close(self) -> None:
         """Free the net; a second call does nothing. One left to the interpreter's exit complains on stderr."""
-        with _quiet_stderr():
+        with quiet_stderr():
             self._segmenter.close()
 
 
@@ -73,5 +73,5 @@ def _open(model: Path) -> tuple[Any, Any]:
             f"MediaPipe's native library cannot be loaded ({error}). Install the system packages libegl1 and libgles2."
         ) from error
     except (RuntimeError, ValueError) as error:
-        raise EngineError(f"MediaPipe cannot use {model.name}: {_one_line(error)}.") from error
+        raise EngineError(f"MediaPipe cannot use {model.name}: {one_line(error)}.") from error
     return partial(Image, ImageFormat.SRGB), segmenter

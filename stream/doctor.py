@@ -109,10 +109,12 @@ def _try_faces() -> str:
     import numpy as np
 
     from engines.face_detector import MediaPipeFaceDetector
+    from engines.person_segmenter import MediaPipePersonSegmenter
 
     detector = MediaPipeFaceDetector()
     try:
         detector.detect(np.zeros((64, 64), np.uint8), [], 0)
     finally:
         detector.close()
-    return "MediaPipe finds faces on the CPU"
+    MediaPipePersonSegmenter().close()
+    return "MediaPipe finds faces and people on the CPU"

@@ -180,21 +180,6 @@ def test_a_closed_stderr_is_no_hindrance() -> None:
     assert (done.returncode, done.stdout) == (0, "done\n")
 
 
-def test_lines_of_others_come_out_of_the_quiet_time() -> None:
-    script = """
-import os
-from engines.face_detector import _quiet_stderr
-try:
-    with _quiet_stderr():
-        os.write(2, b"INFO: [environment.cc:36] Creating LiteRT environment with options\\n")
-        os.write(2, b"someone else's line\\n")
-        raise OSError
-except OSError:
-    os.write(2, b"after\\n")
-"""
-    assert run_python(script).stderr == "someone else's line\nafter\n"
-
-
 def test_a_model_that_mediapipe_cannot_use_is_an_engine_error(tmp_path: Path) -> None:
     model = tmp_path / "model.tflite"
     model.write_bytes(b"not a model")

@@ -101,6 +101,18 @@ def test_wrong_words_are_usage_errors(demo_clip):
     assert (done.returncode, done.stderr) == (2, "error: 'soon' is not a time; write seconds, MM:SS or HH:MM:SS.\n")
 
 
+def test_a_device_that_is_not_there_is_refused_before_anything_is_opened(demo_clip, tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is not installed; what then is said is another line")
+    if torch.cuda.is_available():
+        pytest.skip("there is an NVIDIA GPU")
+    done = call(demo_clip, "-o", tmp_path / "out.mp4", "--device", "cuda")
+    assert done.returncode == 7
+    assert re.fullmatch(r"error: --device cuda: torch \S+ is built for .* Check the driver .*\n", done.stderr)
+    done = call(demo_clip, "-o", tmp_path / "out.mp4", "--effect", "style", "--style-precision", "f16")
+    assert (done.returncode, done.stderr) == (7, "error: f16 is for GPUs; on the CPU there are f32 and bf16.\n")
+    assert not (tmp_path / "out.mp4").exists()
+
+
 def test_a_damaged_file_gives_what_decodes(demo_clip, tmp_path):
     clip = tmp_path / "long.mp4"
     make_demo_clip(clip, seconds=4, size_wh=(320, 180))
