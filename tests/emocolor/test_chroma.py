@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -22,7 +22,6 @@ def test_no_chroma_leaves_gray_gray():
     assert np.array_equal(colored, np.repeat(LEVELS[..., None], 3, axis=2))
 
 
-@settings(deadline=None)
 @given(arrays(np.uint8, (8, 8)), arrays(np.float32, (8, 8, 2), elements=st.floats(-110, 110, width=32)))
 def test_luma_is_what_it_was_wherever_the_gamut_allows_it(gray, ab):
     colored = with_chroma(gray, ab)

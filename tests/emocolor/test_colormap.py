@@ -179,7 +179,7 @@ def test_one_colour_stays_one_colour(preprocess, cycles, level):
     assert (np.array(frame.chroma) == 128).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.sampled_from(sorted(PIXEL_FORMATS)),
     st.integers(1, 40),
@@ -223,7 +223,6 @@ def test_short_and_long_colours_are_the_same():
     assert np.array_equal(parse_gradient("#1aF-#fff").colors, parse_gradient("#11aaff-#FFFFFF").colors)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=2, max_size=9), st.floats(0, 1))
 def test_gradients_equal_matplotlibs(colors, level):
     matplotlib_colors = pytest.importorskip("matplotlib.colors")
@@ -326,7 +325,6 @@ def test_fourier_filters_the_mirrored_picture(size_wh, cycles):
     assert np.abs(ours - wanted)[: None if even else -8, : None if even else -8].max() < (1e-4 if even else 0.05)
 
 
-@settings(deadline=None)
 @given(st.floats(0.5, 100), st.integers(0, 1000))
 def test_a_low_pass_keeps_the_mean(high, seed):
     levels = np.random.default_rng(seed).uniform(0, 1, (36, 64)).astype(np.float32)

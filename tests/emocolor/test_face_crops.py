@@ -41,7 +41,7 @@ def spots(crop: Gray) -> list[tuple[float, float]]:
     return sorted(found, key=lambda spot: (round(spot[1], 1), spot[0]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(200, 440), st.floats(180, 300), st.floats(30, 260), st.floats(-60, 60))
 def test_eyes_and_mouth_land_where_the_geometry_says(x: float, y: float, width: float, roll: float) -> None:
     detection = face_at((x, y), width, roll)

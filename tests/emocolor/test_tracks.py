@@ -142,7 +142,7 @@ def test_a_track_expects_its_face_further_along_but_not_forever() -> None:
     assert 325 < later.box.center[0] < 100 + 200 * 1.9
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     count=st.integers(1, 12),
     rate=st.sampled_from([3.0, 8.0, 15.0]),
