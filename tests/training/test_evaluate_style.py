@@ -177,6 +177,9 @@ def test_a_net_that_gives_the_paintings_has_their_style(question, painted_pictur
     found = measure_net(net_that(lambda rgb, mixture: pictures[int(mixture.argmax())]), question)
     assert max(found["style_loss"].values()) < 1e-6
     assert found["content_loss"] > 0.1
+    anchor = found["anchors"]["content"]
+    assert min(anchor["style_loss"].values()) > 0.01, "of the photos, which are not painted"
+    assert anchor["content_loss"] == 0
 
 
 def test_photos_are_taken_evenly_over_the_set(question, blobs):
