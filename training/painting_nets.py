@@ -80,10 +80,12 @@ def painting_by(net: "nn.Module") -> "Paint":
 
     from training.style import batch_of, painted_by
 
+    device = next(net.parameters()).device
+
     @torch.inference_mode()
     def paint(rgb: Rgb8, mixture: NDArray[np.float32]) -> Rgb8:
-        painted = painted_by(net, batch_of([rgb]), torch.from_numpy(mixture)[None])
-        return np.ascontiguousarray(painted[0].clamp(0, 1).mul(255).round().byte().movedim(0, 2).numpy())
+        painted = painted_by(net, batch_of([rgb]).to(device), torch.from_numpy(mixture)[None].to(device))
+        return np.ascontiguousarray(painted[0].clamp(0, 1).mul(255).round().byte().movedim(0, 2).cpu().numpy())
 
     return paint
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,11 @@ class Aims:
         """
         parts = mixture[:, :IDENTITY].clone()
         parts[:, self.learnt] += mixture[:, IDENTITY:] / len(self.learnt)
-        return {layer: parts @ squares for layer, squares in mean_squares(self.grams).items()}
+        return {layer: parts @ squares for layer, squares in self._squares.items()}
+
+    @cached_property
+    def _squares(self) -> dict[Layer, Tensor]:
+        return mean_squares(self.grams)
 
     def weight(self, mixture: Tensor) -> Tensor:
         """Of the loss of style of mixtures (N, 8): (N,). The identity weighs 1."""
@@ -389,17 +394,12 @@ def finish(run: Path, net: nn.Module, held_out: Photos, recipe: StyleRecipe, los
 
 def sheet_of(net: nn.Module, photos: Photos, learnt: list[int], size: int = 256) -> Rgb8:
     """A row a photo: as it is, then in every style."""
-    device = next(net.parameters()).device
+    from training.painting_nets import painting_by  # which builds nets of runs with what is here
+
     net.eval()
-
-    @torch.inference_mode()
-    def paint(rgb: Rgb8, mixture: NDArray[np.float32]) -> Rgb8:
-        painted = painted_by(net, batch_of([rgb]).to(device), torch.from_numpy(mixture)[None].to(device))
-        return np.asarray(painted[0].clamp(0, 1).mul(255).round().byte().movedim(0, 2).cpu().numpy())
-
     indices = np.linspace(0, len(photos) - 1, min(SHOWN_PHOTOS, len(photos))).astype(int)
     shown = [central_crop(photos.photo(int(index)), size) for index in indices]
-    return style_sheet(shown, [np.eye(SETS, dtype=np.float32)[style] for style in learnt], paint)
+    return style_sheet(shown, [np.eye(SETS, dtype=np.float32)[style] for style in learnt], painting_by(net))
 
 
 def batch_of(pictures: list[Rgb8]) -> Tensor:
