@@ -18,6 +18,7 @@ from training.style import (  # noqa: E402
     Aims,
     Views,
     batches,
+    fresh_net,
     sample_mixtures,
     train,
     two_views,
@@ -178,6 +179,14 @@ def test_batches_are_repeatable(blobs):
         assert torch.equal(a.second, b.second)
         assert torch.equal(a.mixture, b.mixture)
     assert not torch.equal(one[0].first, other[0].first)
+
+
+def test_long_gradients_are_shortened(learn, tmp_path):
+    """To next to nothing here, below what Adam divides by at least: the net stays as it was made."""
+    run = learn(replace(TINY, epochs=1, gradient_norm=1e-14), tmp_path / "run")
+    torch.manual_seed(TINY.seed)
+    fresh = fresh_net(TINY).state_dict()
+    assert all(torch.allclose(value, fresh[name], atol=1e-6) for name, value in weights_of(run).items())
 
 
 def test_a_nan_ends_the_run_with_advice(learn, tmp_path):
