@@ -5,7 +5,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ class Tally:
     """Faces in the latest frame."""
     emotion: str = ""
     """The picture's emotion in the latest frame; empty where there is no face."""
+    seen: bool = False
+    """Whether there was a face in any frame."""
     media_seconds: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
@@ -42,6 +44,7 @@ class Tally:
         if step.frame is not None and step.scene is not None:
             self.media_seconds = step.frame.time
             self.faces = len(step.scene.faces)
+            self.seen = self.seen or self.faces > 0
             self.emotion = step.scene.emotion if step.scene.faces else ""
 
     @property
@@ -100,7 +103,7 @@ async def _run(job: Job, visible: bool) -> int:
 
 def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) -> int:
     """Say what was done and return the exit code."""
-    for warning in _warnings(job):
+    for warning in [*_warnings(job), *_unseen(job.settings.effects, tally)]:
         print(f"warning: {warning}", file=sys.stderr)
     target = job.settings.output or str(job.settings.timeline)
     if signal_number is not None:
@@ -122,6 +125,16 @@ def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) 
             file=sys.stderr,
         )
     return 0
+
+
+def _unseen(effects: Sequence[EffectOptions], tally: Tally) -> list[str]:
+    """That effects which follow emotions and leave the picture as it is without one had none to follow."""
+    waiting = ["grade" for options in effects if isinstance(options, GradeOptions)]
+    waiting += ["style" for options in effects if isinstance(options, StyleOptions) and options.fixed is None]
+    if tally.seen or not waiting:
+        return []
+    hint = " --style EMOTION paints whatever is seen." if "style" in waiting else ""
+    return [f"No face was seen, so there was no emotion for {' and '.join(waiting)} to follow.{hint}"]
 
 
 def _warnings(job: Job) -> list[str]:

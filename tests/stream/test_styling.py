@@ -165,10 +165,20 @@ def test_the_command_paints_by_the_face_it_sees(demo_clip, net, tmp_path):
             assert np.abs(change).mean() > 3
 
 
-def test_without_a_face_the_command_leaves_the_picture(net, make_clip, tmp_path):
-    clip, out = make_clip("clip.mkv", frames=5, codec="ffv1", size_wh=(160, 96)), tmp_path / "out.mkv"
-    done = call(clip, "-o", out, "--codec", "ffv1", "--effect", "style", "--style-net", net)
+def test_a_fixed_style_needs_no_face(net, make_clip, tmp_path):
+    clip, out = make_clip("clip.mkv", frames=2, codec="ffv1", size_wh=(64, 48)), tmp_path / "out.mkv"
+    done = call(clip, "-o", out, "--codec", "ffv1", "--effect", "style", "--style", "sad", "--style-net", net)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_a_face_the_command_leaves_the_picture_and_says_so(net, make_clip, tmp_path):
+    clip, out = make_clip("clip.mkv", frames=5, codec="ffv1", size_wh=(160, 96)), tmp_path / "out.mkv"
+    done = call(clip, "-o", out, "--codec", "ffv1", "--effect", "grade,style", "--style-net", net)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "warning: No face was seen, so there was no emotion for grade and style to follow. "
+        "--style EMOTION paints whatever is seen.\n"
+    )
     for planes, was in zip(decoded(out), decoded(clip), strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(planes, was, strict=True))
 
