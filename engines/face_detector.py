@@ -9,19 +9,19 @@ appear, is followed by the cheap one, and has the same kind of box wherever it w
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import cv2
 import numpy as np
 
-from emocolor.errors import EngineError, MissingDependencyError
+from emocolor.errors import EngineError
 from emocolor.face_search import Look, Region, best_match, square_around, tiles_of, without_repeats
 from emocolor.faces import Box, Detection
 from emocolor.frames import Rotation
 from emocolor.protocols import Gray
 
 from .mediapipe_log import one_line, quiet_stderr, quiet_until_settled
+from .mediapipe_task import open_task
 from .model_files import model_path
 
 SHORT_RANGE: Final = "mediapipe/blaze_face_short_range.tflite"
@@ -147,7 +147,7 @@ class _Net:
         self._side = side
         with quiet_stderr():
             # What MediaPipe says at its first run it says once, so the first run is here.
-            self._image, detector = _open(model_path(name), least_score)
+            self._image, detector = open_task(model_path(name), partial(_detector, least_score))
             self._run(detector, np.zeros((side, side), np.uint8))
         self._detector = detector
 
@@ -169,27 +169,12 @@ class _Net:
             raise EngineError(f"MediaPipe failed to look for faces: {one_line(error)}.") from error
 
 
-def _open(model: Path, least_score: float) -> tuple[Any, Any]:
-    """What makes a MediaPipe image of RGB pixels, and a detector."""
-    try:
-        # Any narrower name imports the whole package too: half a second, mostly its plotting library.
-        from mediapipe.tasks.python.core.base_options import BaseOptions
-        from mediapipe.tasks.python.vision import FaceDetector, FaceDetectorOptions
-        from mediapipe.tasks.python.vision.core.image import Image, ImageFormat
-    except ImportError as error:
-        raise MissingDependencyError(f"MediaPipe cannot be imported ({error}). Reinstall emocolor-stream.") from error
-    settings = FaceDetectorOptions(
-        base_options=BaseOptions(model_asset_path=str(model)), min_detection_confidence=least_score
+def _detector(least_score: float, base_options: Any) -> Any:
+    from mediapipe.tasks.python.vision import FaceDetector, FaceDetectorOptions
+
+    return FaceDetector.create_from_options(
+        FaceDetectorOptions(base_options=base_options, min_detection_confidence=least_score)
     )
-    try:
-        detector = FaceDetector.create_from_options(settings)
-    except OSError as error:
-        raise MissingDependencyError(
-            f"MediaPipe's native library cannot be loaded ({error}). Install the system packages libegl1 and libgles2."
-        ) from error
-    except (RuntimeError, ValueError) as error:
-        raise EngineError(f"MediaPipe cannot use {model.name}: {one_line(error)}.") from error
-    return partial(Image, ImageFormat.SRGB), detector
 
 
 def _detection(found: Any, look: Look) -> Detection:

@@ -5,17 +5,16 @@ not tell one person from another, and people far away it mostly misses. Gray pic
 ones: of film it finds more where a colorizer came before.
 """
 
-from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from emocolor.errors import EngineError, MissingDependencyError
+from emocolor.errors import EngineError
 from emocolor.person_regions import SIDE, Mask
 from emocolor.protocols import Rgb
 
 from .mediapipe_log import one_line, quiet_stderr
+from .mediapipe_task import open_task
 from .model_files import model_path
 
 MODEL: Final = "mediapipe/selfie_segmenter.tflite"
@@ -33,7 +32,7 @@ class MediaPipePersonSegmenter:
     def __init__(self) -> None:
         with quiet_stderr():
             # What MediaPipe says at its first run it says once, so the first run is here.
-            self._image, self._segmenter = _open(model_path(MODEL))
+            self._image, self._segmenter = open_task(model_path(MODEL), _segmenter)
             self.segment(np.zeros((SIDE, SIDE, 3), np.uint8))
 
     def segment(self, rgb: Rgb) -> Mask:
@@ -55,23 +54,7 @@ class MediaPipePersonSegmenter:
             self._segmenter.close()
 
 
-def _open(model: Path) -> tuple[Any, Any]:
-    """What makes a MediaPipe image of RGB pixels, and a segmenter."""
-    try:
-        # Any narrower name imports the whole package too: half a second, mostly its plotting library.
-        from mediapipe.tasks.python.core.base_options import BaseOptions
-        from mediapipe.tasks.python.vision import ImageSegmenter, ImageSegmenterOptions
-        from mediapipe.tasks.python.vision.core.image import Image, ImageFormat
-    except ImportError as error:
-        raise MissingDependencyError(f"MediaPipe cannot be imported ({error}). Reinstall emocolor-stream.") from error
-    try:
-        segmenter = ImageSegmenter.create_from_options(
-            ImageSegmenterOptions(base_options=BaseOptions(model_asset_path=str(model)))
-        )
-    except OSError as error:
-        raise MissingDependencyError(
-            f"MediaPipe's native library cannot be loaded ({error}). Install the system packages libegl1 and libgles2."
-        ) from error
-    except (RuntimeError, ValueError) as error:
-        raise EngineError(f"MediaPipe cannot use {model.name}: {one_line(error)}.") from error
-    return partial(Image, ImageFormat.SRGB), segmenter
+def _segmenter(base_options: Any) -> Any:
+    from mediapipe.tasks.python.vision import ImageSegmenter, ImageSegmenterOptions
+
+    return ImageSegmenter.create_from_options(ImageSegmenterOptions(base_options=base_options))

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import av
@@ -15,7 +16,8 @@ from emocolor.errors import EngineError
 from emocolor.faces import Box, Detection, Vector
 from emocolor.frames import Rotation
 from emocolor.protocols import Detector, Gray
-from engines.face_detector import DetectorOptions, MediaPipeFaceDetector, _open
+from engines.face_detector import DetectorOptions, MediaPipeFaceDetector, _detector
+from engines.mediapipe_task import open_task
 
 TURNS: dict[Rotation, int | None] = {
     0: None,
@@ -184,7 +186,7 @@ def test_a_model_that_mediapipe_cannot_use_is_an_engine_error(tmp_path: Path) ->
     model = tmp_path / "model.tflite"
     model.write_bytes(b"not a model")
     with pytest.raises(EngineError, match=r"cannot use model\.tflite"):
-        _open(model, 0.5)
+        open_task(model, partial(_detector, 0.5))
 
 
 def test_options_check_themselves() -> None:

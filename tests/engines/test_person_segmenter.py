@@ -15,7 +15,8 @@ from emocolor.errors import EngineError
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame, Rotation
 from emocolor.person_regions import Mask, PersonMasks, plane_mask
 from emocolor.protocols import PersonSegmenter, Rgb
-from engines.person_segmenter import MediaPipePersonSegmenter, _open
+from engines.mediapipe_task import open_task
+from engines.person_segmenter import MediaPipePersonSegmenter, _segmenter
 
 ROOT = Path(__file__).parents[2]
 COLOR = ColorSpec(matrix="bt601", full_range=True)
@@ -110,7 +111,7 @@ def test_a_model_that_mediapipe_cannot_use_is_an_engine_error(tmp_path: Path) ->
     model = tmp_path / "model.tflite"
     model.write_bytes(b"not a model")
     with pytest.raises(EngineError, match=r"cannot use model\.tflite"):
-        _open(model)
+        open_task(model, _segmenter)
 
 
 def test_nothing_is_left_on_stderr() -> None:
