@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from emocolor.errors import EngineError
-from emocolor.face_search import Look, Region, best_match, square_around, tiles_of, without_repeats
+from emocolor.face_search import Look, Region, best_match, likeness, square_around, tiles_of, without_repeats
 from emocolor.faces import Box, Detection
 from emocolor.frames import Rotation
 from emocolor.protocols import Gray
@@ -36,10 +36,12 @@ class DetectorOptions:
     """Side of the smallest tiles as a part of the picture's shorter side."""
     least_tile: int = 400
     """The smallest tiles are not smaller than this, in pixels."""
-    calls_per_whole: int = 2
+    calls_per_whole: int = 4
     """Every how many calls the whole picture is looked at for new faces."""
-    calls_per_sweep: int = 12
+    calls_per_sweep: int = 16
     """In how many calls the tiles take turns, for new small faces."""
+    calls_per_refusal: int = 6
+    """For how many calls a candidate that was no face is not looked at again."""
     close_range: float = 3.0
     """Side of a close look in multiples of the face's box."""
     candidate_score: float = 0.15
@@ -54,8 +56,8 @@ class DetectorOptions:
     def __post_init__(self) -> None:
         if not (0 < self.tile_share <= 1 and self.least_tile > 0):
             raise ValueError(f"tile_share in (0, 1] and least_tile above 0 are needed, got {self}")
-        if not (self.calls_per_whole > 0 and self.calls_per_sweep > 0):
-            raise ValueError(f"calls_per_whole and calls_per_sweep above 0 are needed, got {self}")
+        if min(self.calls_per_whole, self.calls_per_sweep, self.calls_per_refusal) < 1:
+            raise ValueError(f"calls_per_whole, calls_per_sweep and calls_per_refusal above 0 are needed, got {self}")
         if self.close_range < 1:
             raise ValueError(f"close_range must be at least 1, got {self.close_range}")
 
@@ -79,6 +81,7 @@ class MediaPipeFaceDetector:
         self._shape: tuple[int, ...] = ()
         self._tiles: list[Region] = []
         self._turn = 0
+        self._refused: list[_Refusal] = []
 
     def detect(
         self, gray: Gray, known: Sequence[Detection], rotation: Rotation, *, sweep: bool = False
@@ -96,7 +99,8 @@ class MediaPipeFaceDetector:
         looks = [self._look_closer(picture, face, self._options.known_score) for face in known]
         followed = without_repeats([face for face in looks if face])
         coarse = [face for tile in tiles for face in self._full_range.faces(picture, tile)]
-        looks = [self._confirm(picture, candidate) for candidate in without_repeats(coarse, followed)]
+        candidates = [face for face in without_repeats(coarse, followed) if not self._was_refused(face)]
+        looks = [self._confirm(picture, candidate) for candidate in candidates]
         fresh = without_repeats([face for face in looks if face], followed)
         return sorted([*followed, *fresh], key=lambda face: -face.score)
 
@@ -113,16 +117,23 @@ class MediaPipeFaceDetector:
             self._shape, sweep = shape, True
         whole, *others = self._tiles
         self._turn = 0 if sweep else self._turn + 1
+        self._refused = [] if sweep else [refusal for refusal in self._refused if refusal.until > self._turn]
         if sweep:
             return self._tiles
         turns = self._options.calls_per_sweep
         looks = others[self._turn % turns :: turns]
         return looks if self._turn % self._options.calls_per_whole else [whole, *looks]
 
+    def _was_refused(self, face: Detection) -> bool:
+        return any(likeness(face.box, refusal.box) > 0.6 for refusal in self._refused)
+
     def _confirm(self, picture: "_Picture", candidate: Detection) -> Detection | None:
         coarse, close = self._options.agreed_scores
         least = close if candidate.score >= coarse else self._options.new_score
-        return self._look_closer(picture, candidate, least)
+        face = self._look_closer(picture, candidate, least)
+        if face is None:
+            self._refused.append(_Refusal(candidate.box, self._turn + self._options.calls_per_refusal))
+        return face
 
     def _look_closer(self, picture: "_Picture", face: Detection, least_score: float) -> Detection | None:
         """``face`` as the short-range net sees it, if it does."""
@@ -138,6 +149,14 @@ class MediaPipeFaceDetector:
 class _Picture:
     gray: Gray
     rotation: Rotation
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    box: Box
+    """Of a candidate that a close look did not find to be a face."""
+    until: int
+    """The turn from which it may be looked at again."""
 
 
 class _Net:

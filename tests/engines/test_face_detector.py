@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from emocolor.errors import EngineError
+from emocolor.face_search import likeness
 from emocolor.faces import Box, Detection, Vector
 from emocolor.frames import Rotation
 from emocolor.protocols import Detector, Gray
@@ -118,6 +120,36 @@ def test_the_tiles_of_a_few_calls_see_what_a_sweep_sees(detector: MediaPipeFaceD
     detector.detect(empty, [], 0, sweep=True)
     calls = [detector.detect(picture, [], 0) for _ in range(DetectorOptions().calls_per_sweep)]
     assert any(calls)
+
+
+class LookingDetector(MediaPipeFaceDetector):
+    """Notes its close looks that found no face."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_vain: list[Box] = []
+
+    def _look_closer(self, *given: Any) -> Detection | None:
+        found = super()._look_closer(*given)
+        if found is None:
+            self.in_vain.append(given[1].box)
+        return found
+
+
+def test_what_was_no_face_is_left_alone_for_some_calls() -> None:
+    picture, detector = first_luma(clip("made_four_faces.mp4")), LookingDetector()
+    detector.detect(picture, [], 0, sweep=True)
+    refused = detector.in_vain.copy()
+    vain = []
+    for _ in range(DetectorOptions().calls_per_sweep):
+        detector.in_vain.clear()
+        detector.detect(picture, [], 0)
+        vain.append(any(likeness(box, before) > 0.6 for box in detector.in_vain for before in refused))
+    detector.close()
+    assert refused
+    wait = DetectorOptions().calls_per_refusal - 1
+    assert not any(vain[:wait])
+    assert any(vain[wait:])
 
 
 def test_a_known_face_is_found_in_every_call_and_once(detector: MediaPipeFaceDetector, woman: Gray) -> None:
