@@ -23,7 +23,7 @@ from emocolor.emotion import EmotionClassifier
 from emocolor.errors import EmocolorError
 from emocolor.face_crops import FER2013
 from emocolor.frames import Frame
-from emocolor.protocols import Effect, PersonSegmenter
+from emocolor.protocols import Detector, Effect, PersonSegmenter
 from emocolor.scenes import SceneBuilder, Weighting
 from emocolor.smoothing import SmoothingOptions
 from emocolor.toning import is_coloured
@@ -32,6 +32,7 @@ from engines.runners import Device, check_device
 from engines.spec import Precision, read_colorizer_spec, read_spec, read_style_spec
 
 from .comparison import keep_before, split_screen
+from .effect_chain import EffectOptions
 from .footage_colors import input_is_coloured
 from .pipeline import Pipeline, Stage
 from .restoration import restore
@@ -94,7 +95,7 @@ class Job:
                 *self._colorizing(most_held),
                 Stage("direct", partial(direct, scenes=_scenes(settings), most_held=most_held)),
                 *_segmenting(settings),
-                Stage("paint", lambda steps: paint(steps, make_effects(settings))),  # which may load nets
+                Stage("paint", lambda steps: paint(steps, _effects_of(settings))),  # which may load nets
                 *after,
                 Stage("write", partial(write, sink=self.sink, timeline=self._timeline)),
             ],
@@ -205,9 +206,14 @@ def make_segmenter() -> PersonSegmenter:
 
 def make_follower(options: AnalysisOptions) -> Follower:
     """Load the face models."""
+    return Follower(make_detector(), Tracks(), FER2013, read_spec(options.net).crop_size)
+
+
+def make_detector() -> Detector:
+    """Load the models that find faces."""
     from engines.face_detector import MediaPipeFaceDetector
 
-    return Follower(MediaPipeFaceDetector(), Tracks(), FER2013, read_spec(options.net).crop_size)
+    return MediaPipeFaceDetector()
 
 
 def make_classifier(options: AnalysisOptions, device: Device = "auto") -> EmotionClassifier:
@@ -233,17 +239,17 @@ def make_style(options: StyleOptions, device: Device = "auto") -> Style:
     return Style(options, stylist)
 
 
-def make_effects(settings: JobSettings) -> list[Effect]:
-    """The effects of a job that follow on its colours, in the order they apply."""
-    effects = [
-        _make_effect(options, settings.device)
-        for options in settings.effects
-        if not isinstance(options, ColorizeOptions)
-    ]
-    if settings.overlay:
-        tint = _first_tint(settings)
+def make_effects(options: Sequence[EffectOptions], device: Device, *, overlay: bool) -> list[Effect]:
+    """The effects that follow on a picture's colours, in the order they apply."""
+    effects = [_make_effect(one, device) for one in options if not isinstance(one, ColorizeOptions)]
+    if overlay:
+        tint = _first_tint(options)
         effects.append(Overlay(tint.palette) if tint else Overlay())
     return effects
+
+
+def _effects_of(settings: JobSettings) -> list[Effect]:
+    return make_effects(settings.effects, settings.device, overlay=settings.overlay)
 
 
 def _make_effect(options: TintOptions | ColormapOptions | GradeOptions | StyleOptions, device: Device) -> Effect:
@@ -269,12 +275,12 @@ def _facts_of_output(facts: "SourceFacts", settings: JobSettings) -> "SourceFact
     return replace(facts, field_order="progressive") if deinterlaced else facts
 
 
-def _first_tint(settings: JobSettings) -> TintOptions | None:
-    return next((options for options in settings.effects if isinstance(options, TintOptions)), None)
+def _first_tint(options: Sequence[EffectOptions]) -> TintOptions | None:
+    return next((one for one in options if isinstance(one, TintOptions)), None)
 
 
 def _scenes(settings: JobSettings) -> SceneBuilder:
-    tint = _first_tint(settings)
+    tint = _first_tint(settings.effects)
     weighting: Weighting = "area" if tint and tint.several != "largest" else "largest"
     # Where nothing is observed there is nothing to wait for.
     smoothing = settings.smoothing if settings.analysis else SmoothingOptions(look_ahead=0)

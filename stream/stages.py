@@ -17,7 +17,7 @@ from emocolor.cuts import CutDetector
 from emocolor.effects.colorize import Colorize
 from emocolor.emotion import EmotionClassifier
 from emocolor.face_crops import CropGeometry, crop_face, observation_confidence
-from emocolor.faces import Detection, Observation, ObservedFace, Scene
+from emocolor.faces import Detection, EmotionEstimate, Observation, ObservedFace, Scene
 from emocolor.frames import Frame, luma_8bit
 from emocolor.person_regions import PersonMasks
 from emocolor.protocols import Detector, Effect, Gray, PersonSegmenter
@@ -92,7 +92,11 @@ class Follower:
 
 def judge(look: Look, classifier: EmotionClassifier) -> Observation:
     """Estimate the emotion of every face of a look, and how far to trust each estimate."""
-    estimates = classifier.estimate([face.crop for face in look.faces])
+    return observation_of(look, classifier.estimate([face.crop for face in look.faces]))
+
+
+def observation_of(look: Look, estimates: Sequence[EmotionEstimate]) -> Observation:
+    """What was seen, from a look and what the classifier says of each of its faces."""
     faces = tuple(
         ObservedFace(
             track_id=face.track_id,

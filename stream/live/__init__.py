@@ -1,0 +1,1 @@
+"""The live mode: newest frame wins, within a latency budget, for hours."""
