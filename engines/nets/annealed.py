@@ -43,10 +43,10 @@ def annealed_mean(logits: Tensor, bins: AbBins, *, temperature: float | Tensor) 
     """
     if isinstance(temperature, float | int) and temperature <= 0:
         raise ValueError(f"The temperature of an annealed mean must be above 0, got {temperature}.")
-    centers = torch.from_numpy(bins.centers.copy()).to(logits.device)
-    squares = centers.square().sum(1, keepdim=True)
     with torch.autocast(logits.device.type, enabled=False):
         logits = logits.float()
+        centers = torch.from_numpy(bins.centers.copy()).to(logits.device, logits.dtype)
+        squares = centers.square().sum(1, keepdim=True)
         ab = _mean_of(centers, (logits / temperature).softmax(1))
         distribution = logits.softmax(1)
         mean, square = _mean_of(centers, distribution), _mean_of(squares, distribution)

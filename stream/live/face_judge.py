@@ -50,7 +50,10 @@ class FaceJudge:
         self._thread.start()
 
     def judge(self, look: Look, quality: Quality) -> Observation:
-        """The emotions of a look's faces; waits for them. Raises what the net raised, and ``Closed`` after ``close``."""
+        """The emotions of a look's faces; waits for them.
+
+        Raises what the net raised, and ``Closed`` after ``close``.
+        """
         answer: Future[Observation] = Future()
         self._requests.put(_Request(look, quality, answer))
         while True:
