@@ -7,7 +7,9 @@
 The net paints squares of photos. VGG16's features say how well what was painted keeps the photo's content and has
 the painting's style (Johnson et al. 2016). A second view of each photo, moved by whole pixels and noisy, must be
 painted as the first was: that is what holds still in a video. A net of seven styles also learns mixtures, whose aim
-are the mixtures of Gram matrices; in those with the identity it is the photo's own Gram matrices that take part.
+are the mixtures of Gram matrices; in those with the identity it is the photo's own Gram matrices that take part. With
+a ``teacher``, a small net also learns to paint as a larger one does (Hinton et al. 2015, "Distilling the knowledge in
+a neural network"); with the weights of content and style at 0 it learns from the teacher alone.
 
 An epoch is ``draws`` photos. The run resumes after a kill at the last whole epoch, as all training here does.
 """
@@ -141,7 +143,10 @@ def train(
             "validation": held_out.sha256,
             "styles": {emotion: sha256_of(file) for emotion, file in files.items()},
         },
-        "nets": {"start": sha256_of(start) if start else None},
+        "nets": {
+            "start": sha256_of(start) if start else None,
+            "teacher": sha256_of(checkpoint_of(runs / recipe.teacher)) if recipe.teacher else None,
+        },
         "images": {"train": len(photos), "held_out": len(held_out)},
         "machine": facts_of_machine() | ({"device": torch.cuda.get_device_name()} if device.type == "cuda" else {}),
     }
@@ -153,6 +158,7 @@ def train(
     if start is not None:
         load_start(net, start)
     net = net.to(device)
+    teacher = teacher_of(runs / recipe.teacher).to(device) if recipe.teacher else None
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
     few = min(ACTIVATION_PHOTOS, len(photos))
     squares = (batch_of([central_crop(photos.photo(i), ACTIVATION_SIZE)]).to(device) for i in range(few))
@@ -177,7 +183,7 @@ def train(
             step = (epoch - 1) * batches_per_epoch + number
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, step, batches_per_epoch)
-            parts = loss_parts(net, on_device(views, device), recipe, losses, aims)
+            parts = loss_parts(net, on_device(views, device), recipe, losses, aims, teacher)
             loss = total_loss(parts, recipe)
             if not torch.isfinite(loss):
                 raise ConfigurationError(
@@ -240,6 +246,13 @@ def load_start(net: nn.Module, checkpoint: Path) -> None:
         raise ConfigurationError(f"{checkpoint} is of another net than the recipe's.") from error
 
 
+def teacher_of(run: Path) -> nn.Module:
+    """The net of a finished run, which learns no more."""
+    from training.painting_nets import net_of_run  # which builds nets with what is here
+
+    return net_of_run(run)[1].requires_grad_(False)
+
+
 def painted_by(net: nn.Module, rgb: Tensor, mixture: Tensor) -> Tensor:
     """What a net of either kind paints: sRGB (N, 3, H, W), not clipped, float32."""
     painted: Tensor = net(rgb, mixture) if isinstance(net, StyleNet) else net(rgb)
@@ -266,28 +279,48 @@ def aims_of(
     )
 
 
-def loss_parts(net: nn.Module, views: Views, recipe: StyleRecipe, losses: StyleLosses, aims: Aims) -> dict[str, Tensor]:
-    """Each loss of a batch, unweighted: ``content``, ``style`` (weighted by painting), ``variation``, ``temporal``."""
-    kind = views.first.device.type
+def loss_parts(
+    net: nn.Module,
+    views: Views,
+    recipe: StyleRecipe,
+    losses: StyleLosses,
+    aims: Aims,
+    teacher: nn.Module | None = None,
+) -> dict[str, Tensor]:
+    """Each loss of a batch, unweighted: ``content``, ``style`` (weighted by painting), ``variation``, ``temporal``,
+    ``teacher``. Those that need VGG16's features are left out where the recipe gives them no weight."""
     both = recipe.temporal_weight > 0
-    with torch.autocast(kind, torch.bfloat16, enabled=recipe.bf16):
+    with torch.autocast(views.first.device.type, torch.bfloat16, enabled=recipe.bf16):
         if both:
             seen, mixture = torch.cat([views.first, views.second]), views.mixture.repeat(2, 1)
             painted, painted_second = painted_by(net, seen, mixture).chunk(2)
         else:
             painted = painted_second = painted_by(net, views.first, views.mixture)
-        with torch.no_grad():
-            photo = losses.features(views.first)
-        features = losses.features(painted)
-    own = losses.grams(photo) if bool((views.mixture[:, IDENTITY] > 0).any()) else None
-    scale = aims.scale(views.mixture) if recipe.measure == "relative" else None
-    style = losses.style(features, aims.mixed(views.mixture, own), scale)
-    return {
-        "content": content_loss(losses, features, photo, recipe),
-        "style": (aims.weight(views.mixture) * style).mean(),
-        "variation": total_variation(painted),
-        "temporal": view_difference(painted, painted_second, views.move) if both else torch.zeros(()),
-    }
+        parts = feature_losses(painted, views, recipe, losses, aims) if recipe.sees_features else {}
+        parts["variation"] = total_variation(painted)
+        parts["temporal"] = view_difference(painted, painted_second, views.move) if both else torch.zeros(())
+        if teacher is not None:
+            with torch.no_grad():
+                wanted = painted_by(teacher, views.first, views.mixture)
+            parts["teacher"] = (painted - wanted).square().mean()
+    return parts
+
+
+def feature_losses(
+    painted: Tensor, views: Views, recipe: StyleRecipe, losses: StyleLosses, aims: Aims
+) -> dict[str, Tensor]:
+    """``content`` and ``style`` of what was painted of the first views."""
+    with torch.no_grad():
+        photo = losses.features(views.first)
+    features = losses.features(painted)
+    with torch.autocast(views.first.device.type, enabled=False):
+        own = losses.grams(photo) if bool((views.mixture[:, IDENTITY] > 0).any()) else None
+        scale = aims.scale(views.mixture) if recipe.measure == "relative" else None
+        style = losses.style(features, aims.mixed(views.mixture, own), scale)
+        return {
+            "content": content_loss(losses, features, photo, recipe),
+            "style": (aims.weight(views.mixture) * style).mean(),
+        }
 
 
 def content_loss(losses: StyleLosses, painted: Features, photo: Features, recipe: StyleRecipe) -> Tensor:
@@ -368,7 +401,7 @@ def measure(net: nn.Module, held_out: Photos, recipe: StyleRecipe, losses: Style
     noise = np.random.default_rng(0).standard_normal((1, 3, side, side), np.float32) * recipe.noise / 2
     totals = dict.fromkeys(("content", "style", "variation", "temporal"), 0.0)
     count = min(MEASURED_PHOTOS, len(held_out))
-    whole = replace(recipe, temporal_weight=1.0)
+    whole = replace(recipe, temporal_weight=1.0, content_weight=1.0, style_weight=1.0)
     for index in range(count):
         square = batch_of([central_crop(held_out.photo(index), side + recipe.shift)])
         first = square[:, :, :side, :side]

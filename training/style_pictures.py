@@ -30,11 +30,12 @@ def draw_curves(run: Path) -> None:
     epochs = [int(row["epoch"]) for row in rows]
     figure, panels = plt.subplots(1, len(PANELS), figsize=(11, 3), layout="constrained")
     for axes, (name, words) in zip(panels, PANELS, strict=True):
-        axes.plot(epochs, [float(row[f"train_{name}"]) for row in rows], color="#aaaaaa", label="training")
         axes.plot(epochs, [float(row[name]) for row in rows], color="#333333", label="held-out photos")
+        if f"train_{name}" in rows[0]:  # one that learns from a teacher alone is not judged in training
+            axes.plot(epochs, [float(row[f"train_{name}"]) for row in rows], color="#aaaaaa", label="training")
         axes.set(xlabel="epoch", ylabel=words, yscale="log")
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].legend(frameon=False, fontsize="small")
+    panels[-1].legend(frameon=False, fontsize="small")
     figure.savefig(run / "curves.png", dpi=80)
     plt.close(figure)
 

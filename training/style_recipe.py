@@ -50,6 +50,8 @@ class StyleRecipe(Optimization):
     start: str = ""
     """A finished run's folder, below the one given to the script as ``--runs``, whose net this run starts with;
     empty for a fresh net."""
+    teacher: str = ""
+    """A finished run's folder, likewise, whose net paints what this one is to paint; empty for none."""
     styles: StyleImages = field(default_factory=StyleImages)
     style_size: int = 320
     """Short side that style pictures are scaled to, px: how large strokes are in what the net paints."""
@@ -62,6 +64,8 @@ class StyleRecipe(Optimization):
     variation_weight: float = 0.0
     temporal_weight: float = 0.0
     """Of the mean squared difference between what is painted of two views of a photo, at the same points."""
+    teacher_weight: float = 0.0
+    """Of the mean squared difference from what the teacher paints, in parts of white."""
     shift: int = 8
     """Largest shift between the two views, px each way. Whole pixels, so that nothing is resampled."""
     noise: float = 0.03
@@ -96,10 +100,17 @@ class StyleRecipe(Optimization):
         for name in (f.name for f in fields(self) if f.name.endswith("_weight") or f.name == "noise"):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} must not be negative, got {getattr(self, name)}.")
+        if bool(self.teacher) != (self.teacher_weight > 0):
+            raise ConfigurationError("teacher and teacher_weight go together: set both, or neither.")
         if self.gradient_norm <= 0:
             raise ConfigurationError(f"gradient_norm must be above 0, got {self.gradient_norm}.")
         if self.draws < self.batch:
             raise ConfigurationError(f"draws ({self.draws}) must be at least batch ({self.batch}).")
+
+    @property
+    def sees_features(self) -> bool:
+        """Whether VGG16 judges what is painted in training, and not a teacher alone."""
+        return self.content_weight > 0 or self.style_weight > 0
 
     @property
     def deepest(self) -> Layer:

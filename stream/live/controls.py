@@ -16,6 +16,8 @@ from ..effect_chain import EffectOptions, EffectSettings, parse_chain
 
 AUTO = "auto"
 """The style that follows the emotion."""
+LONGEST_WORD = 200
+"""Characters of a value, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ class Controls:
         known = [f.name for f in fields(self)]
         for name in message:
             if name not in known:
-                raise ConfigurationError(f"There is no control '{name}'{nearest(str(name), known)}")
+                raise ConfigurationError(f"There is no control {str(name)[:40]!r}{nearest(str(name)[:40], known)}")
         return replace(self, **message)
 
     def effects(self) -> tuple[EffectOptions, ...]:
@@ -85,4 +87,6 @@ def _check_kind(name: str, value: Any, default: Any) -> None:
     fits = isinstance(value, (int, float)) and not isinstance(value, bool) if number else type(value) is type(default)
     if not fits:
         kind = "a number" if number else "true or false" if isinstance(default, bool) else "a word"
-        raise ConfigurationError(f"The control '{name}' takes {kind}, not {value!r}.")
+        raise ConfigurationError(f"The control '{name}' takes {kind}, not {repr(value)[:40]}.")
+    if isinstance(value, str) and not (value.isprintable() and len(value) <= LONGEST_WORD):
+        raise ConfigurationError(f"The control '{name}' takes up to {LONGEST_WORD} printable characters.")

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; training ne
 from emocolor.emotions import EMOTIONS  # noqa: E402
 from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
 from engines.nets.style_net import IDENTITY, SETS  # noqa: E402
+from training.datasets import sha256_of  # noqa: E402
 from training.photos import read_photos  # noqa: E402
 from training.style import (  # noqa: E402
     Aims,
@@ -101,6 +102,7 @@ def test_every_recipe_trains(path, learn, tmp_path):
     recipe = read_recipe(StyleRecipe, path)
     given = replace(recipe.styles, **{emotion: getattr(ALL, emotion) for emotion in recipe.styles.given()})
     small = replace(recipe, styles=given, style_size=64, crop=32, shift=4, draws=4, batch=2, epochs=1, start="")
+    small = replace(small, teacher="", teacher_weight=0.0)
     run = learn(small, tmp_path / "run")
     found = json.loads((run / "final.json").read_text())["held_out"]
     assert all(np.isfinite(value) for value in found.values())
@@ -115,6 +117,29 @@ def test_learning_brings_style_nearer_and_holds_views_together(learn, tmp_path):
     assert losses[-1] < 0.9 * losses[0]
     moved, moved_alone = (json.loads((r / "final.json").read_text())["held_out"]["temporal"] for r in (steady, alone))
     assert moved < 0.7 * moved_alone
+
+
+def test_a_student_comes_to_paint_as_its_teacher_does(learn, blobs, tmp_path, monkeypatch):
+    learn(replace(TINY, epochs=1, draws=32), tmp_path / "teacher")
+    import training.style as script
+
+    judged = []
+    original = script.feature_losses
+    monkeypatch.setattr(script, "feature_losses", lambda *given: (judged.append(given), original(*given))[1])
+    alone = replace(
+        TINY, teacher="teacher", teacher_weight=10.0, content_weight=0.0, style_weight=0.0, temporal_weight=0.0, seed=9
+    )
+    run = learn(replace(alone, draws=32, epochs=5, learning_rate=3e-3), tmp_path / "student", runs=tmp_path)
+    names, *rows = (row.split(",") for row in (run / "epochs.csv").read_text().splitlines())
+    distance = [float(row[names.index("train_teacher")]) for row in rows]
+    assert distance[-1] < 0.5 * distance[0]
+    photos = min(8, len(read_photos([blobs])))
+    assert len(judged) == 6 * photos * 7, "VGG16 judges after each epoch and at the end, not in training"
+    record = json.loads((run / "config.json").read_text())
+    assert record["nets"]["teacher"] == sha256_of(tmp_path / "teacher" / "checkpoint.pt")
+    with pytest.raises(ConfigurationError, match="is no finished run"):
+        learn(replace(alone, teacher="absent"), tmp_path / "other", runs=tmp_path)
+    assert not (tmp_path / "other").exists()
 
 
 def test_views_show_the_same_at_the_same_points():
@@ -203,6 +228,8 @@ def test_a_nan_ends_the_run_with_advice(learn, tmp_path):
         ({"shift": 60}, "shift must lie between"),
         ({"partial_part": 1.5}, "partial_part must lie between 0 and 1"),
         ({"temporal_weight": -1.0}, "temporal_weight must not be negative"),
+        ({"teacher": "run"}, "teacher and teacher_weight go together"),
+        ({"teacher_weight": 1.0}, "teacher and teacher_weight go together"),
         ({"gradient_norm": 0.0}, "gradient_norm must be above 0"),
         ({"draws": 2}, "draws .2. must be at least batch"),
         ({"measure": "both"}, "measure must be one of absolute, relative"),
