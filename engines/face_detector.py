@@ -36,8 +36,9 @@ class DetectorOptions:
     """Side of the smallest tiles as a part of the picture's shorter side."""
     least_tile: int = 400
     """The smallest tiles are not smaller than this, in pixels."""
-    calls_per_whole: int = 4
-    """Every how many calls the whole picture is looked at for new faces."""
+    calls_per_whole: int = 2
+    """Every how many calls the whole picture is looked at for new faces: half as often while faces are followed, and in
+    every call in which one was lost."""
     calls_per_sweep: int = 16
     """In how many calls the tiles take turns, for new small faces."""
     calls_per_refusal: int = 6
@@ -90,14 +91,16 @@ class MediaPipeFaceDetector:
 
         ``known`` are faces where they are expected, looked for at close range. ``rotation`` is how
         a player turns the picture clockwise; the nets see it upright. ``sweep`` looks at all tiles
-        now, as the first call and a change of size do; otherwise they take turns.
+        now, as the first call and a change of size do; otherwise they take turns. Where a known face is not found, the
+        whole picture is looked at for where it went.
         """
         if gray.ndim != 2 or gray.dtype != np.uint8:
             raise ValueError(f"gray must be (H, W) uint8, got {gray.shape} {gray.dtype}")
         picture = _Picture(gray, rotation)
-        tiles = self._tiles_of_this_call(gray.shape, sweep)
         looks = [self._look_closer(picture, face, self._options.known_score) for face in known]
         followed = without_repeats([face for face in looks if face])
+        every = 1 if None in looks else self._options.calls_per_whole * (2 if looks else 1)
+        tiles = self._tiles_of_this_call(gray.shape, sweep, every)
         coarse = [face for tile in tiles for face in self._full_range.faces(picture, tile)]
         candidates = [face for face in without_repeats(coarse, followed) if not self._was_refused(face)]
         looks = [self._confirm(picture, candidate) for candidate in candidates]
@@ -109,7 +112,7 @@ class MediaPipeFaceDetector:
         self._short_range.close()
         self._full_range.close()
 
-    def _tiles_of_this_call(self, shape: tuple[int, ...], sweep: bool) -> list[Region]:
+    def _tiles_of_this_call(self, shape: tuple[int, ...], sweep: bool, calls_per_whole: int) -> list[Region]:
         if shape != self._shape:
             height, width = shape
             small = max(self._options.least_tile, round(self._options.tile_share * min(shape)))
@@ -122,7 +125,7 @@ class MediaPipeFaceDetector:
             return self._tiles
         turns = self._options.calls_per_sweep
         looks = others[self._turn % turns :: turns]
-        return looks if self._turn % self._options.calls_per_whole else [whole, *looks]
+        return looks if self._turn % calls_per_whole else [whole, *looks]
 
     def _was_refused(self, face: Detection) -> bool:
         return any(likeness(face.box, refusal.box) > 0.6 for refusal in self._refused)

@@ -135,6 +135,11 @@ class Job:
         """What is known of the input."""
         return self.source.facts
 
+    @property
+    def cpu_seconds(self) -> dict[str, float]:
+        """What each stage took of the processor, once the job has ended; see :class:`~stream.pipeline.Pipeline`."""
+        return self._pipeline.cpu_seconds
+
     def stop(self) -> None:
         """End the input here; what has been read is still processed and written."""
         self.source.stop()

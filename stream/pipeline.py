@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -40,6 +41,9 @@ class Pipeline:
         self._threads = [threading.Thread(target=self._work, args=(source, None, self._channels[0]), name="decode")]
         for stage, before, after in zip(stages, self._channels, self._channels[1:], strict=False):
             self._threads.append(threading.Thread(target=self._work, args=(stage.run, before, after), name=stage.name))
+        self.cpu_seconds: dict[str, float] = {}
+        """What each thread has taken of the processor, entered as it ends; codecs and nets with threads of their own
+        are not in it."""
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._finished = False
@@ -97,3 +101,5 @@ class Pipeline:
             self.cancel()
         else:
             after.close()
+        finally:
+            self.cpu_seconds[threading.current_thread().name] = time.thread_time()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 import time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 EXIT_DAMAGED = 3
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -103,6 +106,8 @@ async def _run(job: Job, visible: bool) -> int:
 
 def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) -> int:
     """Say what was done and return the exit code."""
+    per_frame = (f"{name} {1000 * seconds / max(1, tally.frames):.2f}" for name, seconds in job.cpu_seconds.items())
+    log.info("ms of the processor a frame, by stage: %s", ", ".join(per_frame))
     for warning in [*_warnings(job), *_unseen(job.settings.effects, tally)]:
         print(f"warning: {warning}", file=sys.stderr)
     target = job.settings.output or str(job.settings.timeline)

@@ -6,8 +6,11 @@
   over a bare PyAV transcode with the same encoder settings, in processes of their own, rounds
   interleaved, medians; from the opening of the input to the closing of the output.
 - ``where_it_goes``: the same ratio with parts left out or made cheaper, in the same rounds.
+- ``cpu_ms_per_frame``: what the processor spends, in all threads: of the bare transcode, of the job, and of the job's
+  stages; the rest is codecs, MediaPipe's threads and the start.
+- ``a_minute``: the same ratio on the clip six times in a row, where loading nets counts less.
 - ``cold_start``: seconds from the start of the process to the first frame handed to the encoder.
-- ``memory``: peak resident memory of the job on a clip and on the same clip ten times in a row.
+- ``memory``: resident memory of the job at minute one and at minute ten of a film, the clip again and again.
 - ``faces``: faces analysed a second (detection, crop, T = 10), on one core.
 
 Prints a table and writes JSON with the machine and the versions.
@@ -40,9 +43,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 BARE = """
-import sys, time
+import json, sys, time
 import av
-started = time.monotonic()
+started, cpu = time.monotonic(), time.process_time()
 with av.open(sys.argv[1]) as source, av.open(sys.argv[2], "w") as target:
     stream = source.streams.video[0]
     stream.thread_type = "AUTO"
@@ -53,39 +56,48 @@ with av.open(sys.argv[1]) as source, av.open(sys.argv[2], "w") as target:
         frame.pict_type = 0
         target.mux(made.encode(frame))
     target.mux(made.encode(None))
-print(time.monotonic() - started)
+print(json.dumps({"wall": time.monotonic() - started, "cpu": time.process_time() - cpu}))
 """
 
 JOB = """
 import asyncio, json, resource, sys, time
 from stream import AnalysisOptions, JobSettings, SinkOptions, open_job
 
+def resident_mb():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
 async def run():
-    first = None
+    first, frames, at_minute = None, 0, {}
     settings = JobSettings(input=sys.argv[1], output=sys.argv[2], analysis=AnalysisOptions(**json.loads(sys.argv[3])),
                            sink=SinkOptions(preset="veryfast", crf=23, overwrite=True))
-    opened = time.monotonic()
+    opened, cpu = time.monotonic(), time.process_time()
     async with open_job(settings) as job:
         async for step in job:
             first = first or time.time()
-    return first, time.monotonic() - opened
+            frames += 1
+            minute = int(step.frame.time // 60)
+            if minute not in at_minute:
+                at_minute[minute] = resident_mb()
+    return {"first": first, "wall": time.monotonic() - opened, "cpu": time.process_time() - cpu, "frames": frames,
+            "at_minute": at_minute, "stages": job.cpu_seconds,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
-first, wall = asyncio.run(run())
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"wall": wall, "first": first, "peak_mb": peak}))
+print(json.dumps(asyncio.run(run())))
 """
 
 
-def run_bare(clip: Path, target: Path) -> float:
-    """Wall seconds of a bare transcode."""
-    return float(run_script(BARE, str(clip), str(target)))
+def run_bare(clip: Path, target: Path) -> dict[str, float]:
+    """Wall seconds and seconds of the processor of a bare transcode."""
+    found: dict[str, float] = json.loads(run_script(BARE, str(clip), str(target)))
+    return found
 
 
-def run_whole(clip: Path, target: Path, analysis: dict[str, Any] | None = None) -> dict[str, float]:
-    """Wall seconds, seconds to the first frame from process start, and peak memory of the full job."""
+def run_whole(clip: Path, target: Path, analysis: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the job's script prints, with ``cold``: seconds to the first frame from the start of the process."""
     launched = time.time()
-    found = json.loads(run_script(JOB, str(clip), str(target), json.dumps(analysis or {})))
-    return {"wall": found["wall"], "cold": found["first"] - launched, "peak_mb": found["peak_mb"]}
+    found: dict[str, Any] = json.loads(run_script(JOB, str(clip), str(target), json.dumps(analysis or {})))
+    return found | {"cold": found["first"] - launched}
 
 
 def compare(clip: Path, folder: Path, rounds: int) -> dict[str, Any]:
@@ -97,15 +109,37 @@ def compare(clip: Path, folder: Path, rounds: int) -> dict[str, Any]:
         whole.append(run_whole(clip, folder / "whole.mp4"))
         for name, analysis in VARIANTS.items():
             others[name].append(run_whole(clip, folder / "other.mp4", analysis)["wall"])
-    walls, bare_median = [w["wall"] for w in whole], statistics.median(bare)
+    walls, bare_walls = [w["wall"] for w in whole], [b["wall"] for b in bare]
+    bare_median = statistics.median(bare_walls)
     return {
-        "bare_s": _summary(bare),
+        "bare_s": _summary(bare_walls),
         "job_s": _summary(walls),
         "ratio": round(statistics.median(walls) / bare_median, 3),
         "where_it_goes": {name: round(statistics.median(w) / bare_median, 3) for name, w in others.items()},
+        "cpu_ms_per_frame": cpu_ms_per_frame(bare, whole),
         "cold_start_s": _summary([w["cold"] for w in whole]),
         "peak_mb": round(statistics.median(w["peak_mb"] for w in whole), 1),
     }
+
+
+def cpu_ms_per_frame(bare: list[dict[str, float]], whole: list[dict[str, Any]]) -> dict[str, float]:
+    """Medians over rounds of what a frame costs the processor, in milliseconds."""
+    frames = whole[0]["frames"]
+    seconds = {"bare": statistics.median(b["cpu"] for b in bare), "job": statistics.median(w["cpu"] for w in whole)}
+    stages = {name: statistics.median(w["stages"][name] for w in whole) for name in whole[0]["stages"]}
+    rest = seconds["job"] - sum(stages.values())
+    return {
+        name: round(1000 * value / frames, 2) for name, value in {**seconds, **stages, "other threads": rest}.items()
+    }
+
+
+def ratio_on_long(clip: Path, folder: Path, rounds: int) -> float:
+    """The job over the bare transcode on six of the clip in a row."""
+    long = folder / "minute.mp4"
+    repeat_clip(clip, 6, long)
+    pairs = [(run_bare(long, folder / "bare.mp4"), run_whole(long, folder / "whole.mp4")) for _ in range(rounds)]
+    bare, whole = (statistics.median(run["wall"] for run in runs) for runs in zip(*pairs, strict=True))
+    return round(whole / bare, 3)
 
 
 def repeat_clip(clip: Path, times: int, target: Path) -> None:
@@ -128,11 +162,12 @@ def repeat_clip(clip: Path, times: int, target: Path) -> None:
 
 
 def memory_growth(clip: Path, folder: Path) -> dict[str, float]:
-    """Peak memory on the clip and on ten of it in a row."""
-    long = folder / "long.mp4"
-    repeat_clip(clip, 10, long)
-    one, ten = (run_whole(path, folder / "memory.mp4")["peak_mb"] for path in (clip, long))
-    return {"one_mb": round(one, 1), "ten_times_mb": round(ten, 1), "growth": round(ten / one - 1, 4)}
+    """Resident memory at minute one and at minute ten of the clip again and again."""
+    long = folder / "ten_minutes.mp4"
+    repeat_clip(clip, 61, long)
+    at_minute = run_whole(long, folder / "memory.mp4")["at_minute"]
+    one, ten = at_minute["1"], at_minute["10"]
+    return {"minute_1_mb": round(one, 1), "minute_10_mb": round(ten, 1), "growth": round(ten / one - 1, 4)}
 
 
 def faces_per_second(clip: Path) -> dict[str, float]:
@@ -180,6 +215,7 @@ def measure(clips: Path, rounds: int) -> dict[str, Any]:
             "machine": machine(),
             "encoder": ENCODER,
             "job_over_transcode": {size: compare(clip, folder, rounds) for size, clip in sizes.items()},
+            "a_minute": {size: ratio_on_long(clip, folder, rounds) for size, clip in sizes.items()},
             "memory": {"720p": memory_growth(sizes["720p"], folder)},
             "faces": {
                 "one face, 720p": faces_per_second(sizes["720p"]),

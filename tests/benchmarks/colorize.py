@@ -90,7 +90,7 @@ def compare(clip: Path, folder: Path, rounds: int) -> dict[str, Any]:
     bare: list[float] = []
     jobs: dict[float, list[dict[str, float]]] = {rate: [] for rate in RATES}
     for _ in range(rounds):
-        bare.append(run_bare(clip, folder / "bare.mp4"))
+        bare.append(run_bare(clip, folder / "bare.mp4")["wall"])
         for rate in RATES:
             jobs[rate].append(run_colorize(clip, folder / "job.mp4", rate))
     middle = statistics.median(bare)

@@ -16,25 +16,37 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     for size, row in found["job_over_transcode"].items():
         for what, ratio in row["where_it_goes"].items():
             yield f"{size}, {what}: {ratio:.3f}"
+    for size, row in found["job_over_transcode"].items():
+        parts = ", ".join(f"{name} {ms:.2f}" for name, ms in row["cpu_ms_per_frame"].items())
+        yield f"{size}, ms of the processor a frame: {parts}"
+    for size, ratio in found["a_minute"].items():
+        yield f"{size}, a minute of film: {ratio:.3f}"
     for size, row in found["memory"].items():
-        one, ten, growth = row["one_mb"], row["ten_times_mb"], row["growth"]
-        yield f"memory {size}: {one:.0f} MB, ten times as long {ten:.0f} MB ({growth:+.1%})"
+        one, ten, growth = row["minute_1_mb"], row["minute_10_mb"], row["growth"]
+        yield f"memory {size}: {one:.0f} MB at minute one, {ten:.0f} MB at minute ten ({growth:+.1%})"
     for what, row in found["faces"].items():
         yield f"analysis, {what}: {row['faces_per_s']:.0f} faces/s, {row['ms_per_analysis']:.1f} ms an analysis"
 
 
 def readme_table(found: dict[str, Any]) -> str:
-    """The README's table of costs."""
+    """The README's tables of costs."""
+    whole = found["job_over_transcode"]
     rows = [
-        "| clip, one face | whole job over a bare transcode | cold start to first frame | peak memory |",
-        "|---|---|---|---|",
+        "| clip, one face | job over a bare transcode | a minute of it | cold start to first frame | peak memory |",
+        "|---|---|---|---|---|",
     ]
-    for size, row in found["job_over_transcode"].items():
-        cold = row["cold_start_s"]["median"]
-        rows.append(f"| {size}, 30 fps | {row['ratio']:.2f} | {cold:.1f} s | {row['peak_mb']:.0f} MB |")
-    rows += ["", "| the same with | " + " | ".join(found["job_over_transcode"]) + " |"]
-    rows.append("|---|" + "---|" * len(found["job_over_transcode"]))
-    for name in next(iter(found["job_over_transcode"].values()))["where_it_goes"]:
-        ratios = (f"{row['where_it_goes'][name]:.2f}" for row in found["job_over_transcode"].values())
-        rows.append(f"| {name} | {' | '.join(ratios)} |")
+    for size, row in whole.items():
+        cold, minute = row["cold_start_s"]["median"], found["a_minute"][size]
+        rows.append(f"| {size}, 30 fps | {row['ratio']:.2f} | {minute:.2f} | {cold:.1f} s | {row['peak_mb']:.0f} MB |")
+    rows += _by_size("the same with", whole, "where_it_goes")
+    rows += _by_size("ms of the processor a frame", whole, "cpu_ms_per_frame")
     return "\n".join(rows)
+
+
+def _by_size(title: str, whole: dict[str, Any], key: str) -> list[str]:
+    """A table with a column a size, of what every size has under ``key``."""
+    rows = ["", f"| {title} | {' | '.join(whole)} |", "|---|" + "---|" * len(whole)]
+    for name in next(iter(whole.values()))[key]:
+        figures = (f"{row[key][name]:.2f}" for row in whole.values())
+        rows.append(f"| {name} | {' | '.join(figures)} |")
+    return rows

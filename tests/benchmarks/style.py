@@ -97,7 +97,7 @@ def compare(clip: Path, folder: Path, rounds: int) -> dict[str, Any]:
     bare: list[float] = []
     jobs: dict[str, list[dict[str, float]]] = {row: [] for row in ROWS}
     for _ in range(rounds):
-        bare.append(run_bare(clip, folder / "bare.mp4"))
+        bare.append(run_bare(clip, folder / "bare.mp4")["wall"])
         for row, runs in jobs.items():
             runs.append(run_style(clip, folder / "job.mp4", row))
     middle = statistics.median(bare)

@@ -122,6 +122,14 @@ def test_the_tiles_of_a_few_calls_see_what_a_sweep_sees(detector: MediaPipeFaceD
     assert any(calls)
 
 
+def test_a_known_face_that_jumped_is_found_at_once(detector: MediaPipeFaceDetector, woman: Gray) -> None:
+    (face,) = detector.detect(placed(woman, 0.5, 100, 100), [], 0, sweep=True)
+    for x in (900, 1500, 1000, 100):
+        picture = placed(woman, 0.5, x, 500)
+        found = detector.detect(picture, [moved(face, -5000.0), face], 0)
+        assert len(found) == 1
+
+
 class LookingDetector(MediaPipeFaceDetector):
     """Notes its close looks that found no face."""
 
