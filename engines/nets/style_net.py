@@ -36,14 +36,20 @@ class StyleLayout:
     blocks: int = 5
     """Residual blocks at a quarter of the side."""
     separable: bool = False
-    """Residual blocks of depthwise and pointwise convolutions (Howard et al. 2017) in place of whole ones."""
+    """Residual blocks of depthwise and pointwise convolutions (Howard et al. 2017) in place of whole ones, and channels
+    that become fewer before the picture grows, not after."""
 
 
 LAYOUTS: Final = {
     "full": StyleLayout(widths=(32, 64, 128)),
-    "fast": StyleLayout(widths=(16, 64), separable=True),
+    "fast": StyleLayout(widths=(16, 64), blocks=4, separable=True),
 }
-"""``full`` is as wide and deep as S3's net. ``fast`` starts and ends at half of the side."""
+"""``full`` is as wide and deep as S3's net. ``fast`` starts and ends at half of the side: what it paints is enlarged
+linearly, so that only what is kept of the picture has its finest detail."""
+
+MARGIN: Final = 8
+"""Pixels that the picture is continued by, mirrored, at each side; they are painted and cut off. Convolutions see zeros
+behind them, which costs nothing, where S3's net mirrors every layer."""
 
 
 class StyleNet(nn.Module):
@@ -69,27 +75,26 @@ class StyleNet(nn.Module):
         deepest = channels[-1]
         self.residual = nn.ModuleList(_Residual(deepest, separable=layout.separable) for _ in range(layout.blocks))
         upward = channels[:0:-1]
-        self.up = nn.ModuleList(_Block(upward[i], upward[i + 1]) for i in range(len(upward) - 1))
-        # From half of the side the last convolution paints four pixels at each point.
-        self.last = _reflecting(channels[1], 3 if whole else 12, kernel=9 if whole else 3)
+        self.up = nn.ModuleList(
+            _Up(upward[i], upward[i + 1], separable=layout.separable) for i in range(len(upward) - 1)
+        )
+        self.last = _conv(channels[1], 3, kernel=9 if whole else 3)
         nn.init.xavier_uniform_(self.last.weight, gain=PAINTED_AT_FIRST)
         self.keep = nn.Parameter(torch.full((IDENTITY, 1), KEPT_AT_FIRST))
         self.gain = nn.Parameter(torch.ones(IDENTITY, 3))
         self.tone = nn.Parameter(torch.zeros(IDENTITY, 3))
 
     def forward(self, rgb: Tensor, mixture: Tensor) -> Tensor:
-        x = rgb
-        for block in self.down:
+        height, width = rgb.shape[2:]
+        x = functional.pad(rgb, (MARGIN, MARGIN, MARGIN, MARGIN), mode="reflect")
+        for block in (*self.down, *self.residual, *self.up):
             x = block(x, mixture)
-        for block in self.residual:
-            x = block(x, mixture)
-        for block in self.up:
-            x = block(functional.interpolate(x, scale_factor=2.0, mode="nearest"), mixture)
-        painting = self.last(x)
-        if painting.shape[1] == 12:
-            painting = functional.pixel_shuffle(painting, 2)
+        painting = self.last(x).float()
+        if len(self.layout.widths) == 2:
+            painting = functional.interpolate(painting, scale_factor=2.0, mode="bilinear", align_corners=False)
+        painting = painting[:, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
         keep, gain, tone = self._ending(mixture)
-        return cast(Tensor, keep * rgb + gain * painting.float() + tone)
+        return cast(Tensor, keep * rgb + gain * painting + tone)
 
     def _ending(self, mixture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What mixes picture and painting: each (N, 1 or 3, 1, 1)."""
@@ -118,11 +123,24 @@ class _Block(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, *, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
-        self.conv = _reflecting(channels_in, channels_out, kernel=kernel, stride=stride)
+        self.conv = _conv(channels_in, channels_out, kernel=kernel, stride=stride)
         self.norm = ConditionalNorm(channels_out)
 
     def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
         return functional.relu(self.norm(self.conv(x), mixture))
+
+
+class _Up(nn.Module):
+    """Twice the side by repeating pixels, convolution, conditional norm, ReLU."""
+
+    def __init__(self, channels_in: int, channels_out: int, *, separable: bool) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(channels_in, channels_out, 1) if separable else nn.Identity()
+        self.block = _Block(channels_out if separable else channels_in, channels_out)
+
+    def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
+        x = functional.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest")
+        return cast(Tensor, self.block(x, mixture))
 
 
 class _Residual(nn.Module):
@@ -141,9 +159,9 @@ class _Residual(nn.Module):
 
 def _inner(channels: int, *, separable: bool) -> nn.Module:
     if not separable:
-        return _reflecting(channels, channels)
-    return nn.Sequential(_reflecting(channels, channels, groups=channels), nn.Conv2d(channels, channels, 1))
+        return _conv(channels, channels)
+    return nn.Sequential(_conv(channels, channels, groups=channels), nn.Conv2d(channels, channels, 1))
 
 
-def _reflecting(channels_in: int, channels_out: int, *, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, groups=groups, padding_mode="reflect")
+def _conv(channels_in: int, channels_out: int, *, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, groups=groups)
