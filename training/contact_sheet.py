@@ -48,9 +48,11 @@ def _row(triples: Sequence[Rgb8], columns: int) -> Rgb8:
     return row
 
 
-def write_png(path: Path, rgb: Rgb8) -> None:
-    """Write a picture; raises ``SinkError`` where the file cannot be written."""
-    _, data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+def write_picture(path: Path, rgb: Rgb8) -> None:
+    """Write a picture, as JPEG where the name says so, else as PNG; raises ``SinkError`` where that cannot be."""
+    jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+    options = [cv2.IMWRITE_JPEG_QUALITY, 88] if jpeg else [cv2.IMWRITE_PNG_COMPRESSION, 9]
+    _, data = cv2.imencode(".jpg" if jpeg else ".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     try:
         path.write_bytes(data.tobytes())
     except OSError as error:
@@ -60,7 +62,7 @@ def write_png(path: Path, rgb: Rgb8) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, nargs="+", required=True, metavar="DIR_OR_TAR")
-    parser.add_argument("--out", type=Path, required=True, help="PNG to write")
+    parser.add_argument("--out", type=Path, required=True, help="PNG or JPEG to write")
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--columns", type=int, default=4)
     parser.add_argument("--size", type=int, default=160, help="side of a picture, px")
@@ -72,7 +74,7 @@ def main() -> None:
             read_photos(arguments.images), shipped(arguments.weights, arguments.vividness),
             count=arguments.count, columns=arguments.columns, size=arguments.size,
         )  # fmt: skip
-        write_png(arguments.out, sheet)
+        write_picture(arguments.out, sheet)
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
 

@@ -11,9 +11,8 @@ LIMITS = """\
   frame to the next.
 - Strokes have the size in pixels that they were learnt at: in a larger picture they are finer beside what it shows.
 - Mixtures were learnt as mixtures of Gram matrices; no painting shows what they should look like.
-- Seen of `fast`: smooth areas such as skin get a fine diagonal hatch, yellow and violet, in several styles; the paint
-  is weaker in a band of some pixels at the border; small faces and letters go under; The Scream gives its palette
-  more than its bent lines.
+- Seen of `fast`: smooth areas such as skin and sky get strokes of one direction and spacing, which look woven in The
+  Night Café and The Scream; small faces and letters go under; The Scream gives its palette more than its bent lines.
 - Which painting goes with which emotion is a choice of this project, no finding."""
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from emocolor.errors import ConfigurationError, EmocolorError
-from training.contact_sheet import write_png
+from training.contact_sheet import write_picture
 from training.evaluate_style import MULTIPLE
 from training.painting_nets import PaintingNet, load_painting_net, only
 from training.photos import Photos, Rgb8, central_crop, read_photos
 from training.style_pictures import style_sheet
 
-SMALLEST = 16
+SMALLEST = 24
 """px: what a net needs of either side."""
 
 
@@ -40,14 +40,14 @@ def sheet_of(photos: Photos, net: PaintingNet, *, count: int, size: int) -> Rgb8
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, nargs="+", required=True, metavar="DIR_OR_TAR")
-    parser.add_argument("--out", type=Path, required=True, help="PNG to write")
+    parser.add_argument("--out", type=Path, required=True, help="PNG or JPEG to write")
     parser.add_argument("--count", type=int, default=6)
     parser.add_argument("--size", type=int, default=256, help="side of a picture, px")
     parser.add_argument("--weights", help="a shipped net's name, an ONNX file or a run's folder (default: what ships)")
     arguments = parser.parse_args()
     try:
         net = load_painting_net(arguments.weights, threads=os.cpu_count() or 1)
-        write_png(
+        write_picture(
             arguments.out, sheet_of(read_photos(arguments.images), net, count=arguments.count, size=arguments.size)
         )
     except EmocolorError as error:

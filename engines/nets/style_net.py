@@ -47,16 +47,17 @@ LAYOUTS: Final = {
 """``full`` is as wide and deep as S3's net. ``fast`` starts and ends at half of the side: what it paints is enlarged
 linearly, so that only what is kept of the picture has its finest detail."""
 
-MARGIN: Final = 8
+MARGIN: Final = 20
 """Pixels that the picture is continued by, mirrored, at each side; they are painted and cut off. Convolutions see zeros
-behind them, which costs nothing, where S3's net mirrors every layer."""
+behind them, which costs nothing, where S3's net mirrors every layer. By those zeros a net knows where the border is,
+and learns to paint a frame along it: with fewer pixels that frame is in the picture."""
 
 
 class StyleNet(nn.Module):
     """sRGB (N, 3, H, W) in [0, 1] and a mixture (N, 8) to sRGB of the same size, not clipped.
 
     A mixture's parts are those of the seven emotions' styles and of the identity, none negative, with sum 1. Sides
-    must be multiples of 4, at least 16.
+    must be multiples of 4, at least 24.
     """
 
     multiple = 4

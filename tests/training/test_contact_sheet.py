@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from emocolor.errors import ConfigurationError, SinkError
-from training.contact_sheet import GAP, contact_sheet, write_png
+from training.contact_sheet import GAP, contact_sheet, write_picture
 from training.photos import read_photos
 from training.recolorers import baseline
 
@@ -38,4 +38,12 @@ def test_a_sheet_needs_photos_and_a_place(photos, tmp_path):
     with pytest.raises(ConfigurationError, match="at least one photo"):
         contact_sheet(photos, baseline("gray"), count=0, columns=2, size=32)
     with pytest.raises(SinkError, match="Choose another place"):
-        write_png(tmp_path / "no" / "sheet.png", np.zeros((4, 4, 3), np.uint8))
+        write_picture(tmp_path / "no" / "sheet.png", np.zeros((4, 4, 3), np.uint8))
+
+
+@pytest.mark.parametrize(("name", "start"), [("sheet.png", b"\x89PNG"), ("sheet.JPG", b"\xff\xd8\xff")])
+def test_the_name_says_the_format(name, start, tmp_path):
+    write_picture(tmp_path / name, np.full((16, 16, 3), (200, 40, 10), np.uint8))
+    assert (tmp_path / name).read_bytes().startswith(start)
+    shown = cv2.imread(str(tmp_path / name))[8, 8, ::-1]
+    assert np.abs(shown.astype(int) - (200, 40, 10)).max() < 6

@@ -39,12 +39,12 @@ def test_a_row_shows_a_photo_and_what_every_style_makes_of_it(photos):
 
 def test_a_net_of_one_style_has_two_columns(photos):
     one = PaintingNet("known", brightened, {"sad": Painting(title="", artist="")}, "test")
-    assert sheet_of(photos, one, count=9, size=16)[8, 8::16, 0].tolist() == [0, 50]
+    assert sheet_of(photos, one, count=9, size=24)[8, 8::24, 0].tolist() == [0, 50]
 
 
 @pytest.mark.parametrize(
     ("count", "size", "words"),
-    [(0, 32, "at least one photo, not 0"), (1, 12, "at least 16, got 12"), (1, 34, "a multiple of 4, at least 16")],
+    [(0, 32, "at least one photo, not 0"), (1, 12, "at least 24, got 12"), (1, 34, "a multiple of 4, at least 24")],
 )
 def test_other_sheets_are_refused(photos, count, size, words):
     with pytest.raises(ConfigurationError, match=words):
