@@ -5,12 +5,13 @@ the way to Y'CbCr, hence it is done in the planes as they were decoded: ``Y' = (
 and chroma becomes the constant ``a Cc``. No frame is converted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..color import code_range, codes_to_rgb, rgb_to_codes
 from ..errors import ConfigurationError
@@ -23,6 +24,9 @@ from ..person_regions import Mask, plane_mask
 Region = Literal["frame", "face", "person", "background"]
 Several = Literal["largest", "area", "each"]
 Base = Literal["gray", "color"]
+
+_BAND: Final = 32
+"""Rows that are blended at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,11 +147,17 @@ class Tint:
         if placed is None:
             return
         rows, columns, mask = placed
-        area = plane[rows, columns]
-        was = area.astype(np.float32)
-        kept = was if gray is None else np.float32(gray)
-        wanted = (1 - alpha) * kept + np.float32(alpha * code)
-        area[...] = np.rint(was + face.presence * mask * (wanted - was))
+        for area, part in zip(_bands(plane[rows, columns]), _bands(mask), strict=True):
+            was = area.astype(np.float32)
+            kept = was if gray is None else np.float32(gray)
+            wanted = (1 - alpha) * kept + np.float32(alpha * code)
+            area[...] = np.rint(was + face.presence * part * (wanted - was))
+
+
+def _bands(plane: Plane | Mask) -> Iterator[NDArray[Any]]:
+    """Views of a plane, ``_BAND`` rows each: what is computed of one stays in the processor's caches, and the C library
+    keeps its memory instead of asking for new pages each time."""
+    return (plane[top : top + _BAND] for top in range(0, len(plane), _BAND))
 
 
 def _blend(plane: Plane, alpha: float, code: float, shift: float = 0.0) -> None:

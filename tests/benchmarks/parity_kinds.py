@@ -1,0 +1,183 @@
+"""What each kind of net is tried on when backends are compared, which errors count, and how large they may be."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import engines
+from emocolor.chroma import luma_of
+from emocolor.effects.colorize import ColorizeOptions, small_size
+from emocolor.emotion import FACES_PER_RUN, EmotionClassifier
+from engines.spec import (
+    ColorizerSpec,
+    NetSpec,
+    Precision,
+    StyleSpec,
+    colorizer_names,
+    net_names,
+    read_colorizer_spec,
+    read_spec,
+    read_style_spec,
+    style_net_names,
+)
+from training.datasets import FaceSet
+
+Arrays = Mapping[str, NDArray[Any]]
+"""A run's inputs or outputs by name."""
+Figures = dict[str, float]
+
+PASSES: Final = 20
+"""T of Monte Carlo dropout."""
+CONCENTRATION: Final = 0.3
+"""Of the Dirichlet distribution that mixtures of styles are drawn from: one or two have most of the weight."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What nets are tried on; none of it was trained on."""
+
+    faces: FaceSet
+    photos: tuple[NDArray[np.uint8], ...]
+    """sRGB, (H, W, 3) each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of net: which ship, what they are tried on, and what of their answers is compared."""
+
+    names: Callable[[], tuple[str, ...]]
+    read: Callable[[str], Any]
+    inputs: Callable[[Any, Material], list[Arrays]]
+    """Of a spec: one set of named arrays a run."""
+    errors: Callable[[Sequence[Arrays], Sequence[Arrays]], Figures]
+    """Of a backend's answers to all inputs, and of the exact ones."""
+    words: Mapping[str, str]
+    """What each figure is, as the table's head says it."""
+    judged: str
+    """The figure that has a tolerance."""
+    tolerances: Mapping[Precision, float]
+
+
+def faces_and_masks(spec: NetSpec, material: Material) -> list[Arrays]:
+    """Crops as the program hands them to a classifier, with the masks that it draws."""
+    masks = EmotionClassifier(engines.load(spec.name, device="cpu"), passes=PASSES).masks
+    crops = material.faces.gray(spec.crop_size)[:, None].astype(np.float32) / np.float32(255)
+    parts = [crops[first : first + FACES_PER_RUN] for first in range(0, len(crops), FACES_PER_RUN)]
+    return [{"faces": part, **masks} for part in parts]
+
+
+def probability_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Figures:
+    """Of probabilities (T, N, 7), the label sets' faces taken together; ``top1`` is agreement, not an error."""
+    ours, theirs = _by_face(found), _by_face(exact)
+    error, mean, wanted = np.abs(ours - theirs), ours.mean(0), theirs.mean(0)
+    return {
+        "largest": float(error.max()),
+        "mean": float(error.mean()),
+        "largest_over_passes": float(np.abs(mean - wanted).max()),
+        "top1": float((mean.argmax(1) == wanted.argmax(1)).mean()),
+    }
+
+
+def _by_face(answers: Sequence[Arrays]) -> NDArray[np.float64]:
+    return np.concatenate([part.astype(np.float64) for answer in answers for _, part in sorted(answer.items())], axis=1)
+
+
+def gray_photos(spec: ColorizerSpec, material: Material) -> list[Arrays]:
+    """Photos as the effect shows them to a colorizer, at its default vividness."""
+    choice = spec.choice(ColorizeOptions().vividness)
+    given = {
+        "temperature": np.array([choice.temperature], np.float32),
+        "rebalancing": np.array([choice.rebalancing], np.float32),
+    }
+    return [{"gray": _as_shown(photo), **given} for photo in material.photos]
+
+
+def _as_shown(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
+    gray = luma_of(photo)
+    small = cv2.resize(gray, small_size(gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_AREA)
+    return small[None, None].astype(np.float32) / np.float32(255)
+
+
+def colour_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Figures:
+    """Distances between colours ab (1, 2, h, w), and differences of confidences (1, 1, h, w)."""
+    pairs = list(zip(found, exact, strict=True))
+    ab = np.concatenate([np.linalg.norm(ours["ab"] - theirs["ab"], axis=1).ravel() for ours, theirs in pairs])
+    sure = np.concatenate([np.abs(ours["confidence"] - theirs["confidence"]).ravel() for ours, theirs in pairs])
+    return {
+        "largest": float(ab.max()),
+        "mean": float(ab.mean()),
+        "largest_of_confidence": float(sure.max()),
+        "mean_of_confidence": float(sure.mean()),
+    }
+
+
+def photos_and_mixtures(spec: StyleSpec, material: Material) -> list[Arrays]:
+    """Photos, cut to sides that the net takes, each with a mixture of its own of the seven styles and the identity."""
+    random = np.random.default_rng(0)
+    mixtures = random.dirichlet(np.full(8, CONCENTRATION), len(material.photos)).astype(np.float32)
+    return [
+        {"rgb": _cut(photo, spec.multiple)[None], "mixture": mixture[None]}
+        for photo, mixture in zip(material.photos, mixtures, strict=True)
+    ]
+
+
+def _cut(photo: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
+    height, width = (side // multiple * multiple for side in photo.shape[:2])
+    return np.ascontiguousarray(photo[:height, :width])
+
+
+def sample_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Figures:
+    """Of painted samples (1, H, W, 3) uint8, rounded by both."""
+    errors = np.concatenate(
+        [
+            np.abs(ours["painted"].astype(int) - theirs["painted"]).ravel()
+            for ours, theirs in zip(found, exact, strict=True)
+        ]
+    )
+    return {"largest": float(errors.max()), "mean": float(errors.mean())}
+
+
+KINDS: Final = {
+    "emotion": Kind(
+        names=net_names,
+        read=read_spec,
+        inputs=faces_and_masks,
+        errors=probability_errors,
+        words={
+            "largest": "a pass's probability: largest error",
+            "mean": "mean error",
+            "largest_over_passes": f"mean over T = {PASSES}: largest error",
+            "top1": "same likeliest emotion",
+        },
+        judged="largest_over_passes",
+        tolerances={"f32": 1e-4, "f16": 0.02, "bf16": 0.1},
+    ),
+    "colorizer": Kind(
+        names=colorizer_names,
+        read=read_colorizer_spec,
+        inputs=gray_photos,
+        errors=colour_errors,
+        words={
+            "largest": "ab: largest error",
+            "mean": "mean error",
+            "largest_of_confidence": "confidence: largest error",
+            "mean_of_confidence": "mean error",
+        },
+        judged="mean",
+        tolerances={"f32": 0.001, "f16": 0.1, "bf16": 0.5},
+    ),
+    "style": Kind(
+        names=style_net_names,
+        read=read_style_spec,
+        inputs=photos_and_mixtures,
+        errors=sample_errors,
+        words={"largest": "a sample of 255: largest error", "mean": "mean error"},
+        judged="mean",
+        tolerances={"f32": 0.001, "f16": 0.1, "bf16": 0.5},
+    ),
+}
+"""Tolerances are those of ``judged``. bf16 has 8 bits of precision, f16 has 11: an eighth of its errors."""

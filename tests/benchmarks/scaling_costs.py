@@ -1,0 +1,290 @@
+"""Costs and what causes them: for each, the work of one round at each size of its cause."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, Literal
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import engines
+from emocolor.chroma_history import ChromaOptions
+from emocolor.effects import Colorize, ColorizeOptions, Grade, GradeOptions, StyleOptions, Tint, TintOptions
+from emocolor.emotion import EmotionClassifier
+from emocolor.emotions import EMOTIONS
+from emocolor.errors import SourceError
+from emocolor.faces import Box, Face, Scene
+from emocolor.frames import PIXEL_FORMATS, Frame
+from emocolor.protocols import Effect
+from engines.colorist import load_colorist
+from engines.spec import net_names
+from stream.assembly import make_classifier, make_follower, make_style
+from stream.settings import AnalysisOptions, JobSettings
+from stream.stages import judge
+from stream.video_frames import unwrap, wrap
+from stream.video_source import VideoSource
+from tests.benchmarks.__main__ import ENCODER
+
+DISTINCT: Final = 8
+"""Pictures of the clip that are used, to and fro."""
+RATE: Final = 30
+"""Frames a second."""
+LOOKS: Final = 24
+"""A round's looks for faces: twice through the detector's tiles."""
+COLORIZED: Final = 60
+"""A round's frames of colorize, with six looks of its net."""
+ENCODED: Final = 48
+CLASSIFIED: Final = 20
+CELLS: Final = 4
+"""A picture of many faces has this many of them across and down."""
+CELL_WH: Final = (480, 270)
+
+Cause = Literal["faces", "lines", "passes"]
+Work = Callable[["Stopwatch"], int]
+"""Does a round's work, the watch running where it counts, and returns for how many frames (looks, faces) it was."""
+
+
+class Stopwatch:
+    """Adds up what its ``with`` blocks take: seconds of the processor, in all threads, and by the clock."""
+
+    def __init__(self) -> None:
+        self.cpu = self.wall = 0.0
+
+    def __enter__(self) -> None:
+        self._started = time.process_time(), time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        cpu, wall = self._started
+        self.cpu += time.process_time() - cpu
+        self.wall += time.perf_counter() - wall
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Something that takes time, by what causes it."""
+
+    name: str
+    cause: Cause
+    """Faces in the picture; lines of a 16:9 picture, which stand for its pixels; or T of Monte Carlo dropout."""
+    ready: Callable[[int], AbstractContextManager[Work]]
+    """For a size of the cause: the work, all that it needs being loaded while the context is entered."""
+    ours: bool = True
+    """False for what is only there to compare with."""
+
+
+class Footage:
+    """Pictures of a real clip at any size. Raises ``SourceError`` where the clip cannot be read or shows no face."""
+
+    def __init__(self, path: Path) -> None:
+        source = VideoSource(str(path))
+        try:
+            frames = (unit.frame for unit in source.units() if unit.frame is not None)
+            self._pictures = [frame.handle for _, frame in zip(range(DISTINCT), frames, strict=False)]
+        finally:
+            source.close()
+        self._first = wrap(self._pictures[0]).copy()
+        self._face = _face_in(self._first, path)
+        self._sizes: dict[int, list[Frame]] = {}
+
+    def frames(self, lines: int) -> list[Frame]:
+        """The pictures at 16:9 with this many lines, 4:2:0, in memory of their own."""
+        if lines not in self._sizes:
+            size_wh = size_of(lines)
+            self._sizes[lines] = [wrap(picture.reformat(*size_wh, "yuv420p")).copy() for picture in self._pictures]
+        return self._sizes[lines]
+
+    def scene(self, index: int, lines: int) -> Scene:
+        """The face where it is in the first picture, on its way from happy to sad."""
+        part = (index + 1) / (DISTINCT + 1)
+        happy, sad = (np.eye(len(EMOTIONS))[EMOTIONS.index(emotion)] for emotion in ("happy", "sad"))
+        mixture = (1 - part) * happy + part * sad
+        box, scale = self._face, lines / self._first.size_wh[1]
+        scaled = Box(box.x * scale, box.y * scale, box.width * scale, box.height * scale)
+        face = Face(track_id=1, box=scaled, roll_degrees=0, probabilities=mixture, certainty=0.8, presence=1)
+        return Scene(time=index / RATE, faces=(face,), probabilities=mixture, certainty=0.8)
+
+    def with_faces(self, faces: int) -> Frame:
+        """A gray picture with that many faces of one size, at most 16; its other cells hold the same, blurred."""
+        cell = self._around_face(3, CELL_WH)
+        blurred = np.asarray(cv2.GaussianBlur(cell, (0, 0), CELL_WH[1] / 7), np.uint8)
+        places = np.random.default_rng(0).permutation(CELLS * CELLS).reshape(CELLS, CELLS)
+        luma = np.block([[cell if place < faces else blurred for place in row] for row in places])
+        return replace(self._first, planes=(luma,), format=PIXEL_FORMATS["gray"])
+
+    def crop(self, size: int) -> NDArray[np.uint8]:
+        """The face alone, (size, size)."""
+        return self._around_face(1, (size, size))
+
+    def _around_face(self, times: float, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
+        """Luma of the face with surroundings, ``times`` as high as its box or as far as the picture goes."""
+        luma, (x, y), aspect = self._first.luma, self._face.center, size_wh[0] / size_wh[1]
+        height, width = luma.shape
+        down = min(times * self._face.height, height, width / aspect)
+        across = down * aspect
+        left, top = (
+            round(min(max(0, middle - side / 2), whole - side))
+            for middle, side, whole in ((x, across, width), (y, down, height))
+        )
+        part = luma[top : top + round(down), left : left + round(across)]
+        return np.asarray(cv2.resize(part, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _face_in(frame: Frame, path: Path) -> Box:
+    follower = make_follower(AnalysisOptions())
+    try:
+        faces = follower.look(frame, cut=True).faces
+    finally:
+        follower.detector.close()
+    if not faces:
+        raise SourceError(f"The first picture of {path} shows no face.")
+    return faces[0].detection.box
+
+
+def size_of(lines: int) -> tuple[int, int]:
+    """Width and height of a 16:9 picture, both even."""
+    return round(lines * 8 / 9) * 2, lines
+
+
+def to_and_fro(frames: Sequence[Frame], length: int) -> Iterator[Frame]:
+    """``length`` frames in order of time, forwards and backwards through those given, whose planes they share."""
+    turns = [*frames, *frames[-2:0:-1]]
+    for index in range(length):
+        yield replace(turns[index % len(turns)], pts=index, time_base=Fraction(1, RATE))
+
+
+@contextmanager
+def looking(frame: Frame, faces: int) -> Iterator[Work]:
+    """Looks at one picture again and again: faces found, followed and judged, as a job does it eight times a second.
+
+    Raises ``SourceError`` where not all ``faces`` are seen.
+    """
+    options = AnalysisOptions()
+    follower, classifier, pts = make_follower(options), make_classifier(options, "cpu"), count()
+
+    def work(watch: Stopwatch) -> int:
+        for _ in range(LOOKS):
+            now = replace(frame, pts=next(pts), time_base=Fraction(1, round(options.rate_hz)))
+            with watch:
+                seen = judge(follower.look(now, cut=False), classifier).faces
+        if len(seen) != faces:
+            raise SourceError(f"{len(seen)} faces are seen where {faces} are shown; take another clip.")
+        return LOOKS
+
+    try:
+        work(Stopwatch())  # the first look is a sweep, and new faces are looked at twice
+        yield work
+    finally:
+        follower.detector.close()
+
+
+@contextmanager
+def applying(footage: Footage, make: Callable[[], Effect], lines: int) -> Iterator[Work]:
+    """An effect on one frame after another; the face's emotion changes, so no table serves two of them."""
+    effect, frames = make(), footage.frames(lines)
+    scenes = [footage.scene(index, lines) for index in range(len(frames))]
+
+    def work(watch: Stopwatch) -> int:
+        for frame, scene in zip(frames, scenes, strict=True):
+            own = frame.copy()
+            with watch:
+                effect.apply(own, scene)
+        return len(frames)
+
+    yield work
+
+
+@contextmanager
+def colorizing(footage: Footage, lines: int) -> Iterator[Work]:
+    """Two seconds of film, the net looking as often as it does by default, as many frames held as a job holds."""
+    frames, (width, height) = [frame.copy() for frame in footage.frames(lines)], size_of(lines)
+    options = ColorizeOptions()
+    held = int(JobSettings.held_megabytes * 1e6 / (width * height * 3 / 2))
+    options = replace(options, history=ChromaOptions(most_waiting=held))
+    colorist = load_colorist(options.net, device="cpu")
+
+    def work(watch: Stopwatch) -> int:
+        effect = Colorize(options, colorist)
+        with watch:  # luma stays and chroma is overwritten, so the frames need no copy
+            done = sum(1 for frame in to_and_fro(frames, COLORIZED) for _ in effect.add(frame, cut=False))
+            return done + sum(1 for _ in effect.end())
+
+    yield work
+
+
+@contextmanager
+def encoding(footage: Footage, lines: int) -> Iterator[Work]:
+    """A bare encode with the settings of the other benchmarks."""
+    pictures = [unwrap(frame) for frame in footage.frames(lines)]
+    with TemporaryDirectory() as folder:
+        yield lambda watch: _encode(pictures, Path(folder) / "encoded.mp4", watch)
+
+
+@contextmanager
+def decoding(footage: Footage, lines: int) -> Iterator[Work]:
+    """A bare decode of what that wrote."""
+
+    def work(watch: Stopwatch) -> int:
+        with watch, av.open(str(clip)) as container:
+            container.streams.video[0].thread_type = "AUTO"
+            return sum(1 for _ in container.decode(video=0))
+
+    with TemporaryDirectory() as folder:
+        clip = Path(folder) / "encoded.mp4"
+        _encode([unwrap(frame) for frame in footage.frames(lines)], clip, Stopwatch())
+        yield work
+
+
+def _encode(pictures: Sequence[av.VideoFrame], target: Path, watch: Stopwatch) -> int:
+    turns = [*pictures, *pictures[-2:0:-1]]
+    with watch, av.open(str(target), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE, options=ENCODER)
+        stream.width, stream.height, stream.pix_fmt = pictures[0].width, pictures[0].height, "yuv420p"
+        for index in range(ENCODED):
+            picture = turns[index % len(turns)]
+            picture.pts, picture.time_base = index, Fraction(1, RATE)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return ENCODED
+
+
+@contextmanager
+def classifying(footage: Footage, net: str, passes: int) -> Iterator[Work]:
+    """One face after another through a classifier."""
+    classifier = EmotionClassifier(engines.load(net, device="cpu"), passes=passes)
+    crop = footage.crop(classifier.crop_size)
+
+    def work(watch: Stopwatch) -> int:
+        with watch:
+            for _ in range(CLASSIFIED):
+                classifier.estimate([crop])
+        return CLASSIFIED
+
+    yield work
+
+
+def costs(footage: Footage) -> list[Cost]:
+    """All that is measured."""
+    effects: dict[str, Callable[[], Effect]] = {
+        "tint, whole frame": partial(Tint, TintOptions()),
+        "tint, face": partial(Tint, TintOptions(region="face")),
+        "grade": partial(Grade, GradeOptions()),
+        "style": partial(make_style, StyleOptions(), "cpu"),
+    }
+    return [
+        Cost(name="look and judge", cause="faces", ready=lambda faces: looking(footage.with_faces(faces), faces)),
+        Cost(name="look and judge, one face", cause="lines", ready=lambda lines: looking(footage.frames(lines)[0], 1)),
+        *(Cost(name=name, cause="lines", ready=partial(applying, footage, make)) for name, make in effects.items()),
+        Cost(name="colorize", cause="lines", ready=partial(colorizing, footage)),
+        Cost(name="decode", cause="lines", ready=partial(decoding, footage), ours=False),
+        Cost(name="encode", cause="lines", ready=partial(encoding, footage), ours=False),
+        *(Cost(name=f"net {net}", cause="passes", ready=partial(classifying, footage, net)) for net in net_names()),
+    ]
