@@ -108,9 +108,18 @@ def _card(run: Path, recipe: StyleRecipe, net: StyleNet, weights: Path) -> JsonO
         "parameters": {"trainable": trainable, "running": running},
         "bytes": weights.stat().st_size,
         "training": _config(run),
-        "started_from": _config(run.parent / recipe.start) if recipe.start else None,
+        "started_from": _before(run, recipe.start),
         "metrics": {},
     }
+
+
+def _before(run: Path, start: str) -> list[JsonObject]:
+    """The records of the runs that led to one, oldest first."""
+    if not start:
+        return []
+    before = run.parent / start
+    config = _config(before)
+    return [*_before(before, config["settings"]["start"]), config]
 
 
 def _config(run: Path) -> JsonObject:

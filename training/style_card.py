@@ -72,11 +72,8 @@ def _paintings(styles: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _told(card: Mapping[str, Any]) -> str:
-    """What the run, and the one that it started from, were told."""
-    first, last = card["started_from"], card["training"]
-    if first is None:
-        return _run_told(last)
-    return f"{_run_told(first)}\n\nThen, from the last epoch of that: {_run_told(last)}"
+    """What the run, and those that led to it, were told."""
+    return "\n\nThen, from the last epoch of that: ".join(map(_run_told, [*card["started_from"], card["training"]]))
 
 
 def _run_told(training: Mapping[str, Any]) -> str:

@@ -43,7 +43,7 @@ def card(**changes):
         "parameters": {"trainable": 81_293, "running": 0},
         "bytes": 262_364,
         "training": {"settings": settings, "machine": MACHINE, "images": {"train": 5420}, "data": {"train": "4567"}},
-        "started_from": None,
+        "started_from": [],
         "parity": {"samples": 1.234},
         "metrics": metrics | changes,
     }
@@ -60,6 +60,15 @@ def test_the_card_tells_what_was_measured():
     assert "1 thread: 7 at 320x180, 30 at 640x360, 130 at 1280x720." in words
     assert "at most 1.23 of 255" in words
     assert "epochs 12, style_weight 6.0." in words, "paintings stand in their table"
+
+
+def test_all_runs_that_led_to_a_net_are_told_oldest_first():
+    told = card()
+    runs = [told["training"] | {"settings": {"epochs": epochs}} for epochs in (3, 4)]
+    words = card_text("mine", told | {"started_from": runs})
+    places = [words.index(part) for part in ("epochs 3", "epochs 4", "epochs 12")]
+    assert places == sorted(places)
+    assert words.count("Then, from the last epoch of that:") == 2
 
 
 def test_what_was_not_measured_is_left_out():
