@@ -52,7 +52,10 @@ from .cli_options import (
     source_options,
 )
 from .effect_chain import EffectSettings, fixed_styles, parse_chain
+from .engines_command import engines_app
+from .live_command import EPILOG, make_live_command
 from .restoration import Deinterlacing, RestorationOptions
+from .serve_command import SERVE_EPILOG, make_serve_command
 from .settings import AnalysisOptions, JobSettings
 from .video_sink import SinkOptions
 
@@ -468,6 +471,16 @@ def _end(work: Callable[[], int], verbose: int) -> None:
         print(f"error: this should not happen ({what}); please report it with what -vv prints.", file=sys.stderr)
         code = 1
     raise SystemExit(code)
+
+
+def _perform(work: Callable[[], int], verbose: int) -> None:
+    _configure_logging(verbose)
+    _end(work, verbose)
+
+
+app.add_typer(engines_app(_perform), name="engines")
+app.command("live", epilog=EPILOG)(make_live_command(_end))
+app.command("serve", epilog=SERVE_EPILOG)(make_serve_command(_end))
 
 
 def _configure_logging(verbose: int) -> None:

@@ -176,13 +176,16 @@ def convert(
     size_wh: tuple[int, int] | None = None,
     *,
     full_range: bool | None = None,
+    matrix: Matrix | None = None,
 ) -> av.VideoFrame:
-    """``picture``, whose codes mean ``color``, in FFmpeg's pixel format ``form`` with the same matrix.
+    """``picture``, whose codes mean ``color``, in FFmpeg's pixel format ``form``.
 
-    ``full_range`` is that of the result, by default the same. Tags are kept as they are, but for
-    the range where it changes. The same picture comes back where nothing is to be done.
+    ``full_range`` and ``matrix`` are those of the result, by default the same. Tags are kept as they are, but for
+    the two where one changes. The same picture comes back where nothing is to be done.
     """
-    wanted = color if full_range is None else replace(color, full_range=full_range)
+    wanted = replace(
+        color, full_range=color.full_range if full_range is None else full_range, matrix=matrix or color.matrix
+    )
     width, height = size_wh or (picture.width, picture.height)
     tags = ColorTags.of(picture)
     made = picture.reformat(
@@ -196,8 +199,11 @@ def convert(
         interpolation=int(PRECISE),
     )
     if made is not picture:
-        keep = tags if wanted == color else replace(tags, range=FULL if wanted.full_range else LIMITED)
-        keep.put(made)
+        if wanted.full_range != color.full_range:
+            tags = replace(tags, range=FULL if wanted.full_range else LIMITED)
+        if wanted.matrix != color.matrix:
+            tags = replace(tags, matrix=_MATRIX_CODES[wanted.matrix])
+        tags.put(made)
     return made
 
 

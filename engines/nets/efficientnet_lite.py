@@ -38,7 +38,8 @@ class SameConv2d(nn.Conv2d):
     def padding_for(self, side: int) -> tuple[int, int]:
         """Rows (or columns) of zeros before and behind an axis of ``side``."""
         kernel, stride = self.kernel_size[0], self.stride[0]
-        total = max(0, (-(-side // stride) - 1) * stride + kernel - side)
+        # Written with the remainder so that torch.export, for which sides are symbols, finds a number.
+        total = max(0, kernel - (side % stride or stride))
         return total // 2, total - total // 2
 
     def forward(self, x: Tensor) -> Tensor:

@@ -51,8 +51,17 @@ class Painter(nn.Module):
         self.net = net
 
     def forward(self, rgb: Tensor, mixture: Tensor) -> Tensor:
-        painted = self.net(rgb.permute(0, 3, 1, 2).float() / 255, mixture)
-        return (painted.permute(0, 2, 3, 1).clamp(0, 1) * 255).round().to(torch.uint8)
+        return packed(self.net(unpacked(rgb), mixture))
+
+
+def unpacked(codes: Tensor) -> Tensor:
+    """Pictures (N, H, W, 3) uint8 as nets see them: (N, 3, H, W) float32 in [0, 1]."""
+    return codes.permute(0, 3, 1, 2).float() / 255
+
+
+def packed(rgb: Tensor) -> Tensor:
+    """What :func:`unpacked` undoes, clipped and rounded."""
+    return (rgb.permute(0, 2, 3, 1).clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def graph_of(spec: NetSpec | ColorizerSpec | StyleSpec) -> Graph:

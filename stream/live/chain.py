@@ -6,13 +6,14 @@ from emocolor.effects import Colorize, ColorizeOptions, Overlay, Style, StyleOpt
 from emocolor.faces import Scene
 from emocolor.frames import Frame
 from emocolor.person_regions import PersonMasks
-from emocolor.protocols import Effect, PersonSegmenter, Stylist
+from emocolor.protocols import Effect
 from engines.runners import Device
 
-from ..assembly import STYLE_THREADS, make_colorize, make_effects, make_segmenter
+from ..assembly import make_effects
 from ..effect_chain import EffectOptions
 from ..stages import with_chroma_planes
 from .controls import Controls
+from .shared_nets import SharedNets
 
 
 @dataclass
@@ -37,12 +38,12 @@ class Chain:
 
 
 class ChainBuilder:
-    """Makes chains by controls, and keeps the nets that were loaded for the ones before."""
+    """Makes chains by controls, for one picture at a time."""
 
-    def __init__(self, device: Device = "auto") -> None:
-        self._device: Device = device
-        self._stylists: dict[str, Stylist] = {}
-        self._segmenter: PersonSegmenter | None = None
+    def __init__(self, device: Device = "auto", *, nets: SharedNets | None = None) -> None:
+        """``nets`` are shared with other builders, and then not closed with this one; else they run on ``device``."""
+        self._nets = nets or SharedNets(device)
+        self._owns_nets = nets is None
         self._colorize: Colorize | None = None
 
     def build(self, controls: Controls) -> Chain:
@@ -50,28 +51,19 @@ class ChainBuilder:
         options = controls.effects()
         return Chain(
             colorize=self._colorize_of(options),
-            masks=PersonMasks(self._person_segmenter()) if any(map(_needs_person, options)) else None,
+            masks=PersonMasks(self._nets.segmenter()) if any(map(_needs_person, options)) else None,
             effects=[effect for one in options for effect in self._effects_of(one)] + _overlay(controls, options),
         )
 
     def close(self) -> None:
-        """Free what was loaded; no chain of this builder may run any more."""
-        if self._segmenter is not None:
-            self._segmenter.close()
+        """Free what was loaded for this builder alone; no chain of it may run any more."""
+        if self._owns_nets:
+            self._nets.close()
 
     def _effects_of(self, options: EffectOptions) -> list[Effect]:
         if not isinstance(options, StyleOptions):
-            return make_effects([options], self._device, overlay=False)
-        return [Style(options, self._stylist(options))]
-
-    def _stylist(self, options: StyleOptions) -> Stylist:
-        from engines.stylist import load_stylist
-
-        if options.net not in self._stylists:
-            self._stylists[options.net] = load_stylist(
-                options.net, device=self._device, threads=STYLE_THREADS, precision=options.precision
-            )
-        return self._stylists[options.net]
+            return make_effects([options], "auto", overlay=False)
+        return [Style(options, self._nets.stylist(options))]
 
     def _colorize_of(self, chain: tuple[EffectOptions, ...]) -> Colorize | None:
         """The one before where its options are the same: its colours go on."""
@@ -79,12 +71,8 @@ class ChainBuilder:
         if not isinstance(options, ColorizeOptions):
             return None
         if self._colorize is None or self._colorize.options != options:
-            self._colorize = make_colorize(options, self._device)
+            self._colorize = Colorize(options, self._nets.colorist(options))
         return self._colorize
-
-    def _person_segmenter(self) -> PersonSegmenter:
-        self._segmenter = self._segmenter or make_segmenter()
-        return self._segmenter
 
 
 def _needs_person(options: EffectOptions) -> bool:

@@ -73,7 +73,8 @@ class LiveSession:
     """Recolours one live picture in threads of its own.
 
     ``deliver`` gets each painted frame in the painting thread and must not block; ``failed`` is told, once, of an
-    error after which nothing more will come.
+    error after which nothing more will come; ``refused`` of controls that could not be used, each time, after which
+    the ones before are in use again.
     """
 
     def __init__(
@@ -85,12 +86,18 @@ class LiveSession:
         builder: ChainBuilder | None = None,
         options: ControllerOptions | None = None,
         failed: Callable[[EmocolorError], None] = lambda error: log.error("%s", error),
+        refused: Callable[[EmocolorError], None] = lambda error: log.warning("%s", error),
+        name: str = "live",
     ) -> None:
+        """``name`` tells this session's threads, and so its log lines, from others'."""
         self.controls = controls
+        self._in_use = controls
+        """Those of the chain that paints, where the ones asked for are not ready yet."""
         self.statistics = Statistics()
         self._judge = judge
         self._deliver = deliver
         self._failed = failed
+        self._refused = refused
         self._builder = builder or ChainBuilder()
         self._controller = QualityController(options)
         self._frames: Mailbox[Received] = Mailbox()
@@ -108,8 +115,8 @@ class LiveSession:
         self._cut_unseen = False
         self._error: EmocolorError | None = None
         self._threads = [
-            threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
-            for name, work in (("paint", self._paint), ("watch", self._watch), ("prepare", self._prepare))
+            threading.Thread(target=self._guarded, args=(work,), name=f"{name} {task}", daemon=True)
+            for task, work in (("paint", self._paint), ("watch", self._watch), ("prepare", self._prepare))
         ]
 
     @property
@@ -176,7 +183,12 @@ class LiveSession:
         while True:
             controls = self._changes.take()
             assert controls is not None
-            self._chain = self._builder.build(controls)
+            try:
+                self._chain, self._in_use = self._builder.build(controls), controls
+            except EmocolorError as error:
+                if self.controls is controls:
+                    self.controls = self._in_use
+                self._refused(error)
 
     def _paint(self) -> None:
         while True:

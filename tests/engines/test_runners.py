@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from emocolor.errors import EngineError
-from engines.runners import open_runner, wants_cuda
+from emocolor.errors import EngineError, MissingDependencyError
+from engines.runners import BACKENDS, Backend, first_usable, open_runner, wants_cuda
 from engines.spec import (
     colorizer_names,
     net_names,
@@ -79,11 +79,10 @@ def test_torch_agrees_with_the_cpu_s_runtime(read, name):
         assert value.shape == wanted[output].shape
 
 
+@pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["f32", "f16"])
 @pytest.mark.parametrize(("read", "name"), NETS, ids=[name for _, name in NETS])
 def test_the_gpu_agrees_with_the_cpu(read, name, precision):
-    if not has_cuda():
-        pytest.skip("no NVIDIA GPU that torch can use")
     spec = read(name)
     inputs = inputs_of(spec)
     found, wanted = (
@@ -116,3 +115,86 @@ def test_auto_does_not_import_torch_where_there_is_no_driver():
 def test_half_floats_are_for_gpus():
     with pytest.raises(EngineError, match="f16 is for GPUs"):
         open_runner(read_spec("tiny"), device="cpu", precision="f16")
+
+
+class Named:
+    """A runner that is known by its name."""
+
+    def __init__(self, backend):
+        self.backend = backend
+
+    def run(self, inputs):
+        return dict(inputs)
+
+
+def backend(name, result, precisions=("f32",)):
+    """One that opens, giving its precision in its name, or raises."""
+
+    def opened(spec, threads, precision):
+        if isinstance(result, Exception):
+            raise result
+        return Named(f"{name} {precision}")
+
+    return Backend(name=name, device="cpu", packages=(), precisions=precisions, open=opened)
+
+
+ABSENT, BROKEN = MissingDependencyError("A is absent."), EngineError("B cannot run it.")
+
+
+def test_the_first_that_can_run_a_net_runs_it(caplog):
+    caplog.set_level("INFO")
+    spec = read_spec("tiny")
+    chain = [backend("A", ABSENT), backend("B", BROKEN), backend("C", None), backend("D", None)]
+    assert first_usable(spec, chain, 1, "f32").backend == "C f32"
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert caplog.messages == ["net tiny on C f32, f32 (A is absent.) (B cannot run it.)"]
+    caplog.clear()
+    assert first_usable(spec, chain[2:], 1, "f32").backend == "C f32"
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+
+
+def test_one_that_has_not_the_precision_runs_in_f32():
+    chain = [backend("A", BROKEN, ("f32", "bf16")), backend("B", None)]
+    assert first_usable(read_spec("tiny"), chain, 1, "bf16").backend == "B f32"
+    assert first_usable(read_spec("tiny"), [backend("A", None, ("f32", "bf16"))], 1, "bf16").backend == "A bf16"
+
+
+def test_where_none_can_the_error_is_of_one_that_is_installed():
+    def raised(*results):
+        chain = [backend("x", result) for result in results]
+        with pytest.raises((EngineError, MissingDependencyError)) as caught:
+            first_usable(read_spec("tiny"), chain, 1, "f32")
+        return caught.value
+
+    later = EngineError("later")
+    assert raised(BROKEN, ABSENT) is BROKEN
+    assert raised(ABSENT, BROKEN) is BROKEN
+    assert raised(BROKEN, later, ABSENT) is later
+    assert raised(ABSENT, MissingDependencyError("B, too")) is ABSENT
+
+
+def test_a_programming_mistake_is_no_reason_to_go_on():
+    with pytest.raises(ZeroDivisionError):
+        first_usable(read_spec("tiny"), [backend("A", ZeroDivisionError()), backend("B", None)], 1, "f32")
+
+
+def test_the_order_of_runtimes():
+    assert [(one.name, one.device) for one in BACKENDS] == [
+        ("TensorRT", "cuda"),
+        ("torch.compile", "cuda"),
+        ("torch", "cuda"),
+        ("OpenVINO", "cpu"),
+        ("ONNX Runtime", "cpu"),
+    ]
+
+
+def test_auto_is_float32(caplog):
+    caplog.set_level("INFO", logger="engines.runners")
+    open_runner(read_spec("tiny"), device="cpu")
+    open_runner(read_spec("tiny"), device="cpu", precision="bf16")
+    assert [message.rsplit(" ", 1)[1] for message in caplog.messages] == ["f32", "bf16"]
+
+
+def test_what_a_net_does_not_take_is_refused():
+    with pytest.raises(EngineError, match="Net tiny takes the inputs faces, mask_0, mask_1; got none"):
+        open_runner(read_spec("tiny"), device="cpu").run({})

@@ -1,0 +1,146 @@
+"""What nets take and give: names, types and shapes, and the bounds within which sizes may vary.
+
+=========  ==================  ==========================  ====================================================
+net        input               type and shape              values
+=========  ==================  ==========================  ====================================================
+emotion    ``faces``           float32 (N, 1, S, S)        gray crops, 0 to 1
+emotion    ``mask_0``, ...     float32 (T, ...)            0 where dropped, 1 / (1 - rate) where kept
+colorizer  ``gray``            float32 (1, 1, H, W)        R'G'B' gray, 0 to 1
+colorizer  ``temperature``     float32 (1,)                above 0 (``engines.spec.Choice``)
+colorizer  ``rebalancing``     float32 (1,)                exponent of the training's weights
+style      ``rgb``             uint8 (1, H, W, 3)          sRGB
+style      ``mixture``         float32 (1, 8)              parts of seven styles and of the identity, sum 1
+=========  ==================  ==========================  ====================================================
+
+=========  ==================  ==========================  ====================================================
+net        output              type and shape              values
+=========  ==================  ==========================  ====================================================
+emotion    one per label set   float32 (T, N, 7)           probabilities of every pass
+colorizer  ``ab``              float32 (1, 2, H/4, W/4)    a* and b* of CIELAB
+colorizer  ``confidence``      float32 (1, 1, H/4, W/4)    above 0, up to 1
+style      ``painted``         uint8 (1, H, W, 3)          sRGB
+=========  ==================  ==========================  ====================================================
+
+The bounds are stated here alone. All that must agree on them reads them here: the check before a run on any backend,
+the sizes that ``torch.export`` leaves open, and the profile (least, usual, most) that a TensorRT engine is built for.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emocolor.effects.colorize import LONGEST_SIDE
+from emocolor.effects.style import SMALLEST
+from emocolor.emotion import FACES_PER_RUN
+from emocolor.errors import EngineError
+
+from .spec import ColorizerSpec, NetSpec, StyleSpec
+
+AnySpec = NetSpec | ColorizerSpec | StyleSpec
+"""The card of a net of any kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """An axis whose length may vary. Axes of one name have one length."""
+
+    name: str
+    least: int
+    usual: int
+    """What engines are tuned for, and what speed is measured at."""
+    most: int
+    step: int = 1
+    """Lengths are multiples of this."""
+    engine_most: int | None = None
+    """Most that a TensorRT engine takes where that is less: it lays out its memory for the longest axes."""
+
+    def has(self, length: int) -> bool:
+        """Whether an axis may have this length."""
+        return self.least <= length <= self.most and length % self.step == 0
+
+    def __str__(self) -> str:
+        steps = f" in steps of {self.step}" if self.step > 1 else ""
+        return f"{self.name} from {self.least} to {self.most}{steps}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """One array that a net takes."""
+
+    name: str
+    dtype: type[np.generic]
+    axes: tuple[int | Axis, ...]
+
+    def shape(self, length: Callable[[Axis], int]) -> tuple[int, ...]:
+        """The shape when ``length`` says how long each axis that may vary is."""
+        return tuple(axis if isinstance(axis, int) else length(axis) for axis in self.axes)
+
+    def __str__(self) -> str:
+        names = ", ".join(axis.name if isinstance(axis, Axis) else str(axis) for axis in self.axes)
+        ranges = dict.fromkeys(str(axis) for axis in self.axes if isinstance(axis, Axis))
+        where = f" with {' and '.join(ranges)}" if ranges else ""
+        return f"{self.name} as {np.dtype(self.dtype)} ({names}){where}"
+
+
+FACES: Final = Axis(name="N", least=1, usual=1, most=FACES_PER_RUN)
+PASSES: Final = Axis(name="T", least=1, usual=10, most=64)
+"""Monte Carlo passes of one run; ``engines.load.LoadedNet`` makes several runs of more."""
+
+
+def inputs_of(spec: AnySpec) -> tuple[Input, ...]:
+    """What a net takes, in the order in which its graph takes it."""
+    match spec:
+        case NetSpec():
+            faces = Input(name="faces", dtype=np.float32, axes=(FACES, 1, spec.crop_size, spec.crop_size))
+            shapes = ((name, shape) for name, (shape, _) in spec.dropouts.items())
+            return faces, *(Input(name=name, dtype=np.float32, axes=(PASSES, *shape)) for name, shape in shapes)
+        case ColorizerSpec():
+            least, step = spec.multiple, spec.multiple
+            height = Axis(name="H", least=least, usual=256, most=LONGEST_SIDE, step=step)
+            width = Axis(name="W", least=least, usual=448, most=LONGEST_SIDE, step=step)
+            gray = Input(name="gray", dtype=np.float32, axes=(1, 1, height, width))
+            return gray, *(Input(name=name, dtype=np.float32, axes=(1,)) for name in ("temperature", "rebalancing"))
+        case StyleSpec():
+            height = Axis(name="H", least=SMALLEST, usual=360, most=8192, step=spec.multiple, engine_most=2560)
+            width = Axis(name="W", least=SMALLEST, usual=640, most=8192, step=spec.multiple, engine_most=2560)
+            rgb = Input(name="rgb", dtype=np.uint8, axes=(1, height, width, 3))
+            return rgb, Input(name="mixture", dtype=np.float32, axes=(1, 8))
+
+
+def outputs_of(spec: AnySpec) -> tuple[str, ...]:
+    """Names of what a net gives, in the order in which its graph gives it."""
+    match spec:
+        case NetSpec():
+            return spec.label_sets
+        case ColorizerSpec():
+            return "ab", "confidence"
+        case StyleSpec():
+            return ("painted",)
+
+
+def check_inputs(net: str, inputs: tuple[Input, ...], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse what the net does not take; raises ``EngineError``."""
+    if arrays.keys() != {one.name for one in inputs}:
+        wanted = ", ".join(one.name for one in inputs)
+        raise EngineError(f"Net {net} takes the inputs {wanted}; got {', '.join(arrays) or 'none'}.")
+    lengths: dict[str, int] = {}
+    for one in inputs:
+        array = arrays[one.name]
+        if array.dtype != one.dtype or not _fits(array.shape, one.axes, lengths):
+            raise EngineError(f"Net {net} takes {one}; got {array.dtype} {array.shape}.")
+
+
+def _fits(shape: tuple[int, ...], axes: tuple[int | Axis, ...], lengths: dict[str, int]) -> bool:
+    """Whether a shape has these axes; those that vary are looked up in ``lengths``, or entered."""
+    if len(shape) != len(axes):
+        return False
+    for length, axis in zip(shape, axes, strict=True):
+        if isinstance(axis, int):
+            if length != axis:
+                return False
+        elif not axis.has(length) or lengths.setdefault(axis.name, length) != length:
+            return False
+    return True

@@ -1,0 +1,70 @@
+"""One timeline for a live picture, whatever its inputs' own clocks do."""
+
+from fractions import Fraction
+from typing import Any, Final
+
+import av
+
+from ..source_times import in_units
+
+LONGEST_STEP_S: Final = 2.0
+"""A packet that is further ahead of the one before than this, and than the time that has passed, starts a new count."""
+TICK: Final = Fraction(1, 90_000)
+"""Unit of all times that leave the clock, in seconds."""
+
+
+class MediaClock:
+    """Moves the times of an input's packets by one offset, so that their distances stay.
+
+    The offset is found anew where an input begins, and where its clock jumps: that packet's time is then the one
+    before it and what has passed since. So the timeline never runs back, and a break takes as long in it as it took
+    in truth. Monotonic times are passed in, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self._offset: Fraction | None = None
+        self._recording = False
+        self._last: Fraction | None = None
+        """Time of the latest packet, on the input's clock."""
+        self._at = Fraction(0)
+        """The same on the timeline."""
+        self._when: float | None = None
+        """The same on the monotonic clock."""
+
+    def begin(self, *, recording: bool = False) -> None:
+        """Another input, or the same again, is what the next packet comes from.
+
+        The gaps in a ``recording`` are pauses, however long and however fast it is read.
+        """
+        self._offset, self._recording = None, recording
+
+    def place(self, packet: "av.Packet[Any]", now: float) -> None:
+        """Move a packet of the picture, which came at ``now``; packets come in decoding order."""
+        time = packet.dts if packet.dts is not None else packet.pts
+        if time is None:
+            time = in_units(self.now(now) - (self._offset or 0), packet.time_base)
+            packet.pts = time
+        seconds = time * packet.time_base
+        if self._offset is None or self._last is None or self._jumps(seconds - self._last, now):
+            self._offset = self.now(now) - seconds
+        self._last, self._at, self._when = seconds, seconds + self._offset, now
+        self.shift(packet)
+
+    def shift(self, packet: "av.Packet[Any]") -> bool:
+        """Move a packet of another stream by the picture's offset; ``False`` while there is none."""
+        if self._offset is None:
+            return False
+        offset = in_units(self._offset, packet.time_base)
+        if packet.pts is not None:
+            packet.pts += offset
+        if packet.dts is not None:
+            packet.dts += offset
+        return True
+
+    def now(self, now: float) -> Fraction:
+        """Where the timeline is."""
+        return self._at if self._when is None else self._at + Fraction(now - self._when).limit_denominator(1_000_000)
+
+    def _jumps(self, step: Fraction, now: float) -> bool:
+        assert self._when is not None
+        return step < 0 or (not self._recording and step > LONGEST_STEP_S + now - self._when)

@@ -1,0 +1,91 @@
+"""The nets that effects need, loaded once for all that is live."""
+
+import threading
+
+from emocolor.chroma_history import ChromaEstimate
+from emocolor.effects import ColorizeOptions, StyleOptions
+from emocolor.protocols import Colorist, Gray, PersonSegmenter, Rgb, Stylist, Tensor
+from engines.runners import Device
+
+from ..assembly import STYLE_THREADS, make_segmenter
+
+
+class SharedNets:
+    """Gives the nets that are asked for, from any thread, loading each at the first time.
+
+    A net is for one thread at a time, so what is given makes those wait that come while it works. Little is lost by
+    that: a net that paints keeps the processor busy by itself.
+    """
+
+    def __init__(self, device: Device = "auto") -> None:
+        self._device: Device = device
+        self._lock = threading.Lock()
+        self._stylists: dict[tuple[str, str], Stylist] = {}
+        self._colorists: dict[str, Colorist] = {}
+        self._segmenter: _SegmenterInTurn | None = None
+
+    def stylist(self, options: StyleOptions) -> Stylist:
+        """Raises what ``engines.stylist.load_stylist`` does."""
+        from engines.stylist import load_stylist
+
+        key = options.net, options.precision
+        with self._lock:
+            if key not in self._stylists:
+                self._stylists[key] = _StylistInTurn(
+                    load_stylist(options.net, device=self._device, threads=STYLE_THREADS, precision=options.precision)
+                )
+            return self._stylists[key]
+
+    def colorist(self, options: ColorizeOptions) -> Colorist:
+        """Raises what ``engines.colorist.load_colorist`` does."""
+        from engines.colorist import load_colorist
+
+        with self._lock:
+            if options.net not in self._colorists:
+                self._colorists[options.net] = _ColoristInTurn(load_colorist(options.net, device=self._device))
+            return self._colorists[options.net]
+
+    def segmenter(self) -> PersonSegmenter:
+        """Raises what ``MediaPipePersonSegmenter`` does."""
+        with self._lock:
+            self._segmenter = self._segmenter or _SegmenterInTurn(make_segmenter())
+            return self._segmenter
+
+    def close(self) -> None:
+        """Free the nets; none may be used any more."""
+        if self._segmenter is not None:
+            self._segmenter.close()
+
+
+class _StylistInTurn:
+    def __init__(self, stylist: Stylist) -> None:
+        self._stylist = stylist
+        self._lock = threading.Lock()
+
+    def paint(self, rgb: Rgb, mixture: Tensor) -> Rgb:
+        with self._lock:
+            return self._stylist.paint(rgb, mixture)
+
+
+class _ColoristInTurn:
+    def __init__(self, colorist: Colorist) -> None:
+        self._colorist = colorist
+        self._lock = threading.Lock()
+
+    def estimate(self, gray: Gray, vividness: float) -> ChromaEstimate:
+        with self._lock:
+            return self._colorist.estimate(gray, vividness)
+
+
+class _SegmenterInTurn:
+    def __init__(self, segmenter: PersonSegmenter) -> None:
+        self._segmenter = segmenter
+        self._lock = threading.Lock()
+
+    def segment(self, rgb: Rgb) -> Tensor:
+        with self._lock:
+            return self._segmenter.segment(rgb)
+
+    def close(self) -> None:
+        with self._lock:
+            self._segmenter.close()

@@ -1,0 +1,232 @@
+"""The page's modules one by one, in Chromium: what needs neither camera nor connection."""
+
+import pytest
+
+from tests.stream.live.chromium import chromium
+from tests.stream.live.page_server import serving
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    log = tmp_path_factory.mktemp("page") / "server.log"
+    with chromium() as browser, serving(log) as server:
+        page = browser.new_page()
+        page.goto(server.address)
+        page.wait_for_selector("#begin:not([hidden])")
+        yield page
+
+
+def run(page, module, body, argument=None):
+    """What ``body``, a function of the module's names as ``m`` and an argument, returns in the page."""
+    script = f"async (a) => {{ const m = await import('/static/{module}.js'); return await (({body})(m, a)); }}"
+    return page.evaluate(script, argument)
+
+
+STEPS = """(m, events) => {
+  const told = [];
+  const machine = new m.Machine((state, reason) => told.push([state, reason]));
+  return [events.map(([event, reason]) => machine.send(event, reason)), told];
+}"""
+
+
+def test_the_states_follow_each_other(page):
+    taken, told = run(
+        page,
+        "machine",
+        STEPS,
+        [["start"], ["granted"], ["connected"], ["lose", "gone"], ["retry"], ["connected"], ["fail", "x"], ["start"]],
+    )
+    assert all(taken)
+    assert [state for state, _ in told] == (
+        ["asking", "connecting", "live", "lost", "connecting", "live", "failed", "asking"]
+    )
+    assert told[3] == ["lost", "gone"]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        ["connected"],
+        ["start", "start"],
+        ["start", "connected"],
+        ["start", "stop", "granted"],
+        ["lose"],
+        ["retry"],
+        ["start", "granted", "lose", "start"],
+    ],
+)
+def test_events_that_come_too_late_change_nothing(page, events):
+    taken, told = run(page, "machine", STEPS, [[event] for event in events])
+    assert taken == [True] * (len(events) - 1) + [False]
+    assert len(told) == len(events) - 1
+
+
+def test_waits_double_up_to_ten_seconds(page):
+    waits = run(page, "machine", "(m) => [0, 1, 2, 3, 4, 5, 6, 60].map(m.waitBefore)")
+    assert waits == [0.5, 1, 2, 4, 8, 10, 10, 10]
+
+
+def one_hot(index):
+    return [float(k == index) for k in range(7)]
+
+
+TIMELINE = """(m, [seen, now]) => {
+  const timeline = new m.Timeline();
+  for (const [time, parts, certainty] of seen) timeline.add(time, parts, certainty);
+  return {stretches: timeline.stretches(now), mean: timeline.mean(now)};
+}"""
+
+
+def test_a_minute_holds_means_and_forgets_what_is_older(page):
+    seen = [[1.0, one_hot(0), 1.0], [100.05, one_hot(3), 0.5], [100.15, one_hot(4), 1.0]]
+    found = run(page, "timeline", TIMELINE, [seen, 100.2])
+    (stretch,) = found["stretches"]
+    assert (stretch["from"], stretch["to"], stretch["certainty"]) == (239, 240, 0.75)
+    assert found["mean"] == stretch["parts"] == [0, 0, 0, 0.5, 0.5, 0, 0]
+    assert run(page, "timeline", TIMELINE, [seen, 161.0])["mean"] is None
+
+
+def test_what_is_older_than_a_minute_is_forgotten(page):
+    """Not only left out: a page may stay open for days."""
+    seen = [[100.0, one_hot(3), 1.0], [161.0, one_hot(4), 1.0]]
+    assert 0 not in [stretch["from"] for stretch in run(page, "timeline", TIMELINE, [seen, 159.9])["stretches"]]
+    assert 0 in [stretch["from"] for stretch in run(page, "timeline", TIMELINE, [seen[:1], 159.9])["stretches"]]
+
+
+def test_short_gaps_are_held_and_long_ones_stay_empty(page):
+    seen = [[10.0, one_hot(3), 1.0], [10.6, one_hot(3), 1.0], [14.0, one_hot(4), 1.0]]
+    stretches = run(page, "timeline", TIMELINE, [seen, 20.0])["stretches"]
+    assert [(s["from"], s["to"]) for s in stretches] == [(199, 201), (201, 205), (215, 219)]
+    assert run(page, "timeline", TIMELINE, [seen, 20.0])["mean"] == [0, 0, 0, 0.6, 0.4, 0, 0]
+
+
+def test_a_minute_is_told_in_words(page):
+    emotions = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+    told = [
+        run(page, "timeline", "(m, [mean, emotions]) => m.inWords(mean, emotions)", [mean, emotions])
+        for mean in ([0.01, 0, 0, 0.71, 0.08, 0, 0.2], [0.05, 0, 0, 0.95, 0, 0, 0], None)
+    ]
+    assert told == [
+        "Last minute: mostly happy (71 %), then neutral (20 %)",
+        "Last minute: mostly happy (95 %)",
+        "Last minute: not seen",
+    ]
+
+
+DRAWN = """(m, stretches) => {
+  const canvas = document.createElement("canvas");
+  canvas.style.cssText = "position: fixed; width: 240px; height: 70px";
+  document.body.append(canvas);
+  const colors = ["red", "lime", "purple", "yellow", "blue", "orange", "gray"];
+  m.draw(canvas, stretches, colors, "transparent");
+  const at = (x, y) => [...canvas.getContext("2d").getImageData(x, y, 1, 1).data];
+  const found = [at(230, 60), at(230, 10), at(100, 35), [canvas.width, canvas.height]];
+  canvas.remove();
+  return found;
+}"""
+
+
+def test_a_minute_is_drawn_in_the_palette_and_paler_where_unsure(page):
+    half = [0, 0, 0, 0.5, 0, 0, 0.5]
+    bottom, top, empty, size = run(page, "timeline", DRAWN, [{"from": 220, "to": 240, "parts": half, "certainty": 1.0}])
+    scale = page.evaluate("devicePixelRatio")
+    assert size == [240 * scale, 70 * scale]
+    assert (bottom, top, empty) == ([128, 128, 128, 255], [255, 255, 0, 255], [0, 0, 0, 0])
+    (_, unsure, _, _) = run(page, "timeline", DRAWN, [{"from": 220, "to": 240, "parts": half, "certainty": 0.0}])
+    assert unsure[3] == pytest.approx(0.3 * 255, abs=2)
+
+
+CONTROLS = """async (m, steps) => {
+  const options = await (await fetch("api/options")).json();
+  const form = document.getElementById("controls").cloneNode(true);
+  form.querySelectorAll("[data-choices] label, select[name] option").forEach((old) => old.remove());
+  const sent = [];
+  const controls = new m.Controls(form, options, {send: (values) => sent.push(values), changed: () => {}});
+  const input = form.elements.alpha;
+  for (const [step, value] of steps) {
+    if (step === "drag") {
+      input.value = value;
+      input.dispatchEvent(new Event("input", {bubbles: true}));
+    } else if (step === "wait") await new Promise((resolve) => setTimeout(resolve, value));
+    else if (step === "confirm") controls.confirm({alpha: value});
+    else controls.refuse();
+  }
+  return {sent, shown: Number(input.value), wanted: controls.wanted.alpha};
+}"""
+
+
+def test_a_slider_sends_at_once_then_at_a_steady_pace_and_never_loses_the_last(page):
+    drags = [["drag", k / 100] for k in range(20, 80)]
+    found = run(page, "controls", CONTROLS, [*drags, ["wait", 200]])
+    assert found["sent"] == [{"alpha": 0.2}, {"alpha": 0.79}]
+
+
+def test_an_old_confirmation_does_not_pull_the_slider_back(page):
+    found = run(page, "controls", CONTROLS, [["drag", 0.2], ["drag", 0.9], ["confirm", 0.2]])
+    assert (found["shown"], found["wanted"]) == (0.9, 0.9)
+    found = run(page, "controls", CONTROLS, [["drag", 0.2], ["confirm", 0.2], ["confirm", 0.6]])
+    assert (found["shown"], found["wanted"]) == (0.6, 0.6)
+
+
+def test_what_is_refused_goes_back_to_what_was_confirmed(page):
+    found = run(page, "controls", CONTROLS, [["confirm", 0.4], ["drag", 0.9], ["refuse", 0]])
+    assert (found["shown"], found["wanted"]) == (0.4, 0.4)
+
+
+CHAINS = """async (m, [effect, first]) => {
+  const options = await (await fetch("api/options")).json();
+  const form = document.getElementById("controls").cloneNode(true);
+  form.querySelectorAll("[data-choices] label, select[name] option").forEach((old) => old.remove());
+  document.body.append(form); // what is hidden can be told in a document alone
+  let values;
+  new m.Controls(form, options, {send: () => {}, changed: (all) => (values = all)});
+  form.querySelector(`[name=effect][value=${effect}]`).click();
+  if (first) form.elements.first.click();
+  const shown = [...form.querySelectorAll("[data-field]:not([hidden])")].map((field) => field.dataset.field);
+  form.remove();
+  return [values.effect, shown.sort()];
+}"""
+
+
+@pytest.mark.parametrize(
+    ("choice", "chain", "fields"),
+    [
+        (["tint", False], "tint", ["alpha", "base", "first", "palette", "region"]),
+        (["grade", True], "colorize,grade", ["first", "strength", "vividness"]),
+        (["style", False], "style", ["first", "strength", "style"]),
+        (["colormap", False], "colormap", ["first"]),
+        (["colorize", False], "colorize", ["vividness"]),
+        (["none", False], "none", []),
+    ],
+)
+def test_an_effect_shows_what_bears_on_it(page, choice, chain, fields):
+    assert run(page, "controls", CHAINS, choice) == [chain, fields]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("NotAllowedError", "The camera was refused. Allow it"),
+        ("NotFoundError", "No camera was found. Plug one in"),
+        ("NotReadableError", "Another program may be using it"),
+        ("OverconstrainedError", "Choose another one"),
+        ("AbortError", "The camera would not open (AbortError)."),
+    ],
+)
+def test_why_a_camera_does_not_open_is_told_in_words(page, error, words):
+    script = """async (m, name) => {
+      const open = navigator.mediaDevices.getUserMedia;
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", name));
+      try {
+        await m.openCamera({camera: "", size: [640, 360], sound: false});
+      } catch (error) {
+        return [error instanceof m.CameraError, error.message];
+      } finally {
+        navigator.mediaDevices.getUserMedia = open;
+      }
+    }"""
+    ours, message = run(page, "camera", script, error)
+    assert ours
+    assert words in message
