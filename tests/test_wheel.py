@@ -37,6 +37,9 @@ def test_holds_the_packages_their_data_and_nothing_else(wheel):
         "engines/weights/mediapipe/selfie_segmenter.tflite",
         "stream/data/palettes/s0.toml",
         "stream/assets/portrait.jpg",
+        "stream/live/page/index.html",
+        "stream/live/page/app.js",
+        "stream/live/page/style.css",
         "emocolor/py.typed",
         f"{info}/licenses/LICENSE",
     ):

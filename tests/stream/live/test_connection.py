@@ -110,9 +110,10 @@ def test_an_input_without_times_is_timed_by_its_coming():
         container.mux(video.encode(None))
     with StreamServer(memory.getvalue(), 4) as server:
         pictures, _ = read(parse_input(server.url))
-    passed = pictures[-1].received_at - pictures[0].received_at
-    assert passed > 2.2
-    assert pictures[-1].frame.time - pictures[0].frame.time == pytest.approx(passed, abs=0.1)
+    first, last = pictures[-15], pictures[-1]  # what FFmpeg looks through to find the streams comes in a burst
+    passed = last.received_at - first.received_at
+    assert passed > 0.9
+    assert last.frame.time - first.frame.time == pytest.approx(passed, abs=0.1)
 
 
 def test_pictures_come_upright_with_square_meaning(make_clip):

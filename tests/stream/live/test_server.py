@@ -64,6 +64,7 @@ def test_the_page_and_its_files_are_there_and_nothing_else(ask):
         }
         for path in (
             "/static/..%2fserver.py",
+            "/static/..%2fpage%2findex.html",
             "/static/%2e%2e/server.py",
             "/static/../server.py",
             "/static/..",
