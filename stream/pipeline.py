@@ -10,7 +10,7 @@ from typing import Any
 
 from .channel import Cancelled, Channel
 
-CAPACITY = 4
+CAPACITY = 3
 """Items between two stages: enough to even out their speeds, few enough to hold little memory."""
 
 
