@@ -22,7 +22,7 @@ from .sound import SoundForm, SoundPacket
 
 HOLD_AFTER_S: Final = 1.0
 """A picture is held when none has come in for so long, or for three pictures' time at rates below that."""
-WAITING: Final = 2
+WAITING: Final = 4
 """Painted pictures that may wait here."""
 GLANCE_S: Final = 0.1
 """How often to look whether the input has fallen silent."""

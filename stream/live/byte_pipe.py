@@ -4,7 +4,7 @@ import os
 import select
 from typing import Final
 
-PATIENCE_S: Final = 10.0
+PATIENCE_S: Final = 5.0
 """How long the other end may take nothing."""
 
 

@@ -23,7 +23,7 @@ from .inputs import LiveInput
 from .media_clock import TICK, MediaClock
 from .sound import SoundForm, SoundPacket
 
-UNTIMED_FORMATS: Final = frozenset({"mpjpeg", "mjpeg", "h264", "hevc", "m4v", "mpegvideo"})
+UNTIMED_FORMATS: Final = frozenset({"mpjpeg", "mjpeg"})
 """Inputs without times of their own; FFmpeg would count them at 25 a second, whatever their rate."""
 SEGMENT_FORMATS: Final = frozenset({"hls", "dash"})
 """Inputs that come in pieces, each faster than it plays."""

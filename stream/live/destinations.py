@@ -1,5 +1,6 @@
 """Where a live picture may be written to, told apart and checked before anything is opened."""
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Destination:
 
     kind: Kind
     shown: str
-    """For messages, without a password."""
+    """For messages, without a password or a stream key."""
     name: str
     """As FFmpeg takes it."""
     format: str
@@ -88,4 +89,9 @@ def parse_output(text: str, *, format_name: str | None, overwrite: bool, source:
         kind = "network" if is_url(text) else "file"
     if target.format == "rtsp" and kind != "network":
         raise SinkError(f"{target.shown} is no place for RTSP, which needs a URL such as rtsp://host/name.")
-    return Destination(kind=kind, shown=target.shown, name=ffmpeg_name(text), format=target.format)
+    return Destination(kind=kind, shown=_without_key(target.shown), name=ffmpeg_name(text), format=target.format)
+
+
+def _without_key(shown: str) -> str:
+    """An RTMP address as far as its application: what follows lets anyone publish."""
+    return re.sub(r"^(rtmps?://[^/]+/[^/]+/).+", r"\1***", shown, flags=re.IGNORECASE)

@@ -25,29 +25,31 @@ class MediaClock:
         self._offset: Fraction | None = None
         self._recording = False
         self._last: Fraction | None = None
-        """Time of the latest packet, on the input's clock."""
+        """Decoding time of the latest packet, on the input's clock."""
         self._at = Fraction(0)
-        """The same on the timeline."""
+        """Where the timeline was with the latest packet,"""
         self._when: float | None = None
-        """The same on the monotonic clock."""
+        """and when that was, on the monotonic clock."""
 
     def begin(self, *, recording: bool = False) -> None:
         """Another input, or the same again, is what the next packet comes from.
 
         The gaps in a ``recording`` are pauses, however long and however fast it is read.
         """
-        self._offset, self._recording = None, recording
+        self._offset, self._last, self._recording = None, None, recording
 
     def place(self, packet: "av.Packet[Any]", now: float) -> None:
         """Move a packet of the picture, which came at ``now``; packets come in decoding order."""
+        if packet.dts is None and packet.pts is None:
+            packet.pts = in_units(self.now(now) - (self._offset or 0), packet.time_base)
         time = packet.dts if packet.dts is not None else packet.pts
-        if time is None:
-            time = in_units(self.now(now) - (self._offset or 0), packet.time_base)
-            packet.pts = time
+        assert time is not None
         seconds = time * packet.time_base
-        if self._offset is None or self._last is None or self._jumps(seconds - self._last, now):
+        if self._offset is None or (packet.dts is not None and self._jumps(seconds, now)):
             self._offset = self.now(now) - seconds
-        self._last, self._at, self._when = seconds, seconds + self._offset, now
+        self._at, self._when = max(self._at, seconds + self._offset), now
+        if packet.dts is not None:  # times of showing go to and fro
+            self._last = seconds
         self.shift(packet)
 
     def shift(self, packet: "av.Packet[Any]") -> bool:
@@ -65,6 +67,9 @@ class MediaClock:
         """Where the timeline is."""
         return self._at if self._when is None else self._at + Fraction(now - self._when).limit_denominator(1_000_000)
 
-    def _jumps(self, step: Fraction, now: float) -> bool:
+    def _jumps(self, seconds: Fraction, now: float) -> bool:
+        if self._last is None:
+            return False
         assert self._when is not None
+        step = seconds - self._last
         return step < 0 or (not self._recording and step > LONGEST_STEP_S + now - self._when)

@@ -22,10 +22,20 @@ def test_files_are_written_under_their_own_name(name, form, tmp_path):
 
 def test_network_outputs():
     place = parsed("rtmp://me:secret@host/app/key")
-    assert (place.kind, place.format, place.shown) == ("network", "flv", "rtmp://me:***@host/app/key")
+    assert (place.kind, place.format, place.shown) == ("network", "flv", "rtmp://me:***@host/app/***")
     assert parsed("udp://239.0.0.1:1234").format == "mpegts"
     rtsp = parsed("rtsp://host/name")
     assert (rtsp.format, rtsp.stream_format) == ("rtsp", "mpegts")
+
+
+@pytest.mark.parametrize(
+    "url", ["rtmp://host/app/secret", "RTMPS://host:443/app/secret?auth=1", "rtmp://host/app/a/secret"]
+)
+def test_stream_keys_are_not_shown(url):
+    place = parsed(url)
+    assert "secret" not in place.shown
+    assert place.shown.endswith("/app/***")
+    assert place.name == url
 
 
 def test_standard_output_is_matroska_unless_told():

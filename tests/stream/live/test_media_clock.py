@@ -65,6 +65,21 @@ def test_a_gap_in_a_recording_is_a_pause():
     assert placed(clock, 2.01, 20)[0] == 61_000, "but it may start anew, as joined files do"
 
 
+def test_a_packet_without_a_decoding_time_starts_no_new_count():
+    """Matroska leaves it out where pictures are shown in another order than they are stored."""
+    clock, first = MediaClock(), packet(0)
+    first.dts = None
+    clock.place(first, 1.0)
+    assert first.pts == 0
+    assert placed(clock, 1.0, -80, 120)[1] == 120
+    assert placed(clock, 1.0, -40, 40)[1] == 40
+    later = packet(160)
+    later.dts = None
+    clock.place(later, 1.1)
+    assert later.pts == 160
+    assert placed(clock, 1.2, 120, 120)[1] == 120
+
+
 def test_sound_moves_with_the_picture():
     clock = MediaClock()
     assert not clock.shift(packet(5000)), "no picture yet"

@@ -223,7 +223,7 @@ def test_rtmp_is_published_with_sound(tone):
 
 def test_a_server_that_is_not_there_is_told():
     output = MediaOutput(destination(f"rtmp://127.0.0.1:{free_port()}/live/key"), form_of(), QUICK)
-    with pytest.raises(SinkError, match=r"Cannot write rtmp://127\.0\.0\.1:\d+/live/key: Connection refused\."):
+    with pytest.raises(SinkError, match=r"Cannot write rtmp://127\.0\.0\.1:\d+/live/\*\*\*: Connection refused\."):
         write_all(output, pictures(2000, (320, 240)))
     output.abort()
 
