@@ -72,9 +72,12 @@ def live(judge):
 
 @pytest.fixture(scope="module")
 def pictures(demo_clip):
-    """The frames of a clip with a face, forth and back, so that they can follow each other without end."""
+    """The frames of a clip up to where its camera swings off the face, forth and back, so that they follow each other
+    without end."""
     with av.open(str(demo_clip)) as source:
-        forth = [picture.to_ndarray(format="yuv420p") for picture in source.decode(video=0)]
+        forth = [
+            picture.to_ndarray(format="yuv420p") for _, picture in zip(range(16), source.decode(video=0), strict=False)
+        ]
     return [*forth, *forth[-2:0:-1]]
 
 
