@@ -13,6 +13,7 @@ told too.
 - ``cpu_server``, ``cpu_clients``: cores in use. ``rss_mb``: the server's memory.
 - ``control_to_pixel_ms``: from a message over the data channel to the first changed picture at the client, which
   includes encoding, the network and the client's own jitter buffer and decoder.
+- ``other_load``: the machine's load average before the run; above zero, something else took part of the cores.
 - with ``--soak``: the slope of the memory and the drift of the latency over the time, after a warm-up.
 """
 
@@ -20,6 +21,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import resource
 import statistics
 import tempfile
@@ -167,7 +169,7 @@ async def soak(url: str, pictures: list[np.ndarray], minutes: float) -> dict[str
         return compare(kept[0], kept[-1], 1) | {
             "minutes": minutes,
             "rss_slope_mb_per_hour": round(float(np.polyfit(hours, memory, 1)[0]), 2),
-            "rss_mb_range": [round(float(memory.min()), 1), round(float(memory.max()), 1)],
+            "rss_mb_samples": [round(float(value), 1) for value in memory[:: max(1, len(memory) // 60)]],
             "p95_ms_first_quarter": round(statistics.median(p95[:quarter]), 2),
             "p95_ms_last_quarter": round(statistics.median(p95[-quarter:]), 2),
         }
@@ -175,7 +177,13 @@ async def soak(url: str, pictures: list[np.ndarray], minutes: float) -> dict[str
 
 def measure(sessions: list[int], seconds: float, minutes: float | None) -> dict[str, Any]:
     pictures = face_pictures()
-    found: dict[str, Any] = {"machine": machine(), "size_wh": SIZE_WH, "effect": "tint", "codec": "VP8"}
+    found: dict[str, Any] = {
+        "machine": machine(),
+        "other_load": round(os.getloadavg()[0], 2),
+        "size_wh": SIZE_WH,
+        "effect": "tint",
+        "codec": "VP8",
+    }
     with loopback_only(), started("--max-sessions", max([*sessions, 1])) as process:
         if minutes is not None:
             return found | {"soak": asyncio.run(soak(process.url, pictures, minutes))}

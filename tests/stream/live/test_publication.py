@@ -14,6 +14,7 @@ import pytest
 from aiortc import MediaStreamTrack
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from emocolor.errors import EngineError
 from stream.live import peer, publication
@@ -103,6 +104,38 @@ def test_latency_is_measured_up_to_the_encoder_and_drops_are_counted(running_jud
         assert totals.sessions == 1
 
     run(go())
+
+
+def test_metrics_say_what_the_sessions_do(running_judge):
+    """Of a session that runs and of one that is over, which must not take its counts with it."""
+
+    async def go():
+        async with running(running_judge) as server:
+            async with page_client(server, Camera([plain(100)])) as client:
+                await client.video.wait(lambda r: r.count > 20)
+            await until(lambda: not server.sessions.publications)
+            over = server.sessions.totals()
+            async with page_client(server, Camera([plain(100)])) as client:
+                await client.video.wait(lambda r: r.count > 20)
+                _, _, text = await server.call("GET", "/metrics")
+        return over, {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(text.decode())
+            for sample in family.samples
+        }
+
+    over, found = run(go())
+    out = found["emocolor_frames_total", "out"]
+    assert out >= over.frames_out + 20
+    assert found["emocolor_frames_total", "in"] >= out
+    assert (found["emocolor_sessions_begun_total",], found["emocolor_sessions",]) == (2, 1)
+    buckets = [value for key, value in found.items() if key[0] == "emocolor_latency_seconds_bucket"]
+    assert buckets == sorted(buckets), "cumulative"
+    assert buckets[-1] == found["emocolor_latency_seconds_count",] == out
+    assert 0 < found["emocolor_latency_seconds_sum",] / out < 5
+    assert found["emocolor_fps", "out"] > 0
+    assert sum(value for key, value in found.items() if key[0] == "emocolor_quality_level_sessions") == 1
+    assert found["emocolor_stage_seconds", "paint"] > 0
 
 
 def test_the_size_may_change_under_way(running_judge):
