@@ -417,9 +417,8 @@ def measure(net: nn.Module, held_out: Photos, recipe: StyleRecipe, losses: Style
 
 def finish(run: Path, net: nn.Module, held_out: Photos, recipe: StyleRecipe, losses: StyleLosses, aims: Aims) -> None:
     """Write ``final.json``, the curves and ``sheet.png``: held-out photos in every style."""
-    write_json(
-        run / "final.json", {"photos": MEASURED_PHOTOS, "held_out": measure(net, held_out, recipe, losses, aims)}
-    )
+    count = min(MEASURED_PHOTOS, len(held_out))
+    write_json(run / "final.json", {"photos": count, "held_out": measure(net, held_out, recipe, losses, aims)})
     draw_curves(run)
     sheet = sheet_of(net, held_out, aims.learnt)
     cv2.imwrite(str(run / "sheet.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))

@@ -88,6 +88,7 @@ def read_offer(text: str, purpose: Purpose) -> Offer:
         raise OfferError(422, "Offer one video track, and at most one audio track and one data channel section.")
     for media in description.media:
         _check_section(media)
+        _check_track_name(description, media)
     _check_bundle(description)
     video, audio = sections["video"][0], next(iter(sections["audio"]), None)
     if _direction(video) not in _DIRECTIONS[purpose]:
@@ -142,7 +143,7 @@ def _parsed(text: str) -> SessionDescription:
 
 
 def _check_section(media: MediaDescription) -> None:
-    if not _MID.fullmatch(media.rtp.muxId):
+    if not _MID.fullmatch(media.rtp.muxId or ""):
         raise OfferError(400, "A media section has no mid attribute.")
     username, password = _credentials(media)
     if not (_UFRAG.fullmatch(username) and _PASSWORD.fullmatch(password)):
@@ -158,6 +159,14 @@ def _check_section(media: MediaDescription) -> None:
     if not all(1 <= extension.id <= 255 for extension in media.rtp.headerExtensions):
         raise OfferError(400, "A header extension has an id outside 1 to 255.")
     _check_codecs(media)
+
+
+def _check_track_name(description: SessionDescription, media: MediaDescription) -> None:
+    """aiortc reads it only once it answers, and breaks off on an ``msid`` that ends after its stream's name."""
+    try:
+        description.webrtc_track_id(media)
+    except _PARSER_ERRORS:
+        raise OfferError(400, "The msid of a media section is malformed.") from None
 
 
 def _check_codecs(media: MediaDescription) -> None:

@@ -10,9 +10,18 @@ from emocolor.emotions import EMOTIONS
 @pytest.fixture(scope="module")
 def blobs(tmp_path_factory):
     """A folder of eight pictures of coloured blobs, 96x64."""
-    folder = tmp_path_factory.mktemp("photos")
+    return _blobs(tmp_path_factory.mktemp("photos"), 8)
+
+
+@pytest.fixture(scope="session")
+def two_blobs(tmp_path_factory):
+    """A folder of two such pictures: to measure on where the figures themselves do not matter."""
+    return _blobs(tmp_path_factory.mktemp("held_out"), 2)
+
+
+def _blobs(folder, count):
     random = np.random.default_rng(0)
-    for number in range(8):
+    for number in range(count):
         picture = cv2.resize(random.integers(0, 256, (3, 4, 3), np.uint8), (96, 64), interpolation=cv2.INTER_CUBIC)
         cv2.imwrite(str(folder / f"{number}.png"), picture)
     return folder

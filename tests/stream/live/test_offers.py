@@ -109,6 +109,7 @@ BAD = {
     "no bundle": (lambda: changed(r"^a=group:BUNDLE.*$", "a=group:BUNDLE 0"), 422, "BUNDLE"),
     "same mid": (lambda: changed(r"^a=mid:\d", "a=mid:0"), 400, "same mid"),
     "no mid": (lambda: changed(r"^a=mid:.*\r\n", ""), 400, "no mid"),
+    "mid without name": (lambda: changed(r"^a=mid:.*\r\n", "a=mid\r\n"), 400, "no mid"),
     "no password": (lambda: changed(r"^a=ice-pwd:.*\r\n", ""), 400, "ICE user name"),
     "short password": (lambda: changed(r"^a=ice-pwd:.*$", "a=ice-pwd:short"), 400, "ICE user name"),
     "no setup": (lambda: changed(r"^a=setup:.*\r\n", ""), 400, "setup"),
@@ -118,6 +119,7 @@ BAD = {
     "extension 0": (lambda: changed(r"^a=extmap:1 ", "a=extmap:0 "), 400, "id outside"),
     "no sctp port": (lambda: changed(r"^a=sctp-port:.*\r\n", ""), 422, "sctp-port"),
     "legacy data channel": (lambda: changed(r"UDP/DTLS/SCTP", "DTLS/SCTP"), 422, "UDP/DTLS/SCTP"),
+    "no track in msid": (lambda: changed(r"^(a=msid:\S+) .*$", r"\1 "), 400, "msid"),
     "bad candidate": (lambda: changed(r"^a=candidate:.*$", "a=candidate:1"), 400, "malformed"),
     "candidates": (
         lambda: changed(r"^(a=candidate:.*)$", "\r\n".join([r"\1"] * (MOST_CANDIDATES + 1))),
