@@ -83,7 +83,9 @@ class Frame:
     """
 
     planes: tuple[Plane, ...]
-    """Y (H, W); then U and V (h, w), or one (h, w, 2), or nothing. Strides may exceed the width."""
+    """Y (H, W); then U and V (h, w), or one (h, w, 2), or nothing. Strides may exceed the width. Of a frame
+    ``on_device`` they lie in a GPU's memory: slices stay there, ``np.asarray`` copies to the host, and only effects
+    made for them may write."""
     format: PixelFormat
     color: ColorSpec
     pts: int
@@ -101,6 +103,11 @@ class Frame:
     def time(self) -> float:
         """Presentation time in seconds."""
         return float(self.pts * self.time_base)
+
+    @property
+    def on_device(self) -> bool:
+        """Whether the planes lie in a GPU's memory."""
+        return not isinstance(self.planes[0], np.ndarray)
 
     @property
     def luma(self) -> Plane:
@@ -130,7 +137,8 @@ def luma_8bit(frame: Frame) -> NDArray[np.uint8]:
 
     PQ and HLG luma is left in its curve: faces are darker there, not different.
     """
-    return gray_levels(frame.luma, frame.color, frame.format.bits)
+    luma = np.asarray(frame.luma, np.uint8) if frame.on_device else frame.luma
+    return gray_levels(luma, frame.color, frame.format.bits)
 
 
 def gray_levels(luma: Plane, color: ColorSpec, depth: int) -> NDArray[np.uint8]:

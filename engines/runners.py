@@ -123,6 +123,11 @@ class CheckedRunner:
         check_inputs(self._net, self._inputs, inputs)
         return self._runner.run(inputs)
 
+    @property
+    def run_tensors(self) -> Callable[[Mapping[str, Any]], dict[str, Any]] | None:
+        """The same, unchecked, with torch's tensors on the net's device; ``None`` where it takes arrays alone."""
+        return getattr(self._runner, "run_tensors", None)
+
 
 def open_runner(
     spec: AnySpec, *, device: Device = "auto", threads: int = 1, precision: PrecisionChoice = "auto"

@@ -36,7 +36,7 @@ class NetStylist:
         so are later ones of its size. Raises ``OutOfMemory`` where there is not even enough for ``SMALLEST`` px.
         """
         height, width = rgb.shape[:2]
-        if height * width < self._most_pixels:
+        if self.has_room_for(height, width):
             try:
                 return self._painted(rgb, mixture)
             except OutOfMemory:
@@ -47,6 +47,10 @@ class NetStylist:
         half = np.asarray(cv2.resize(rgb, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
         painted = self.paint(half, mixture)
         return np.asarray(cv2.resize(painted, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+    def has_room_for(self, height: int, width: int) -> bool:
+        """Whether the device's memory is not known to be too small for such pictures."""
+        return height * width < self._most_pixels
 
     def _painted(self, rgb: Rgb8, mixture: NDArray[np.float32]) -> Rgb8:
         height, width = rgb.shape[:2]

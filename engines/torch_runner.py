@@ -56,7 +56,15 @@ class TorchRunner:
 
         Raises ``OutOfMemory``.
         """
-        given = [torch.from_numpy(np.ascontiguousarray(inputs[name])).to(self._device) for name in self._graph.inputs]
+        found = self.run_tensors({name: torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in inputs})
+        return {name: _array(part) for name, part in found.items()}
+
+    def run_tensors(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The same with tensors, which come out on the net's device; those of a compiled net hold until the next run.
+
+        Waits for nothing. Raises ``OutOfMemory``.
+        """
+        given = [inputs[name].to(self._device) for name in self._graph.inputs]
         try:
             with torch.inference_mode(), torch.autocast(self._device.type, self._type, enabled=self._type is not None):
                 found = self._module(*given)
@@ -65,7 +73,7 @@ class TorchRunner:
                 "The GPU has too little memory left. Close what else uses it, or pass --device cpu."
             ) from error
         parts = found if isinstance(found, tuple) else (found,)
-        return {name: _array(part) for name, part in zip(self._graph.outputs, parts, strict=True)}
+        return dict(zip(self._graph.outputs, parts, strict=True))
 
     def _compile(self, inputs: tuple[Input, ...]) -> None:
         log.info("torch.compile takes up to minutes for a net that it has not seen")

@@ -6,6 +6,8 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+import av
+
 from emocolor.effects import (
     Colorize,
     ColorizeOptions,
@@ -20,9 +22,9 @@ from emocolor.effects import (
     TintOptions,
 )
 from emocolor.emotion import EmotionClassifier
-from emocolor.errors import EmocolorError
+from emocolor.errors import ConfigurationError, EmocolorError
 from emocolor.face_crops import FER2013
-from emocolor.frames import Frame
+from emocolor.frames import Frame, Plane
 from emocolor.protocols import Detector, Effect, PersonSegmenter
 from emocolor.scenes import SceneBuilder, Weighting
 from emocolor.smoothing import SmoothingOptions
@@ -34,6 +36,7 @@ from engines.spec import Precision, read_colorizer_spec, read_spec, read_style_s
 from .comparison import keep_before, split_screen
 from .effect_chain import EffectOptions
 from .footage_colors import input_is_coloured
+from .frame_decoder import Hardware
 from .pipeline import Pipeline, Stage
 from .restoration import restore
 from .settings import AnalysisOptions, JobSettings
@@ -43,6 +46,8 @@ from .video_sink import VideoSink
 from .video_source import VideoSource
 
 if TYPE_CHECKING:
+    from engines.stylist import NetStylist
+
     from .video_source import SourceFacts
 
 STYLE_THREADS: Final = 2
@@ -66,19 +71,24 @@ class Job:
         self.warnings: list[str] = []
         """Things a user should know about what is done, one line each; processing may add to them."""
         # Nets and devices that cannot be used are known before anything is opened.
-        check_device(settings.device, *_precisions(settings))
+        hardware = _hardware(settings, cuda=check_device(settings.device, *_precisions(settings)))
         if settings.analysis is not None:
             read_spec(settings.analysis.net)
         if (options := _colorize_options(settings)) is not None:
             read_colorizer_spec(options.net)
         for net in {options.net for options in settings.effects if isinstance(options, StyleOptions)}:
             read_style_spec(net)
-        self.source = VideoSource(settings.input, settings.source)
+        self.source = VideoSource(settings.input, settings.source, hardware=hardware)
         self.sink: VideoSink | None = None
         self._timeline: TimelineWriter | None = None
         try:
             if settings.output is not None:
-                self.sink = VideoSink(settings.output, _facts_of_output(self.source.facts, settings), settings.sink)
+                self.sink = VideoSink(
+                    settings.output,
+                    _facts_of_output(self.source.facts, settings),
+                    settings.sink,
+                    on_device=self.source.on_device,
+                )
             if settings.timeline is not None:
                 self._timeline = TimelineWriter(settings.timeline, overwrite=settings.sink.overwrite)
         except EmocolorError:
@@ -95,11 +105,17 @@ class Job:
                 *self._colorizing(most_held),
                 Stage("direct", partial(direct, scenes=_scenes(settings), most_held=most_held)),
                 *_segmenting(settings),
-                Stage("paint", lambda steps: paint(steps, _effects_of(settings))),  # which may load nets
+                Stage("paint", lambda steps: paint(steps, self._effects())),  # which may load nets
                 *after,
                 Stage("write", partial(write, sink=self.sink, timeline=self._timeline)),
             ],
         )
+
+    def _effects(self) -> list[Effect]:
+        settings = self.settings
+        if self.source.on_device:
+            return make_device_effects(settings.effects, settings.device)
+        return make_effects(settings.effects, settings.device, overlay=settings.overlay)
 
     def _colorizing(self, most_held: int) -> list[Stage]:
         """The stage that gives colours, if any is asked for and the input is not seen to have its own."""
@@ -238,10 +254,13 @@ def make_colorize(options: ColorizeOptions, device: Device = "auto") -> Colorize
 
 def make_style(options: StyleOptions, device: Device = "auto") -> Style:
     """Load the style net."""
+    return Style(options, _load_stylist(options, device))
+
+
+def _load_stylist(options: StyleOptions, device: Device) -> "NetStylist":
     from engines.stylist import load_stylist
 
-    stylist = load_stylist(options.net, device=device, threads=STYLE_THREADS, precision=options.precision)
-    return Style(options, stylist)
+    return load_stylist(options.net, device=device, threads=STYLE_THREADS, precision=options.precision)
 
 
 def make_effects(options: Sequence[EffectOptions], device: Device, *, overlay: bool) -> list[Effect]:
@@ -253,8 +272,66 @@ def make_effects(options: Sequence[EffectOptions], device: Device, *, overlay: b
     return effects
 
 
-def _effects_of(settings: JobSettings) -> list[Effect]:
-    return make_effects(settings.effects, settings.device, overlay=settings.overlay)
+def _has_device_form(options: EffectOptions) -> bool:
+    match options:
+        case TintOptions():
+            return True
+        case ColormapOptions():
+            return options.preprocess == "none"
+        case StyleOptions():
+            return options.region == "frame"
+    return False
+
+
+def make_device_effects(options: Sequence[EffectOptions], device: Device = "auto") -> list[Effect]:
+    """The effects, in the order they apply, on frames in a GPU's memory; all must have such a form."""
+    from engines.device.colormap import DeviceColormap
+    from engines.device.planes import OwnMemory
+    from engines.device.style import DeviceStyle
+    from engines.device.tint import DeviceTint
+
+    effects: list[Effect] = [OwnMemory()]
+    for one in options:
+        match one:
+            case TintOptions():
+                effects.append(DeviceTint(one))
+            case ColormapOptions():
+                effects.append(DeviceColormap(one))
+            case StyleOptions():
+                effects.append(DeviceStyle(one, _load_stylist(one, device)))
+            case _:
+                raise TypeError(f"no form for a GPU's memory: {one}")
+    return effects
+
+
+def _hardware(settings: JobSettings, *, cuda: bool) -> Hardware | None:
+    """NVDEC, unless it is not wanted; frames stay in the GPU's memory where nothing needs them in the host's."""
+    if settings.decoder == "nvdec" and not cuda:
+        raise ConfigurationError(
+            "--decoder nvdec decodes on the NVIDIA GPU that nets run on, but they run on the CPU here. "
+            "Pass --device cuda, or --decoder software."
+        )
+    if settings.decoder == "software" or not cuda:
+        return None
+    from .nvdec import open_nvdec
+
+    opened = partial(open_nvdec, required=settings.decoder == "nvdec")
+    return Hardware(open=opened, place=_place if _stays_on_device(settings) else None)
+
+
+def _stays_on_device(settings: JobSettings) -> bool:
+    """Whether all that changes or shows pictures has a form for a GPU's memory."""
+    if settings.restoration is not None or settings.compare or settings.overlay:
+        return False
+    return all(_has_device_form(options) for options in settings.effects)
+
+
+def _place(picture: av.VideoFrame) -> tuple[Plane, ...]:
+    import torch
+
+    from engines.device.planes import planes_of_picture
+
+    return planes_of_picture(picture.planes, torch.device("cuda"))
 
 
 def _make_effect(options: TintOptions | ColormapOptions | GradeOptions | StyleOptions, device: Device) -> Effect:

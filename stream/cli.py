@@ -28,6 +28,7 @@ from .cli_options import (
     Colorizer,
     ColorRate,
     Crf,
+    DecoderOption,
     DeviceOption,
     DryRun,
     End,
@@ -263,6 +264,7 @@ def run(
     max_pixels: MaxPixels = DEFAULT_SOURCE.max_pixels,
     overwrite: Overwrite = False,
     device: DeviceOption = "auto",
+    decoder: DecoderOption = "software",
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -330,6 +332,7 @@ def run(
             smoothing=SmoothingOptions(time_constant=smooth, look_ahead=look_ahead),
             effects=effects,
             device=device,
+            decoder=decoder,
             overlay=overlay,
             timeline=timeline,
         )
@@ -386,6 +389,7 @@ def remaster(
     max_pixels: MaxPixels = DEFAULT_SOURCE.max_pixels,
     overwrite: Overwrite = False,
     device: DeviceOption = "auto",
+    decoder: DecoderOption = "software",
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -409,6 +413,7 @@ def remaster(
             restoration=RestorationOptions(deinterlace=deinterlace, denoise=denoise, deflicker=deflicker),
             effects=(colorize_options(colorizer, color_rate, vividness, saturation, warmth, reference, force=force),),
             device=device,
+            decoder=decoder,
             compare=compare,
         )
         if dry_run:

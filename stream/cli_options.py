@@ -11,6 +11,7 @@ from emocolor.reference import ReferenceOptions
 from engines.runners import Device
 from engines.spec import colorizer_names
 
+from .settings import DecoderChoice
 from .video_sink import AudioPolicy
 from .video_source import SourceOptions
 
@@ -80,6 +81,14 @@ MaxPixels = Annotated[int, typer.Option(rich_help_panel=MEDIA, help="Refuse larg
 Overwrite = Annotated[bool, typer.Option("--overwrite", "-y", rich_help_panel=MEDIA, help="Replace existing outputs.")]
 DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where nets run; auto takes an NVIDIA GPU that torch can use.")
+]
+DecoderOption = Annotated[
+    DecoderChoice,
+    typer.Option(
+        "--decoder",
+        rich_help_panel=MEDIA,
+        help="What decodes: FFmpeg's own decoders, NVDEC on the GPU that nets run on, or NVDEC where it can (auto).",
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and stop.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")]

@@ -88,7 +88,10 @@ def _gpu() -> str:
         wants_cuda("cuda")
     except EmocolorError as error:
         return f"an NVIDIA device, but nets run on the CPU ({error})"
-    return "an NVIDIA device: nets run on it; faces and people are found on the CPU"
+    from .nvdec import EXACT_CODECS
+
+    tried = ", ".join(sorted(EXACT_CODECS))
+    return f"an NVIDIA device: nets run on it, NVDEC is tried for {tried}; faces and people are found on the CPU"
 
 
 def _try_nets() -> str:

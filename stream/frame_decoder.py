@@ -1,20 +1,34 @@
 """Video packets to frames, all of one size and format, each with a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
 import av
 
-from emocolor.frames import Frame, PixelFormat, Rotation
+from emocolor.frames import PIXEL_FORMATS, Frame, PixelFormat, Plane, Rotation
 
 from . import stream_facts
+from .guarded_decoder import Decoder, GuardedDecoder
 from .source_facts import Damage
 from .source_times import FrameTimes
-from .video_frames import to_working_format, working_format, wrap
+from .video_frames import color_of, to_working_format, working_format, wrap
 
 FORMATS_WITHOUT_PRESENTATION_TIMES: Final = frozenset({"avi"})
+CUDA: Final = "cuda"
+"""FFmpeg's pixel format of pictures in a GPU's memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """What decodes instead of FFmpeg's own decoders, and where its pictures stay."""
+
+    open: Callable[[av.VideoStream], Decoder | None]
+    """Gives the decoder of a stream, or ``None`` where there is none for it."""
+    place: Callable[[av.VideoFrame], tuple[Plane, ...]] | None = None
+    """Planes in the GPU's memory of an NV12 picture, there or in the host's; ``None``: all frames go to the host, as
+    if software had decoded them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +51,19 @@ class FrameDecoder:
     the first are converted to it, as encoders cannot change in mid-stream.
     """
 
-    def __init__(self, stream: av.VideoStream, damage: Damage, warnings: list[str]) -> None:
+    def __init__(
+        self, stream: av.VideoStream, damage: Damage, warnings: list[str], hardware: Hardware | None = None
+    ) -> None:
+        """With ``hardware`` that decodes where it can; raises what opening it raises."""
         assert stream.time_base is not None
         self._stream, self._damage, self._warnings = stream, damage, warnings
+        decoder = hardware.open(stream) if hardware else None
+        self._guarded = decoder and GuardedDecoder(
+            decoder, self._from_software, restart=stream.codec_context.flush_buffers, warn=self._warn
+        )
+        # Frames of more bits go to the host: effects in a GPU's memory work in NV12.
+        eight_bits = working_format(stream.codec_context.pix_fmt or "")[0].bits == 8 if decoder else False
+        self._place = hardware.place if hardware and eight_bits else None
         self.times = FrameTimes(
             stream.time_base,
             stream_facts.frame_rate_of(stream),
@@ -50,6 +74,11 @@ class FrameDecoder:
         self.failure: Exception | None = None
         """The decoder's last complaint."""
 
+    @property
+    def on_device(self) -> bool:
+        """Whether frames lie in a GPU's memory."""
+        return self._place is not None
+
     def decode(self, packet: "av.Packet[Any] | None") -> Iterator[Frame]:
         """Frames that ``packet`` completes, or with ``None`` those still in the decoder."""
         if packet is not None:
@@ -59,7 +88,10 @@ class FrameDecoder:
                 self._damage.frames += 1
             yield self._frame(picture)
 
-    def _pictures(self, packet: "av.Packet[Any] | None") -> list[av.VideoFrame]:
+    def _pictures(self, packet: "av.Packet[Any] | None") -> Iterable[av.VideoFrame]:
+        return self._guarded.decode(packet) if self._guarded else self._from_software(packet)
+
+    def _from_software(self, packet: "av.Packet[Any] | None") -> list[av.VideoFrame]:
         try:
             return self._stream.codec_context.decode(packet)
         except av.error.EOFError:
@@ -71,7 +103,7 @@ class FrameDecoder:
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
         shape = self.shape or self._note_shape(picture)
-        if (picture.width, picture.height, picture.format.name) != _look(shape.first):
+        if picture.format.name != CUDA and _look(picture) != _look(shape.first):
             self._warn(
                 f"The picture changes from {_spell(shape.first)} to {_spell(picture)}; it is converted to the former."
             )
@@ -79,12 +111,30 @@ class FrameDecoder:
         pts = self.times.place(picture)
         if self.times.repaired > repaired:
             self._warn("Some frames' times do not rise; they are shown right after the frame before.")
+        if self._place is not None:
+            return self._placed(picture, pts, shape)
         return wrap(
             to_working_format(picture, shape.format, shape.size_wh),
             pts=pts,
             time_base=self.times.time_base,
             sample_aspect=shape.sample_aspect,
             rotation=shape.rotation,
+        )
+
+    def _placed(self, picture: av.VideoFrame, pts: int, shape: Shape) -> Frame:
+        """The picture as a frame in the GPU's memory."""
+        assert self._place is not None
+        there = picture.format.name == CUDA
+        return Frame(
+            planes=self._place(picture if there else to_working_format(picture, shape.format, shape.size_wh)),
+            format=shape.format,
+            color=color_of(picture),
+            pts=pts,
+            time_base=self.times.time_base,
+            duration=picture.duration,
+            sample_aspect=shape.sample_aspect,
+            rotation=shape.rotation,
+            handle=picture,
         )
 
     def _note_shape(self, picture: av.VideoFrame) -> Shape:
@@ -95,7 +145,7 @@ class FrameDecoder:
         self.shape = Shape(
             first=picture,
             size_wh=(picture.width, picture.height),
-            format=form,
+            format=form if self._place is None else PIXEL_FORMATS["nv12"],
             sample_aspect=self._stream.sample_aspect_ratio or Fraction(1),
             display_matrix=matrix,
             rotation=stream_facts.rotation_of(picture, matrix),

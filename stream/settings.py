@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 from emocolor.effects import TintOptions
 from emocolor.errors import ConfigurationError
@@ -13,6 +14,8 @@ from .effect_chain import EffectOptions, check_chain
 from .restoration import RestorationOptions
 from .video_sink import SinkOptions
 from .video_source import SourceOptions
+
+DecoderChoice = Literal["auto", "software", "nvdec"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,9 @@ class JobSettings:
     """What recolours the picture, in the order it applies; none leaves the colours alone."""
     device: Device = "auto"
     """Where nets run: an NVIDIA GPU where there is one that torch can use, or the CPU; faces are found on the CPU."""
+    decoder: DecoderChoice = "software"
+    """FFmpeg's own decoders, or NVDEC: ``auto`` takes that where nets run on an NVIDIA GPU and it decodes the input
+    exactly. Frames are the same, and software takes over where NVDEC loses one."""
     compare: bool = False
     """Show the left half of the picture as it came in."""
     overlay: bool = False
@@ -71,4 +77,6 @@ class JobSettings:
             raise ConfigurationError(
                 "Tint, grade, overlay, timeline and styles that are not fixed need faces: analysis must not be None."
             )
+        if self.decoder not in get_args(DecoderChoice):
+            raise ConfigurationError(f"The decoder can be {', '.join(get_args(DecoderChoice))}, not {self.decoder!r}.")
         check_chain(self.effects)

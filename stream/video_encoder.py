@@ -5,17 +5,19 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import av
 from av.codec import Codec
 from av.codec.context import Flags
+from av.sidedata.sidedata import Type
 
 from emocolor.errors import SinkError
 from emocolor.frames import PIXEL_FORMATS, Frame, PixelFormat
 
 from .companion_outputs import SEGMENT_FORMATS
 from .encoder_choice import QUANTISERS, FormatChoice, coloured_form, format_choices
+from .nvenc import ENCODERS, SURFACE, NvencPictures
 from .source_facts import SourceFacts
 from .video_frames import FULL, ColorTags, convert, unwrap, with_neutral_chroma
 
@@ -84,8 +86,9 @@ class VideoEncoder:
         pix_fmt: str | None,
         options: Mapping[str, str],
         warnings: list[str],
+        on_device: bool = False,
     ) -> None:
-        """Add the stream and try the encoder on frames as ``facts`` describe them.
+        """Add the stream and try the encoder on frames as ``facts`` describe them, in a GPU's memory or not.
 
         Raises ConfigurationError for a pixel format that the encoder does not take, and SinkError
         where the container does not take the codec or the encoder cannot be opened.
@@ -96,6 +99,8 @@ class VideoEncoder:
             self._options.setdefault("bf", "0")  # AVI has no presentation times: B-frames would come out late
         if codec.name == "libsvtav1":
             os.environ.setdefault("SVT_LOG", "1")  # it tells its settings on stderr by itself
+        direct = on_device and codec.name in ENCODERS and pix_fmt in (None, SURFACE)
+        self._nvenc = NvencPictures() if direct else None
         self._container = container.format.name
         self._fixed_rate = _fixed_rate(container, codec, facts)
         self._choice = self._usable_format(facts.format, (facts.width, facts.height))
@@ -143,12 +148,23 @@ class VideoEncoder:
     def _conformed(self, frame: Frame) -> av.VideoFrame:
         """The frame as the encoder wants it: pixel format, range and time."""
         color, form = frame.color, self._choice.name
+        if self._nvenc is not None and frame.on_device and not has_captions(frame.handle):
+            return self._on_device(self._nvenc, frame)
         picture = unwrap(frame)
         full = True if self._must_be_full_range(form) else None
         if picture.format.name.replace("yuvj", "yuv") != form or (full and not color.full_range):
             pts, time_base, duration = picture.pts, picture.time_base, picture.duration
             picture = convert(picture, color, form, full_range=full)
             picture.pts, picture.time_base, picture.duration = pts, time_base, duration
+        if self._fixed_rate:
+            self._number(picture)
+        return picture
+
+    def _on_device(self, nvenc: NvencPictures, frame: Frame) -> av.VideoFrame:
+        """The frame's own memory, without what FFmpeg attaches to pictures."""
+        picture = nvenc.picture(frame)
+        picture.pts, picture.time_base, picture.duration = frame.pts, frame.time_base, frame.duration
+        self._tags(frame).put(picture)
         if self._fixed_rate:
             self._number(picture)
         return picture
@@ -225,7 +241,8 @@ class VideoEncoder:
 
     def _add_stream(self, container: av.container.OutputContainer) -> av.VideoStream:
         try:
-            return container.add_stream(self._codec.name, rate=self._rate)  # type: ignore[return-value]
+            accel = self._nvenc.accel() if self._nvenc else None
+            return container.add_stream(self._codec.name, rate=self._rate, hwaccel=accel)  # type: ignore[return-value]
         except ValueError as error:
             raise self._does_not_fit() from error
 
@@ -268,6 +285,11 @@ class VideoEncoder:
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.append(text)
+
+
+def has_captions(picture: Any) -> bool:
+    """Whether closed captions (CEA-708) are attached to a picture, which encoders write into the video."""
+    return isinstance(picture, av.VideoFrame) and cast(Any, picture.side_data).get(Type.A53_CC) is not None
 
 
 def _fixed_rate(container: av.container.OutputContainer, codec: Codec, facts: SourceFacts) -> Fraction | None:

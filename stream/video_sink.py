@@ -81,8 +81,17 @@ class VideoSink:
     warnings: list[str]
     """What the output cannot hold or was changed for it, one line each; writing may add to them."""
 
-    def __init__(self, target: str, source: VideoSource | SourceFacts, options: SinkOptions | None = None) -> None:
+    def __init__(
+        self,
+        target: str,
+        source: VideoSource | SourceFacts,
+        options: SinkOptions | None = None,
+        *,
+        on_device: bool = False,
+    ) -> None:
         """Check everything that can be checked before work starts; the source must still be open.
+
+        ``on_device``: frames come in a GPU's memory, and NVENC encodes them there.
 
         Raises ConfigurationError for options that do not fit, SinkError for a place or a container
         that cannot be used.
@@ -108,7 +117,13 @@ class VideoSink:
         # Random identifiers and version strings would make two runs differ.
         self._container.flags |= BITEXACT
         self._encoder = VideoEncoder(
-            self._container, codec, facts, pix_fmt=options.pix_fmt, options=settings, warnings=self.warnings
+            self._container,
+            codec,
+            facts,
+            pix_fmt=options.pix_fmt,
+            options=settings,
+            warnings=self.warnings,
+            on_device=on_device,
         )
         self._describe()
         self._companions: dict[int, CompanionOutput] = add_companions(

@@ -18,7 +18,7 @@ from emocolor.errors import ConfigurationError, SourceError
 from emocolor.frames import Frame
 
 from . import stream_facts
-from .frame_decoder import FrameDecoder
+from .frame_decoder import FrameDecoder, Hardware
 from .locations import (
     ffmpeg_name,
     first_number,
@@ -110,10 +110,13 @@ class VideoSource:
     warnings: list[str]
     """Things a user should know, one line each; reading may add to them."""
 
-    def __init__(self, location: str, options: SourceOptions | None = None) -> None:
-        """Open the input and decode its first frame.
+    def __init__(
+        self, location: str, options: SourceOptions | None = None, *, hardware: Hardware | None = None
+    ) -> None:
+        """Open the input and decode its first frame; with ``hardware``, that decodes what it can.
 
-        Raises SourceError, with one line that says what to do, where that is impossible.
+        Raises SourceError, with one line that says what to do, where that is impossible, and what opening the
+        hardware raises.
         """
         self._options = options or SourceOptions()
         self._location = location
@@ -125,7 +128,7 @@ class VideoSource:
             start = stream_facts.start_of(container) + self._options.start
             handles = [companion.handle for companion in companions if companion.kind != "attachment"]
             self._reader = PacketReader(container, stream, handles, start, self.damage)
-            self._decoder = FrameDecoder(stream, self.damage, self.warnings)
+            self._decoder = FrameDecoder(stream, self.damage, self.warnings, hardware)
             self._promised_end = stream_facts.promised_end(stream, start)
             if self._options.start > 0:
                 self._seek(container, start)
@@ -136,6 +139,11 @@ class VideoSource:
         except BaseException:
             container.close()
             raise
+
+    @property
+    def on_device(self) -> bool:
+        """Whether the frames lie in a GPU's memory."""
+        return self._decoder.on_device
 
     def units(self) -> Iterator[Unit]:
         """Frames in presentation order, and every packet of the streams that are carried along."""

@@ -1,0 +1,34 @@
+"""Planes at another size on a device, as OpenCV makes them: averaged where they shrink, bilinear where they grow."""
+
+from functools import lru_cache
+
+import torch
+from torch.nn import functional
+
+
+def scaled(plane: torch.Tensor, size_wh: tuple[int, int]) -> torch.Tensor:
+    """``plane`` (H, W) float32 at (width, height), without rounding."""
+    width, height = size_wh
+    if (width, height) == (plane.shape[1], plane.shape[0]):
+        return plane
+    if width <= plane.shape[1] and height <= plane.shape[0]:
+        down, across = (
+            area_weights(length, target, plane.device)
+            for length, target in zip(plane.shape, (height, width), strict=True)
+        )
+        return down @ plane @ across.T
+    return functional.interpolate(plane[None, None], size=(height, width), mode="bilinear", align_corners=False)[0, 0]
+
+
+@lru_cache(maxsize=16)
+def area_weights(length: int, target: int, device: torch.device) -> torch.Tensor:
+    """(target, length) float32: how much of each of ``length`` samples lies in each of ``target`` equal parts.
+
+    Two products with such matrices are OpenCV's INTER_AREA for any ratio. Dense, they cost 2.6 GFLOP from 1920x1080 to
+    640x360.
+    """
+    edges = torch.arange(target + 1, dtype=torch.float64) * length / target
+    samples = torch.arange(length, dtype=torch.float64)
+    upper = torch.minimum(edges[1:, None], samples + 1)
+    lower = torch.maximum(edges[:-1, None], samples)
+    return ((upper - lower).clamp_(min=0) * target / length).float().to(device)
