@@ -1,6 +1,6 @@
 """Turn a colorizer's finished run into weights that ship: an ONNX file, its card, and the facts of the run.
 
-    python -m training.export_colorizer --run runs/film --name film --val val.tar --safest 0.7 0 --boldest 0.7 1.58
+    python -m training.export_colorizer --run runs/film --name film --val val.tar --safest 0.62 0 --boldest 0.9 1.62
 
 The graph takes gray (1, 1, H, W) in [0, 1], sides multiples of 32, the temperature of the annealed mean (1,) and the
 rebalancing (1,), and gives ``ab`` (1, 2, H/4, W/4) and ``confidence`` (1, 1, H/4, W/4). Kernels are stored as

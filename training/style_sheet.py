@@ -1,13 +1,14 @@
 """A sheet of photos as they are and as a style net paints them, one row a photo: what no figure tells.
 
-    python -m training.style_sheet --images val.tar --out sheet.png [--count 6] [--weights fast]
+    python -m training.style_sheet --images val.tar --out sheet.png [--count 6] [--weights fast ...]
 
 Photos are taken evenly over the set. Styles stand in the emotions' order: angry, disgust, fear, happy, sad, surprise,
-neutral, of a net of one style that one alone.
+neutral, of a net of one style that one alone. Several nets stand side by side.
 """
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ SMALLEST = 24
 """px: what a net needs of either side."""
 
 
-def sheet_of(photos: Photos, net: PaintingNet, *, count: int, size: int) -> Rgb8:
+def sheet_of(photos: Photos, nets: Sequence[PaintingNet], *, count: int, size: int) -> Rgb8:
     """The sheet, (H, W, 3) uint8: middle squares ``size`` px wide of ``count`` photos at most.
 
     Raises ``ConfigurationError`` for a sheet without photos, or a size that nets do not take.
@@ -34,7 +35,8 @@ def sheet_of(photos: Photos, net: PaintingNet, *, count: int, size: int) -> Rgb8
         raise ConfigurationError(f"The size must be a multiple of {MULTIPLE}, at least {SMALLEST}, got {size}.")
     indices = np.linspace(0, len(photos) - 1, min(count, len(photos))).round().astype(int)
     squares = [central_crop(photos.photo(int(index)), size) for index in indices]
-    return style_sheet(squares, [only(emotion) for emotion in net.paintings], net.paint)
+    sheets = [style_sheet(squares, [only(emotion) for emotion in net.paintings], net.paint) for net in nets]
+    return np.hstack([np.vstack(squares), *(sheet[:, size:] for sheet in sheets)])
 
 
 def main() -> None:
@@ -43,13 +45,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="PNG or JPEG to write")
     parser.add_argument("--count", type=int, default=6)
     parser.add_argument("--size", type=int, default=256, help="side of a picture, px")
-    parser.add_argument("--weights", help="a shipped net's name, an ONNX file or a run's folder (default: what ships)")
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        default=[None],
+        help="shipped nets' names, ONNX files, runs' folders (default: what ships)",
+    )
     arguments = parser.parse_args()
     try:
-        net = load_painting_net(arguments.weights, threads=os.cpu_count() or 1)
-        write_picture(
-            arguments.out, sheet_of(read_photos(arguments.images), net, count=arguments.count, size=arguments.size)
-        )
+        nets = [load_painting_net(weights, threads=os.cpu_count() or 1) for weights in arguments.weights]
+        photos = read_photos(arguments.images)
+        write_picture(arguments.out, sheet_of(photos, nets, count=arguments.count, size=arguments.size))
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
 

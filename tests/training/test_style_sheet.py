@@ -30,7 +30,7 @@ def photos(tmp_path):
 
 
 def test_a_row_shows_a_photo_and_what_every_style_makes_of_it(photos):
-    sheet = sheet_of(photos, NET, count=3, size=32)
+    sheet = sheet_of(photos, [NET], count=3, size=32)
     assert sheet.shape == (3 * 32, 8 * 32, 3)
     first, middle, last = (sheet[32 * row + 16, 16::32, 0].tolist() for row in range(3))
     assert first == [0, 10, 20, 30, 40, 50, 60, 70]
@@ -39,7 +39,7 @@ def test_a_row_shows_a_photo_and_what_every_style_makes_of_it(photos):
 
 def test_a_net_of_one_style_has_two_columns(photos):
     one = PaintingNet("known", brightened, {"sad": Painting(title="", artist="")}, "test")
-    assert sheet_of(photos, one, count=9, size=24)[8, 8::24, 0].tolist() == [0, 50]
+    assert sheet_of(photos, [one], count=9, size=24)[8, 8::24, 0].tolist() == [0, 50]
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,10 @@ def test_a_net_of_one_style_has_two_columns(photos):
 )
 def test_other_sheets_are_refused(photos, count, size, words):
     with pytest.raises(ConfigurationError, match=words):
-        sheet_of(photos, NET, count=count, size=size)
+        sheet_of(photos, [NET], count=count, size=size)
+
+
+def test_nets_stand_side_by_side_and_the_photo_once(photos):
+    one = PaintingNet("known", brightened, {"sad": Painting(title="", artist="")}, "test")
+    other = PaintingNet("known", brightened, {"angry": Painting(title="", artist="")}, "test")
+    assert sheet_of(photos, [one, other], count=1, size=24)[8, 8::24, 0].tolist() == [0, 50, 10]
