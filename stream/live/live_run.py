@@ -10,6 +10,7 @@ import logging
 import queue
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -232,8 +233,8 @@ class LiveRun:
 
     def _drops(self, figures: Snapshot) -> dict[str, int]:
         """All that was dropped on the way to the outputs, by reason."""
-        late = {"slow decoder": self._skipped} if self._skipped else {}
-        return {**late, **figures.drops, **self._broadcast.drops}
+        late = Counter({"slow decoder": self._skipped})
+        return dict(late + Counter(figures.drops) + Counter(self._broadcast.drops))
 
     def _status(self) -> str:
         figures, scene = self._session.snapshot(), self._scene

@@ -41,7 +41,10 @@ class MediaClock:
     def place(self, packet: "av.Packet[Any]", now: float) -> None:
         """Move a packet of the picture, which came at ``now``; packets come in decoding order."""
         if packet.dts is None and packet.pts is None:
-            packet.pts = in_units(self.now(now) - (self._offset or 0), packet.time_base)
+            # As the first one of RTSP: it tells nothing of the input's clock, so the offset is not found by it.
+            self._at, self._when = self.now(now), now
+            packet.pts = in_units(self._at, packet.time_base)
+            return
         time = packet.dts if packet.dts is not None else packet.pts
         assert time is not None
         seconds = time * packet.time_base

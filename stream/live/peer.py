@@ -11,6 +11,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCIceServer, RTCPeerConn
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rtcicetransport import RTCIceCandidate
 
+from .dtls import use_certificate
 from .offers import MOST_CANDIDATES, Offer, OfferError
 
 CONNECT_S: Final = 7.5
@@ -30,6 +31,7 @@ class Peer:
 
     def __init__(self, ice_servers: Sequence[RTCIceServer] = ()) -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
+        use_certificate(self.connection)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.etag = f'"{secrets.token_hex(8)}"'
         """Names the ICE session (RFC 9725, section 4.3.1), of which a peer has one."""

@@ -35,6 +35,7 @@ from .quality import ControllerOptions
 from .rate_limits import Allowance
 from .session import LiveSession, Painted
 from .shared_nets import SharedNets
+from .sound_buffer import keep_sound_together
 from .statistics import Snapshot
 from .webrtc_pictures import SMALLEST_SIDE, copy_of, picture_to_send, received_frame
 
@@ -263,8 +264,9 @@ class Publication:
 
     def _receive(self, track: MediaStreamTrack) -> None:
         receiver = next(t.receiver for t in self.publisher.connection.getTransceivers() if t.receiver.track is track)
-        reason = "decoder busy" if track.kind == "video" else "sound"
-        bound_decoder_queue(receiver, track.kind, lambda: self.session.statistics.dropped(reason))
+        bound_decoder_queue(receiver, track.kind, self.session.statistics.dropped)
+        if track.kind == "audio":
+            keep_sound_together(receiver)
         self._run(self._receive_pictures(track) if track.kind == "video" else self._receive_sound(track))
 
     async def _receive_pictures(self, track: MediaStreamTrack) -> None:

@@ -115,6 +115,9 @@ class Capture:
             failure = self._read_once()
             if self._stopped.is_set():
                 return
+            if failure is not None and self.state == "live":
+                self.state = "lost"
+                self.losses += 1
             if failure is None or not self._comes_back:
                 self._ended(failure)
                 return
@@ -134,7 +137,7 @@ class Capture:
         except SourceError as error:
             return error
         finally:
-            self._note_loss(time.monotonic() - began)
+            self._release(time.monotonic() - began)
         if connection.has_end or not self._comes_back:
             return None
         return SourceError(f"{self._source.shown} ended.")
@@ -149,12 +152,9 @@ class Capture:
             else:
                 self._receiver.sound(item)
 
-    def _note_loss(self, lasted_s: float) -> None:
+    def _release(self, lasted_s: float) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
         if lasted_s >= HEALTHY_S:
             self._back_off.reset()
-        if self.state == "live":
-            self.state = "lost"
-            self.losses += 1

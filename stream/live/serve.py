@@ -24,11 +24,15 @@ from .server import make_app
 from .sessions import Sessions
 from .shared_nets import SharedNets
 
+M_MMAP_THRESHOLD: Final = -3
 M_ARENA_MAX: Final = -8
 """Of glibc's mallopt(3)."""
+MAPPED_BYTES: Final = 1 << 17
+"""From here on memory is mapped by itself and goes back when it is freed. glibc would raise that limit as pictures come
+and go, and put them into its heaps, where they leave holes."""
 MOST_ARENAS: Final = 1
-"""glibc gives threads heaps of their own; frames that one thread allocates and another frees leave holes in them, and
-the process grows by megabytes an hour for nothing. With one heap it stays as large as it is."""
+"""glibc gives threads heaps of their own; what one thread allocates and another frees leaves holes in them, and the
+process grows by megabytes an hour for nothing. With one heap it stays as large as it is."""
 FINISH_S: Final = 2.0
 """How long requests that are being served may take when the server stops."""
 
@@ -42,13 +46,17 @@ def run_server(settings: ServeSettings, say: Callable[[str], None] = print) -> i
     certificate cannot be used, and ``EngineError`` or ``MissingDependencyError`` where a net cannot be.
     """
     _limit_heaps()
+    # It tells of every frame that cannot be decoded; they are counted among the drops, and a client may send many.
+    logging.getLogger("aiortc.rtcrtpreceiver").setLevel(logging.ERROR)
     return asyncio.run(_run(settings, say))
 
 
 def _limit_heaps() -> None:
     """Before the first thread begins; other C libraries have no such thing, or no need of it."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, MOST_ARENAS)
+        library = ctypes.CDLL(None)
+        library.mallopt(M_ARENA_MAX, MOST_ARENAS)
+        library.mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
 
 
 async def _run(settings: ServeSettings, say: Callable[[str], None]) -> int:

@@ -9,9 +9,11 @@ aiortc cannot restart ICE, so a PATCH that asks for it gets 422 (section 4.3 of 
 resources have no representation (section 4.1).
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from .access import Refusal
 from .offers import read_fragment, read_offer
@@ -22,6 +24,9 @@ from .sessions import Sessions
 
 SDP_TYPE: Final = "application/sdp"
 FRAGMENT_TYPE: Final = "application/trickle-ice-sdpfrag"
+_POSTED: Final = {"Accept-Post": SDP_TYPE}
+_PATCHED: Final = {"Accept-Patch": FRAGMENT_TYPE}
+"""What the endpoints take (RFC 9725, section 4.2), and what the sessions do (RFC 5789, section 3.1)."""
 
 
 class WhipRoutes:
@@ -39,9 +44,9 @@ class WhipRoutes:
         for path, remove in ((session, self._unpublish), (viewer, self._unwatch)):
             app.router.add_patch(path, self._trickle)
             app.router.add_delete(path, remove)
-        for path in (whip, session, whep, viewer):
+        for path, taken in ((whip, _POSTED), (whep, _POSTED), (session, _PATCHED), (viewer, _PATCHED)):
             app.router.add_get(path, _nothing)
-            app.router.add_options(path, _options)
+            app.router.add_options(path, _telling(taken))
 
     async def _publish(self, request: web.Request) -> web.Response:
         offer = read_offer(await read_text(request, SDP_TYPE), PURPOSES["whip"])
@@ -71,7 +76,8 @@ class WhipRoutes:
         tag = request.headers.get("If-Match")
         if tag is None:
             raise Refusal(428, "Send the session's entity tag in If-Match.")
-        if tag not in ("*", peer.etag):
+        tags = [part.strip() for part in tag.split(",")]
+        if tag != "*" and peer.etag not in tags:
             raise Refusal(412, "If-Match names another ICE session.")
         fragment = read_fragment(await read_text(request, FRAGMENT_TYPE))
         if tag == "*" or fragment.username not in (None, peer.remote_username):
@@ -107,5 +113,10 @@ async def _nothing(_: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-async def _options(_: web.Request) -> web.Response:
-    return web.Response(headers={"Accept-Post": SDP_TYPE})
+def _telling(taken: Mapping[str, str]) -> Handler:
+    """A handler that says what a resource takes."""
+
+    async def options(_: web.Request) -> web.Response:
+        return web.Response(headers=taken)
+
+    return options

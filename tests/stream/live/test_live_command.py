@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from stream.cli import main
+from stream.live.inputs import parse_input
+from stream.live.live_run import LiveRun, LiveSettings
 from stream.live.virtual_camera import LOOPBACK_MODULE
 from tests.stream.live.stream_server import StreamServer, make_stream
 
@@ -177,6 +179,13 @@ def test_standard_output_takes_the_stream(demo_clip, tmp_path):
     with av.open(str(tmp_path / "piped")) as container:
         assert container.format.name.startswith("matroska")
     assert pictures_of(tmp_path / "piped")
+
+
+def test_what_is_dropped_at_two_places_for_one_reason_is_added_up(demo_clip):
+    run = LiveRun(LiveSettings(source=parse_input(str(demo_clip))))
+    run._session.statistics.dropped("out of order")
+    run._broadcast._drops["out of order"] += 2
+    assert run._drops(run._session.snapshot()) == {"out of order": 3}
 
 
 def test_every_line_of_the_json_log_can_be_read(demo_clip, tmp_path):

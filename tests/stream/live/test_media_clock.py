@@ -97,6 +97,17 @@ def test_a_packet_without_times_is_where_the_clock_is():
     assert placed(clock, 2.25, None)[1] == 250
 
 
+def test_a_first_packet_without_times_tells_nothing_of_the_inputs_clock():
+    """RTSP sends one, at every new beginning; those that follow count from a time of their own."""
+    clock = MediaClock()
+    placed(clock, 10.0, 5000)
+    placed(clock, 10.1, 5100)
+    clock.begin()
+    assert placed(clock, 14.1, None)[1] == 4100
+    assert placed(clock, 14.12, 88)[0] == 4120
+    assert placed(clock, 14.12, 128)[0] == 4160
+
+
 @given(st.lists(st.tuples(st.floats(0, 3), st.integers(-5000, 5000), st.booleans()), min_size=2, max_size=60))
 def test_the_timeline_never_runs_back_nor_away(steps):
     """Whatever clocks say: it stays within what has passed and what a stream may lead by."""

@@ -144,10 +144,19 @@ def test_once_ends_at_the_first_loss(stream, capture):
 
 
 def test_a_recording_ends_by_itself(make_clip, capture):
-    _, receiver = capture(parse_input(str(make_clip(frames=5))))
+    running, receiver = capture(parse_input(str(make_clip(frames=5))))
     receiver.wait(lambda r: r.ends)
     assert receiver.ends == [None]
     assert len(receiver.pictures) == 5
+    assert running.losses == 0
+
+
+def test_an_input_that_is_left_is_not_lost(stream, capture):
+    with StreamServer(stream, 3) as server:
+        running, receiver = capture(parse_input(server.url))
+        receiver.wait(lambda r: len(r.pictures) > 5)
+        running.stop()
+        assert running.losses == 0
 
 
 def test_an_input_may_be_opened_before_it_is_read(stream, make_clip):

@@ -11,14 +11,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from fractions import Fraction
 
 import aiohttp
 import av
 import pytest
+from aiortc import MediaStreamTrack
 
 from tests.stream.live.certificates import write_certificate
 from tests.stream.live.test_publication import plain
-from tests.stream.live.webrtc_clients import Camera, Server, loopback_only, page_client, started
+from tests.stream.live.webrtc_clients import Camera, Server, loopback_only, page_client, started, whip_client
 
 pytestmark = pytest.mark.timeout(180)
 COMMAND = [sys.executable, "-m", "stream.cli", "serve"]
@@ -77,6 +79,43 @@ def test_sigterm_tells_the_clients_and_finishes_the_recordings(tmp_path):
         assert sum(1 for _ in recording.decode(video=0)) > 15
     with av.open(str(path)) as recording:
         assert recording.duration > 0, "an end was written"
+
+
+class Rubbish(MediaStreamTrack):
+    """What says that it is a key frame of VP8, and is none."""
+
+    kind = "video"
+    sent = 0
+
+    async def recv(self):
+        await asyncio.sleep(0.02)
+        made = av.Packet(b"\x10\x02\x00\x9d\x01\x2a" + bytes(100))
+        made.pts, made.time_base = self.sent * 1800, Fraction(1, 90_000)
+        self.sent += 1
+        return made
+
+
+def test_frames_that_cannot_be_decoded_are_counted_and_fill_no_log():
+    async def go(process):
+        async with aiohttp.ClientSession() as http:
+            server = Server(process.url, None, http)
+            async with whip_client(server, Rubbish()) as client:
+                for _ in range(400):
+                    body = (await server.call("GET", "/metrics"))[2].decode()
+                    found = re.search(r'dropped_frames_total{reason="undecodable"} (\d+)', body)
+                    if found and int(found[1]) > 20:
+                        break
+                    await asyncio.sleep(0.05)
+                else:
+                    raise AssertionError(body)
+                assert (await server.call("DELETE", client.location))[0] == 200
+
+    with started("--log-json") as process, loopback_only():
+        asyncio.run(asyncio.wait_for(go(process), 90))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 143
+        lines = [json.loads(line) for line in process.stderr.read().splitlines()]
+    assert [line for line in lines if line["level"] != "info"] == []
 
 
 def test_ctrl_c_ends_it_with_130():

@@ -124,6 +124,7 @@ def test_what_cannot_be_patched_is_told_by_the_statuses_of_the_rfc(running_judge
                 (FRAGMENT | {"If-Match": "*"}, "a=ice-ufrag:ysXw\r\na=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k\r\n", 422),
                 (FRAGMENT | match, "a=ice-ufrag:other\r\n", 422),
                 (FRAGMENT | match, same, 204),
+                (FRAGMENT | {"If-Match": f'"other", {client.etag}'}, same, 204),
             ]:
                 status, _, answer = await server.call("PATCH", client.location, data=body, headers=headers)
                 assert status == wanted, (headers, body)
@@ -177,10 +178,12 @@ def test_a_recording_that_may_not_be_made_is_refused(running_judge):
 def test_other_methods(running_judge):
     async def go():
         async with running(running_judge) as server:
-            for path in ("/whip", "/whip/x", "/whep/x", "/whep/x/y"):
+            posted, patched = {"Accept-Post": SDP["Content-Type"]}, {"Accept-Patch": FRAGMENT["Content-Type"]}
+            for path, taken in [("/whip", posted), ("/whip/x", patched), ("/whep/x", posted), ("/whep/x/y", patched)]:
                 assert (await server.call("GET", path))[0] == 204
                 status, head, _ = await server.call("OPTIONS", path)
-                assert (status, head["Accept-Post"]) == (200, "application/sdp")
+                assert status == 200
+                assert {name: head[name] for name in ("Accept-Post", "Accept-Patch") if name in head} == taken
                 status, head, _ = await server.call("PUT", path)
                 assert status == 405
                 assert "PUT" not in head["Allow"]

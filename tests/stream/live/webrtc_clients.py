@@ -108,20 +108,24 @@ async def running(
             nets.close()
 
 
-_COMMAND = """
-import sys
+_LOOPBACK = """
 import aioice.ice
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+"""
+_COMMAND = """
+import sys
 from stream.cli import main
 main(["serve", *sys.argv[1:]])
 """
 
 
 @contextlib.contextmanager
-def started(*arguments: Any) -> Iterator[Any]:
+def started(*arguments: Any, loopback: bool = True) -> Iterator[Any]:
     """``emocolor-stream serve`` in a process of its own: it, with its ``greeting`` and ``url``. It is killed at the
-    latest when the block is left."""
-    command = [sys.executable, "-c", _COMMAND, "--port", "0", *map(str, arguments)]
+    latest when the block is left. Without ``loopback`` its pictures come and go by this machine's own address, for
+    clients that leave 127.0.0.1 out."""
+    code = _LOOPBACK + _COMMAND if loopback else _COMMAND
+    command = [sys.executable, "-c", code, "--port", "0", *map(str, arguments)]
     process: Any = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         process.greeting = process.stdout.readline()
