@@ -32,10 +32,7 @@ def average_runs(runs: Sequence[Path], parts: Sequence[float], data: Path, run: 
 
     Raises ``ConfigurationError`` where the runs are not of one net, not finished, or learnt from other data.
     """
-    if len(runs) != len(parts) or len(runs) < 2 or abs(sum(parts) - 1) > 1e-6:
-        raise ConfigurationError("--runs and --parts must be as many, two or more, and the parts add up to 1.")
-    if run.exists():
-        raise ConfigurationError(f"{run} exists already. Pass another --run.")
+    checked_parts(runs, parts, run)
     for one in runs:
         if not (one / "final.json").exists():
             raise ConfigurationError(f"{one} has no final.json: the run is not finished. Resume it first.")
@@ -50,10 +47,18 @@ def average_runs(runs: Sequence[Path], parts: Sequence[float], data: Path, run: 
     last = configs[-1]
     write_json(run / "config.json", last | {"machine": facts_of_machine(), "soup": soup})
     save_checkpoint(run, {"net": average.state_dict(), "epoch": last["settings"]["epochs"]})
-    _join_epochs(runs, run / "epochs.csv")
+    join_epochs(runs, run / "epochs.csv")
     settings = {key: value for key, value in last["settings"].items() if key != "limit"}
     recipe = recipe_from(Settings, settings, runs[-1] / "config.json")
     finish(run, average, gather(recipe, data, last["settings"]["limit"]))
+
+
+def checked_parts(runs: Sequence[Path], parts: Sequence[float], run: Path) -> None:
+    """Raises ``ConfigurationError`` where the parts do not fit the runs, or ``run`` is there already."""
+    if len(runs) != len(parts) or len(runs) < 2 or abs(sum(parts) - 1) > 1e-6:
+        raise ConfigurationError("--runs and --parts must be as many, two or more, and the parts add up to 1.")
+    if run.exists():
+        raise ConfigurationError(f"{run} exists already. Pass another --run.")
 
 
 def averaged(states: Sequence[dict[str, Tensor]], parts: Sequence[float]) -> dict[str, Tensor]:
@@ -74,7 +79,7 @@ def _refuse_strangers(runs: Sequence[Path], configs: Sequence[dict[str, Any]]) -
         raise ConfigurationError(f"The runs {', '.join(str(run) for run in runs)} learnt from other data.")
 
 
-def _join_epochs(runs: Sequence[Path], path: Path) -> None:
+def join_epochs(runs: Sequence[Path], path: Path) -> None:
     """All rows of the runs' ``epochs.csv``, counted on."""
     rows = [row for run in runs for row in csv.DictReader((run / "epochs.csv").read_text().splitlines())]
     with path.open("w", newline="") as file:

@@ -77,6 +77,10 @@ def _told(card: Mapping[str, Any]) -> str:
 
 
 def _run_told(training: Mapping[str, Any]) -> str:
+    if "soup" in training:
+        runs = training["soup"]
+        parts, told = " and ".join(f"{run['part']:g}" for run in runs), "\n\n".join(map(_run_told, runs))
+        return f"the average of {len(runs)} runs' weights, {parts} (`python -m training.style_soup`):\n\n{told}"
     machine = training["machine"]
     settings = {key: value for key, value in training["settings"].items() if key not in ("styles", "start")}
     return (

@@ -71,6 +71,17 @@ def test_all_runs_that_led_to_a_net_are_told_oldest_first():
     assert words.count("Then, from the last epoch of that:") == 2
 
 
+def test_averaged_runs_are_told_with_their_parts():
+    told = card()
+    runs = [
+        told["training"] | {"settings": {"epochs": epochs}, "part": part} for epochs, part in ((3, 0.25), (4, 0.75))
+    ]
+    words = card_text("mine", told | {"training": told["training"] | {"soup": runs}})
+    assert "the average of 2 runs' weights, 0.25 and 0.75 (`python -m training.style_soup`)" in words
+    assert words.index("epochs 3") < words.index("epochs 4")
+    assert "epochs 12" not in words
+
+
 def test_what_was_not_measured_is_left_out():
     anchors = {"content": card()["metrics"]["anchors"]["content"], "gatys": None}
     words = card_text("mine", card(anchors=anchors, warp_error=None, clips=None))
