@@ -1,7 +1,7 @@
 """What a live session costs and adds, with clients in a process of their own as load.
 
     python -m tests.benchmarks.live [--sessions 1 2 4] [--seconds 20] [--out FILE.json]
-    python -m tests.benchmarks.live --soak 60
+    python -m tests.benchmarks.live --soak 20 [--out FILE.json]
 
 The server runs as ``emocolor-stream serve`` does, and is asked by its own ``/metrics``; each client sends a moving
 face, 640x360 at 30 frames a second in VP8, and decodes what comes back. Both share the machine: what clients cost is
@@ -202,15 +202,33 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def readme_table(found: dict[str, Any]) -> str:
+    """The README's table of sessions side by side."""
+    rows = [
+        "| sessions | frames a second in | out | added latency: median, 95 %, 99 % | dropped, ‰ | cores | memory |",
+        "|---" * 7 + "|",
+    ]
+    for row in found["load"]:
+        latency = ", ".join(f"{row['latency_ms'][name]:.0f}" for name in ("p50", "p95", "p99"))
+        came = row["fps_in"] * row["seconds"] * row["sessions"]
+        dropped = 1000 * sum(row["drops"].values()) / came
+        rows.append(
+            f"| {row['sessions']} | {row['fps_in']:.1f} | {row['fps_out']:.1f} | {latency} ms | {dropped:.0f} "
+            f"| {row['cpu_server']:.1f} | {row['rss_mb']:.0f} MB |"
+        )
+    return "\n".join(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--soak", type=float, metavar="MINUTES")
-    parser.add_argument("--out", type=Path, default=Path("tests/benchmarks/live.json"))
+    parser.add_argument("--out", type=Path, help="default: live.json here, or live_soak.json")
     arguments = parser.parse_args()
     found = measure(arguments.sessions, arguments.seconds, arguments.soak)
-    arguments.out.write_text(json.dumps(found, indent=2) + "\n")
+    out = arguments.out or Path(__file__).with_name("live.json" if arguments.soak is None else "live_soak.json")
+    out.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found["soak"], indent=2) if "soak" in found else table(found["load"]))
     for row in found.get("load", []):
         if "control_to_pixel_ms" in row:
