@@ -42,7 +42,7 @@ def _screenshot(path):
 def test_a_window_shows_the_picture_and_goes_with_it(screen, tmp_path):
     environment, look = screen
     clip = tmp_path / "clip.ts"
-    clip.write_bytes(make_stream(20, luma=140))
+    clip.write_bytes(make_stream(60, luma=140))
     arguments = ["live", str(clip), "--view", "--effect", "colormap:#000-#f00"]
     process = subprocess.Popen(
         [sys.executable, "-m", "stream.cli", *arguments], env=environment, stderr=subprocess.PIPE
