@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import colorize, style
+from tests.benchmarks import colorize, live, style
 from tests.benchmarks.report import readme_table
 
 ROOT = Path(__file__).parents[1]
@@ -89,6 +89,11 @@ def test_figures_are_those_that_were_measured():
 def test_the_page_says_what_styles_were_measured_to_cost():
     found = json.loads((ROOT / "tests" / "benchmarks" / "style.json").read_text())
     assert style.readme_table(found) in README
+
+
+def test_the_page_says_what_live_sessions_were_measured_to_cost():
+    found = json.loads((ROOT / "tests" / "benchmarks" / "live.json").read_text())
+    assert live.readme_table(found) in README
 
 
 @pytest.mark.parametrize("picture", re.findall(r"!\[.*?\]\((.*?)\)", README))
