@@ -13,7 +13,9 @@ EVALUATED: Final = "evaluated.json"
 """Beside a kept run's facts: what ``training.evaluate style`` printed for it."""
 RUNS: Final = {
     "fast": "`fast`",
-    "fast_single": "the same without the loss between two views",
+    "fast_strong": "the stronger of the two runs in it",
+    "fast_steady": "the steadier",
+    "fast_single": "a run without the loss between two views",
     "s3_relu1_2": "S3's net, its style at relu1_2",
     "s3_relu2_2": "S3's net, relu2_2",
     "s3_relu3_3": "S3's net, relu3_3",
