@@ -174,6 +174,9 @@ def train(
         done = checkpoint["epoch"]
 
     kept: nn.Module = average.module if recipe.ema else net
+    if recipe.compiled:
+        for one in (net, loss_net, *([teacher] if teacher else [])):
+            one.compile()
     batches_per_epoch = recipe.draws // recipe.batch
     for epoch in range(done + 1, recipe.epochs + 1):
         started = time.monotonic()

@@ -81,6 +81,9 @@ class StyleRecipe(Optimization):
     """Side of the squares learnt from, px."""
     draws: int = 600
     """Photos an epoch, drawn anew in each."""
+    compiled: bool = False
+    """Let torch compile the nets, which takes a minute or two and then halves the time of a step. Sums are rounded in
+    another order, so that a run is not the same in its last digits."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
