@@ -21,6 +21,7 @@ SHOWN = (
     ("SSIM", "ssim", ".4f"),
     ("AuC", "auc", ".1f"),
     ("AuC, rebalanced", "auc_rebalanced", ".1f"),
+    ("VGG16's distance", "vgg_distance", ".3f"),
 )
 
 
@@ -76,8 +77,9 @@ def _left_out(count: int) -> str:
 
 
 def figures_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
-    """A row for each vividness that was measured."""
-    lines = ["| vividness | " + " | ".join(words for words, _, _ in SHOWN) + " |", "|---" * (len(SHOWN) + 1) + "|"]
+    """A row for each vividness that was measured, of what was measured everywhere."""
+    shown = [one for one in SHOWN if all(row[one[1]] is not None for row in metrics.values())]
+    lines = ["| vividness | " + " | ".join(words for words, _, _ in shown) + " |", "|---" * (len(shown) + 1) + "|"]
     for vividness, row in metrics.items():
-        lines.append(f"| {vividness} | " + " | ".join(format(row[key], form) for _, key, form in SHOWN) + " |")
+        lines.append(f"| {vividness} | " + " | ".join(format(row[key], form) for _, key, form in shown) + " |")
     return "\n".join(lines)

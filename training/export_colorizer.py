@@ -1,6 +1,9 @@
 """Turn a colorizer's finished run into weights that ship: an ONNX file, its card, and the facts of the run.
 
     python -m training.export_colorizer --run runs/film --name film --val val.tar --safest 0.62 0 --boldest 0.9 1.62
+    python -m training.export_colorizer --name film --val val.tar --vgg vgg16.npz
+
+The second form measures a net that ships again, and writes the figures into its card.
 
 The graph takes gray (1, 1, H, W) in [0, 1], sides multiples of 32, the temperature of the annealed mean (1,) and the
 rebalancing (1,), and gives ``ab`` (1, 2, H/4, W/4) and ``confidence`` (1, 1, H/4, W/4). Kernels are stored as
@@ -25,7 +28,7 @@ from engines.colorist import load_colorist
 from engines.nets.annealed import Annealed
 from engines.nets.emotion_net import count_parameters
 from engines.nets.video_colorizer import VideoColorizer
-from engines.spec import COLORIZER, Choice
+from engines.spec import COLORIZER, Choice, read_colorizer_spec
 from training.colorizer_recipe import ColorizerRecipe, colorizer_of
 from training.datasets import sha256_of
 from training.evaluate_colorizer import ColorizerQuestion, evaluate_colorizer
@@ -83,7 +86,9 @@ def net_of_run(run: Path) -> Annealed:
     return Annealed(net, torch.tensor(json.loads((run / BIN_WEIGHTS).read_text())["weights"])).eval()
 
 
-def export_run(run: Path, name: str, validation: list[Path], safest: Choice, boldest: Choice) -> dict[str, Any]:
+def export_run(
+    run: Path, name: str, validation: list[Path], safest: Choice, boldest: Choice, *, vgg: Path | None = None
+) -> dict[str, Any]:
     """Export the run's last checkpoint with its card, and keep the run's facts (``training.keep``).
 
     Raises ``ConfigurationError`` as :func:`net_of_run` does.
@@ -107,15 +112,28 @@ def export_run(run: Path, name: str, validation: list[Path], safest: Choice, bol
     }
     write_json(weights.with_suffix(".json"), card)
     card["parity"] = check_parity(net, name, validation)
-    card["metrics"] = {
-        f"{vividness:g}": evaluate_colorizer(
-            ColorizerQuestion(images=tuple(validation), weights=name, vividness=vividness)
-        )
-        for vividness in VIVIDNESS
-    }
+    card["metrics"] = measured(name, validation, vgg)
     write_json(weights.with_suffix(".json"), card)
     keep_facts(run, f"colorizer/{name}", pictures=True)
     return card
+
+
+def measure_again(name: str, validation: list[Path], vgg: Path | None) -> dict[str, Any]:
+    """Put the figures of a net that ships into its card anew; raises ``ConfigurationError`` for an unknown name."""
+    path = read_colorizer_spec(name).weights.with_suffix(".json")
+    card: dict[str, Any] = json.loads(path.read_text()) | {"metrics": measured(name, validation, vgg)}
+    write_json(path, card)
+    return card
+
+
+def measured(name: str, validation: list[Path], vgg: Path | None) -> dict[str, Any]:
+    """The card's figures by vividness; without ``vgg`` there is no distance of features among them."""
+    return {
+        f"{vividness:g}": evaluate_colorizer(
+            ColorizerQuestion(images=tuple(validation), weights=name, vividness=vividness, vgg=vgg)
+        )
+        for vividness in VIVIDNESS
+    }
 
 
 @torch.inference_mode()
@@ -140,19 +158,24 @@ def _choice(pair: list[float]) -> Choice:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, required=True, help="finished run folder")
+    parser.add_argument("--run", type=Path, help="finished run folder; without it the net that ships is measured again")
     parser.add_argument("--name", required=True, help="name of the net that ships")
     parser.add_argument("--val", type=Path, nargs="+", required=True, help="photos to measure on, for the card")
+    parser.add_argument("--vgg", type=Path, metavar="FILE", help="VGG16's values, for the distance of features")
     for end in ("safest", "boldest"):
         parser.add_argument(
-            f"--{end}", type=float, nargs=2, required=True, metavar=("TEMPERATURE", "REBALANCING"),
-            help="how colours are chosen at that end of vividness",
+            f"--{end}", type=float, nargs=2, metavar=("TEMPERATURE", "REBALANCING"),
+            help="how colours are chosen at that end of vividness; of a run",
         )  # fmt: skip
     arguments = parser.parse_args()
+    run, name, photos, vgg = arguments.run, arguments.name, arguments.val, arguments.vgg
+    if (run is None) != (arguments.safest is None) or (run is None) != (arguments.boldest is None):
+        parser.error("--run, --safest and --boldest go together")
     try:
-        card = export_run(
-            arguments.run, arguments.name, arguments.val, _choice(arguments.safest), _choice(arguments.boldest)
-        )
+        if run is None:
+            card = measure_again(name, photos, vgg)
+        else:
+            card = export_run(run, name, photos, _choice(arguments.safest), _choice(arguments.boldest), vgg=vgg)
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
     print(json.dumps({"sha256": card["sha256"], "parity": card["parity"], "metrics": card["metrics"]}))

@@ -107,7 +107,7 @@ def _card(run: Path, recipe: StyleRecipe, net: StyleNet, weights: Path) -> JsonO
         "styles": {emotion: asdict(image) for emotion, image in recipe.styles.given().items()},
         "parameters": {"trainable": trainable, "running": running},
         "bytes": weights.stat().st_size,
-        "training": _config(run),
+        "training": {key: value for key, value in _config(run).items() if key != "shipped_start"},
         "started_from": _before(run, recipe.start),
         "metrics": {},
     }
@@ -115,6 +115,8 @@ def _card(run: Path, recipe: StyleRecipe, net: StyleNet, weights: Path) -> JsonO
 
 def _before(run: Path, start: str) -> list[JsonObject]:
     """The records of the runs that led to one, oldest first."""
+    if shipped := _config(run).get("shipped_start"):
+        return list(shipped)
     if not start:
         return []
     before = run.parent / start

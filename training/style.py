@@ -32,14 +32,16 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emocolor.emotions import EMOTIONS, Emotion
-from emocolor.errors import ConfigurationError, EmocolorError
+from emocolor.errors import ConfigurationError, EmocolorError, EngineError
 from emocolor.palettes import nearest
+from engines.nets.from_onnx import fill
 from engines.nets.s3_transformer import S3Transformer
 from engines.nets.style_net import IDENTITY, LAYOUTS, SETS, StyleNet
+from engines.spec import read_style_spec, style_net_names
 from training.datasets import sha256_of
 from training.optimization import learning_rate, optimizer_of
 from training.photos import Photos, Rgb8, central_crop, random_crop, read_photos
-from training.records import facts_of_machine, write_json
+from training.records import JsonObject, facts_of_machine, write_json
 from training.run_folder import append_row, open_run, save_checkpoint
 from training.style_images import read_style_picture
 from training.style_losses import Features, StyleLosses, mean_activations, mean_squares, total_variation
@@ -135,7 +137,7 @@ def train(
     files = {emotion: paintings / image.file for emotion, image in styles.items()}
     pictures = {emotion: read_style_picture(file, recipe.style_size) for emotion, file in files.items()}
     photos, held_out = read_photos(sources), read_photos(validation)
-    start = checkpoint_of(runs / recipe.start) if recipe.start else None
+    start = start_of(recipe, runs)
     record = {
         "settings": asdict(recipe),
         "data": {
@@ -147,6 +149,7 @@ def train(
             "start": sha256_of(start) if start else None,
             "teacher": sha256_of(checkpoint_of(runs / recipe.teacher)) if recipe.teacher else None,
         },
+        "shipped_start": shipped_history(recipe.start),
         "images": {"train": len(photos), "held_out": len(held_out)},
         "machine": facts_of_machine() | ({"device": torch.cuda.get_device_name()} if device.type == "cuda" else {}),
     }
@@ -234,6 +237,21 @@ def fresh_net(recipe: StyleRecipe) -> nn.Module:
     return S3Transformer() if recipe.net == "s3" else StyleNet(LAYOUTS[recipe.net])
 
 
+def start_of(recipe: StyleRecipe, runs: Path) -> Path | None:
+    """The file that the recipe starts with: of a net that ships, or a run's checkpoint; None for a fresh net."""
+    if recipe.start in style_net_names():
+        return read_style_spec(recipe.start).weights
+    return checkpoint_of(runs / recipe.start) if recipe.start else None
+
+
+def shipped_history(start: str) -> list[JsonObject]:
+    """The records of the runs that led to a net that ships, oldest first; none for what else a recipe starts from."""
+    if start not in style_net_names():
+        return []
+    card = json.loads(read_style_spec(start).weights.with_suffix(".json").read_text())
+    return [*card["started_from"], card["training"]]
+
+
 def checkpoint_of(run: Path) -> Path:
     """The checkpoint of a finished run; raises ``ConfigurationError`` where there is none."""
     if not (run / "final.json").exists():
@@ -241,12 +259,15 @@ def checkpoint_of(run: Path) -> Path:
     return run / "checkpoint.pt"
 
 
-def load_start(net: nn.Module, checkpoint: Path) -> None:
-    """Give ``net`` what a run has learnt; raises ``ConfigurationError`` where that was another net."""
+def load_start(net: nn.Module, start: Path) -> None:
+    """Give ``net`` what is in a checkpoint or an exported net; raises ``ConfigurationError`` where that is another."""
     try:
-        net.load_state_dict(torch.load(checkpoint, weights_only=True)["net"])
-    except RuntimeError as error:
-        raise ConfigurationError(f"{checkpoint} is of another net than the recipe's.") from error
+        if start.suffix == ".onnx":
+            fill(net, start)
+        else:
+            net.load_state_dict(torch.load(start, weights_only=True)["net"])
+    except (RuntimeError, EngineError) as error:
+        raise ConfigurationError(f"{start} is of another net than the recipe's.") from error
 
 
 def teacher_of(run: Path) -> nn.Module:

@@ -48,8 +48,8 @@ class StyleRecipe(Optimization):
     net: Literal["s3", "full", "fast"] = "fast"
     """S3's net, which learns one style, or a layout of ``engines.nets.style_net``, which learns all seven."""
     start: str = ""
-    """A finished run's folder, below the one given to the script as ``--runs``, whose net this run starts with;
-    empty for a fresh net."""
+    """A net that ships, or a finished run's folder, below the one given to the script as ``--runs``, whose values this
+    run starts with; empty for a fresh net."""
     teacher: str = ""
     """A finished run's folder, likewise, whose net paints what this one is to paint; empty for none."""
     styles: StyleImages = field(default_factory=StyleImages)

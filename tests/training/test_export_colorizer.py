@@ -17,8 +17,9 @@ from engines.openvino_runner import OpenVinoRunner  # noqa: E402
 from engines.spec import Choice  # noqa: E402
 from training import export_colorizer, keep  # noqa: E402
 from training.colorizer import train  # noqa: E402
+from training.colorizer_card import card_text  # noqa: E402
 from training.colorizer_recipe import ColorizerRecipe  # noqa: E402
-from training.export_colorizer import export_onnx, export_run, net_of_run  # noqa: E402
+from training.export_colorizer import export_onnx, export_run, measure_again, net_of_run  # noqa: E402
 from training.photos import read_photos  # noqa: E402
 from training.vividness import measure_choices  # noqa: E402
 
@@ -97,6 +98,25 @@ def test_a_finished_run_becomes_a_net_that_is_found_by_its_card(run, blobs, tmp_
     between = spec.choice(0.5)
     assert between.temperature == pytest.approx((0.8 * 0.4) ** 0.5)
     assert between.rebalancing == 0.5
+
+
+def test_a_net_that_ships_is_measured_again(run, blobs, vgg_file, tmp_path, monkeypatch):
+    """Without VGG16's values there is no distance, in the card's words neither; with them all else stays."""
+    monkeypatch.setattr(export_colorizer, "COLORIZER", tmp_path / "nets")
+    monkeypatch.setattr(keep, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr("engines.spec.COLORIZER", tmp_path / "nets")
+    first = export_run(run, "mine", [blobs], SAFEST, BOLDEST)
+    assert "VGG16" not in card_text("mine", first)
+    again = measure_again("mine", [blobs], vgg_file)
+    assert json.loads((tmp_path / "nets" / "mine.json").read_text()) == json.loads(json.dumps(again))
+    assert again["metrics"]["0"]["vgg_distance"] > 0
+    assert "VGG16's distance" in card_text("mine", again)
+    timed = {"ms_per_image", "vgg_distance"}
+    for vividness, row in first["metrics"].items():
+        assert {k: v for k, v in row.items() if k not in timed} == {
+            k: v for k, v in again["metrics"][vividness].items() if k not in timed
+        }
+    assert {k: v for k, v in first.items() if k != "metrics"} == {k: v for k, v in again.items() if k != "metrics"}
 
 
 def test_what_cannot_be_exported_is_refused(run, tmp_path):

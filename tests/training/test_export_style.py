@@ -125,6 +125,18 @@ def test_a_finished_run_becomes_a_net_that_is_found_by_its_card(made, package):
     assert kept == {"config.json", "epochs.csv", "final.json", "curves.png"}, "no photos"
 
 
+def test_what_started_from_a_net_that_ships_tells_that_net_s_runs(runs, question, package, tmp_path):
+    history = [{"settings": {"start": ""}, "machine": {"commit": "0"}}, {"settings": {}, "machine": {"commit": "1"}}]
+    shutil.copytree(runs / "second", tmp_path / "third")
+    config = json.loads((tmp_path / "third" / "config.json").read_text())
+    config["settings"]["start"] = "a net that was replaced since"
+    (tmp_path / "third" / "config.json").write_text(json.dumps(config | {"shipped_start": history}))
+    made = export_run(tmp_path / "third", "theirs", question)
+    (package / "nets" / "theirs.json").unlink()
+    assert made["started_from"] == history
+    assert "shipped_start" not in made["training"]
+
+
 def test_it_is_measured_as_its_recipe_has_it(made):
     assert made["metrics"]["style_size"] == 64
     assert made["metrics"]["anchors"]["gatys"]["style_weight"] == 4 / 2
