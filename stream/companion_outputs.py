@@ -52,6 +52,8 @@ STALE_KEYS: Final = (
     "compatible_brands",
 )
 """Beginnings of metadata keys that describe the old file, not what is in it."""
+USUAL_LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""What so many channels are taken for where the input does not name them, as FFmpeg does."""
 BITS_PER_CHANNEL: Final = 80_000
 """Bits a second for each channel of re-encoded sound."""
 
@@ -280,7 +282,9 @@ def _takes(container: Output, companion: CompanionStream) -> bool:
         return False
     trial = av.open(io.BytesIO(), "w", format=SEGMENT_FORMATS.get(name, name))
     try:
-        trial.add_stream_from_template(companion.handle, opaque=True)
+        stream = _added(trial, companion)
+        if name in MOV_FORMATS and companion.codec.startswith("pcm_") and _is_unnamed(stream.codec_context.layout):
+            return False  # told by MOV's header only when it is written, at the end
         trial.start_encoding()
         trial.close()
     except (av.FFmpegError, ValueError, OSError):
@@ -289,9 +293,22 @@ def _takes(container: Output, companion: CompanionStream) -> bool:
 
 
 def _copied_stream(container: Output, companion: CompanionStream) -> Any:
-    stream = container.add_stream_from_template(companion.handle, opaque=True)
+    stream = _added(container, companion)
     _describe(container, stream, companion)
     return stream
+
+
+def _added(container: Output, companion: CompanionStream) -> Any:
+    stream = container.add_stream_from_template(companion.handle, opaque=True)
+    if companion.kind == "audio" and _is_unnamed(layout := stream.codec_context.layout):
+        usual = USUAL_LAYOUTS.get(layout.nb_channels)
+        stream.codec_context.layout = layout if usual is None else usual
+    return stream
+
+
+def _is_unnamed(layout: av.AudioLayout) -> bool:
+    """Whether only the number of channels is known, as of PCM in AVI and Matroska."""
+    return layout.name.endswith(" channels")
 
 
 def _describe(container: Output, stream: Any, companion: CompanionStream) -> None:

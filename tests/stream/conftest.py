@@ -74,13 +74,20 @@ class _Clip:
             self.keep(stream.encode(as_fields(made) if fields else made))
         self.keep(stream.encode(None))
 
-    def audio(self, codec: str, parts: int, rate: int = 48000, metadata: dict[str, str] | None = None) -> None:
+    def audio(
+        self,
+        codec: str,
+        parts: int,
+        rate: int = 48000,
+        layout: str = "stereo",
+        metadata: dict[str, str] | None = None,
+    ) -> None:
         stream: Any = self.container.add_stream(codec, rate=rate)
-        stream.codec_context.layout = "stereo"
+        stream.codec_context.layout = layout
         stream.metadata.update(metadata or {})
         stream.codec_context.open()
         resampler = av.AudioResampler(
-            stream.codec_context.format, "stereo", rate, frame_size=stream.codec_context.frame_size or None
+            stream.codec_context.format, layout, rate, frame_size=stream.codec_context.frame_size or None
         )
         for index in range(parts):
             for frame in resampler.resample(tone(index, rate)):

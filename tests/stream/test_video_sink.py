@@ -72,6 +72,22 @@ def test_sound_is_copied_bit_for_bit_and_frames_keep_their_times(make_clip: Any,
     assert packets(tmp_path / name, 1) == packets(path, 1)
 
 
+@pytest.mark.parametrize(("name", "layout"), [("in.avi", "stereo"), ("in.mkv", "stereo"), ("in.mkv", "5.1")])
+def test_sound_whose_channels_have_no_names_is_copied(make_clip: Any, tmp_path: Path, name: str, layout: str) -> None:
+    """AVI and Matroska store PCM so; MP4's and MOV's headers must name them."""
+    codec = "mpeg4" if name.endswith("avi") else "libx264"
+    path = make_clip(name, frames=20, codec=codec, audio=[{**SOUND, "codec": "pcm_s16le", "layout": layout}])
+    with av.open(str(path)) as clip:
+        assert clip.streams.audio[0].layout.name.endswith("channels")
+    for target in (tmp_path / "out.mp4", tmp_path / "out.mov", tmp_path / "out.mkv"):
+        assert process(path, target).warnings == []
+        with av.open(str(target)) as made:
+            stream = made.streams.audio[0]
+            assert stream.codec_context.name == "pcm_s16le"
+            assert target.suffix == ".mkv" or stream.layout.name == layout
+        assert b"".join(data for *_, data in packets(target, 1)) == b"".join(data for *_, data in packets(path, 1))
+
+
 def test_uneven_times_stay_exact(make_clip: Any, tmp_path: Path) -> None:
     path = make_clip(times=UNEVEN)
     process(path, tmp_path / "out.mp4")
