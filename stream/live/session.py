@@ -207,7 +207,7 @@ class LiveSession:
                 log.info("quality level %d: %s", self.level, self.quality)
 
     def _painted(self, received: Received) -> Painted:
-        frame = _scaled(received.frame, self.quality.scale)
+        frame = smaller(received.frame, self.quality.scale)
         cut = self._cuts.is_cut(frame)
         self._show_watcher(frame, cut)
         with self._lock:
@@ -261,13 +261,13 @@ class LiveSession:
             detector.close()
 
 
-def _scaled(frame: Frame, scale: float) -> Frame:
+def smaller(frame: Frame, scale: float) -> Frame:
     """The frame made smaller, sides even; the same one at scale 1."""
     if scale == 1:
         return frame
     width, height = (max(2, round(side * scale / 2) * 2) for side in frame.size_wh)
     picture = to_working_format(unwrap(frame), frame.format, (width, height))
-    return wrap(
+    small = wrap(
         picture,
         pts=frame.pts,
         duration=frame.duration,
@@ -275,3 +275,4 @@ def _scaled(frame: Frame, scale: float) -> Frame:
         sample_aspect=frame.sample_aspect,
         rotation=frame.rotation,
     )
+    return replace(small, color=frame.color)  # which codes without tags are guessed from the size

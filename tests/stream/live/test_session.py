@@ -15,7 +15,7 @@ from stream.live.controls import Controls
 from stream.live.face_judge import FaceJudge
 from stream.live.mailbox import Closed
 from stream.live.quality import LEVELS
-from stream.live.session import LiveSession
+from stream.live.session import LiveSession, smaller
 from stream.stages import Look, Sighted
 from stream.video_frames import wrap
 
@@ -258,3 +258,14 @@ def look_of(crops):
         score=0.9,
     )
     return Look(time=0.0, cut=False, faces=tuple(Sighted(k, detection, crop) for k, crop in enumerate(crops)))
+
+
+@pytest.mark.parametrize("size_wh", [(1280, 720), (640, 360)])
+def test_a_smaller_picture_means_the_same_colours(size_wh):
+    """Codes without tags are taken for BT.709 from 720 lines up and for BT.601 below, whatever is then made of them."""
+    frame = wrap(av.VideoFrame(*size_wh, "yuv420p"), pts=7, time_base=Fraction(1, 30))
+    assert frame.color.matrix == ("bt709" if size_wh[1] == 720 else "bt601")
+    small = smaller(frame, 0.5)
+    assert small.size_wh == (size_wh[0] // 2, size_wh[1] // 2)
+    assert (small.color, small.time) == (frame.color, frame.time)
+    assert smaller(frame, 1) is frame
