@@ -5,7 +5,7 @@
 - ``job_over_transcode``: wall time of the full job (decode, follow, classify, smooth, tint, encode)
   over a bare PyAV transcode with the same encoder settings, in processes of their own, rounds
   interleaved, medians; from the opening of the input to the closing of the output.
-- ``where_it_goes``: the same ratio with parts left out or made cheaper, in the same rounds.
+- ``where_it_goes``: the same ratio with parts left out, made cheaper or given another thread, in the same rounds.
 - ``cpu_ms_per_frame``: what the processor spends, in all threads: of the bare transcode, of the job, and of the job's
   stages; the rest is codecs, MediaPipe's threads and the start.
 - ``a_minute``: the same ratio on the clip six times in a row, where loading nets counts less; one round.
@@ -39,6 +39,7 @@ ENCODER = {"preset": "veryfast", "crf": "23"}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "net in bf16": {"precision": "bf16"},
+    "net on two threads": {"threads": 2},
     "one pass instead of T = 10": {"passes": 0},
     "one look at the clip's start": {"rate_hz": 0.01},
 }
@@ -62,6 +63,7 @@ print(json.dumps({"wall": time.monotonic() - started, "cpu": time.process_time()
 
 JOB = """
 import asyncio, json, resource, sys, time
+from engines.load import load
 from stream import AnalysisOptions, JobSettings, SinkOptions, open_job
 
 def resident_mb():
@@ -70,7 +72,9 @@ def resident_mb():
 
 async def run():
     first, frames, at_minute = None, 0, {}
-    settings = JobSettings(input=sys.argv[1], output=sys.argv[2], analysis=AnalysisOptions(**json.loads(sys.argv[3])),
+    options = json.loads(sys.argv[3])
+    load.__kwdefaults__["threads"] = options.pop("threads", 1)
+    settings = JobSettings(input=sys.argv[1], output=sys.argv[2], analysis=AnalysisOptions(**options),
                            sink=SinkOptions(preset="veryfast", crf=23, overwrite=True))
     opened, cpu = time.monotonic(), time.process_time()
     async with open_job(settings) as job:
