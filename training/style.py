@@ -6,10 +6,13 @@
 
 The net paints squares of photos. VGG16's features say how well what was painted keeps the photo's content and has
 the painting's style (Johnson et al. 2016). A second view of each photo, moved by whole pixels and noisy, must be
-painted as the first was: that is what holds still in a video. A net of seven styles also learns mixtures, whose aim
-are the mixtures of Gram matrices; in those with the identity it is the photo's own Gram matrices that take part. With
-a ``teacher``, a small net also learns to paint as a larger one does (Hinton et al. 2015, "Distilling the knowledge in
-a neural network"); with the weights of content and style at 0 it learns from the teacher alone.
+painted as the first was: that is what holds still in a video. So must neighbouring frames of clips, along their
+motion, where the recipe asks for it (``training.clip_pairs``).
+
+A net of seven styles also learns mixtures, whose aim are the mixtures of Gram matrices; in those with the identity it
+is the photo's own Gram matrices that take part. With a ``teacher``, a small net also learns to paint as a larger one
+does (Hinton et al. 2015, "Distilling the knowledge in a neural network"); with the weights of content and style at 0
+it learns from the teacher alone.
 
 An epoch is ``draws`` photos. The run resumes after a kill at the last whole epoch, as all training here does.
 """
@@ -38,6 +41,7 @@ from engines.nets.from_onnx import fill
 from engines.nets.s3_transformer import S3Transformer
 from engines.nets.style_net import IDENTITY, LAYOUTS, SETS, StyleNet
 from engines.spec import read_style_spec, style_net_names
+from training.clip_pairs import ClipPairs, Motion, followed_difference, read_pairs
 from training.datasets import sha256_of
 from training.optimization import learning_rate, optimizer_of
 from training.photos import Photos, Rgb8, central_crop, random_crop, read_photos
@@ -107,8 +111,8 @@ class Views:
     """sRGB (N, 3, S, S) in [0, 1]."""
     second: Tensor
     """The same moved, with noise."""
-    move: tuple[int, int]
-    """Rows and columns: ``second[y, x]`` shows what ``first[y + rows, x + columns]`` does."""
+    move: tuple[int, int] | Motion
+    """Rows and columns: ``second[y, x]`` shows what ``first[y + rows, x + columns]`` does; or, of clips, the motion."""
     mixture: Tensor
     """(N, 8)."""
 
@@ -121,6 +125,7 @@ def train(
     vgg: Path | None,
     run: Path,
     *,
+    clips: list[Path] | None = None,
     runs: Path = Path(),
     resume: bool = False,
 ) -> None:
@@ -137,6 +142,7 @@ def train(
     files = {emotion: paintings / image.file for emotion, image in styles.items()}
     pictures = {emotion: read_style_picture(file, recipe.style_size) for emotion, file in files.items()}
     photos, held_out = read_photos(sources), read_photos(validation)
+    pairs = pairs_for(recipe, clips)
     start = start_of(recipe, runs)
     record = {
         "settings": asdict(recipe),
@@ -144,7 +150,8 @@ def train(
             "train": photos.sha256,
             "validation": held_out.sha256,
             "styles": {emotion: sha256_of(file) for emotion, file in files.items()},
-        },
+        }
+        | ({"clips": pairs.sha256} if pairs else {}),
         "nets": {
             "start": sha256_of(start) if start else None,
             "teacher": sha256_of(checkpoint_of(runs / recipe.teacher)) if recipe.teacher else None,
@@ -185,7 +192,7 @@ def train(
         started = time.monotonic()
         net.train()
         totals: dict[str, float] = {}
-        for number, views in enumerate(batches(photos, recipe, aims.learnt, epoch)):
+        for number, views in enumerate(batches(photos, recipe, aims.learnt, epoch, pairs)):
             step = (epoch - 1) * batches_per_epoch + number
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, step, batches_per_epoch)
@@ -219,6 +226,15 @@ def train(
         append_row(run, row)
         print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
     finish(run, kept, held_out, recipe, losses, aims)
+
+
+def pairs_for(recipe: StyleRecipe, clips: list[Path] | None) -> ClipPairs | None:
+    """The clips' pairs of frames, where the recipe learns from them."""
+    if not recipe.clip_part:
+        return None
+    if not clips:
+        raise ConfigurationError(f"The recipe learns from clips in {recipe.clip_part:g} of its batches: pass --clips.")
+    return read_pairs(clips, recipe.crop)
 
 
 def styles_for(recipe: StyleRecipe) -> dict[Emotion, StyleImage]:
@@ -357,8 +373,10 @@ def total_loss(parts: Mapping[str, Tensor], recipe: StyleRecipe) -> Tensor:
     return torch.stack([weights[name] * part for name, part in parts.items()]).sum()
 
 
-def view_difference(first: Tensor, second: Tensor, move: tuple[int, int]) -> Tensor:
+def view_difference(first: Tensor, second: Tensor, move: tuple[int, int] | Motion) -> Tensor:
     """Mean squared difference of (N, 3, S, S) where both show the same; ``move`` as in ``Views``."""
+    if isinstance(move, Motion):
+        return followed_difference(first, second, move)
     return (_overlap(first, move) - _overlap(second, (-move[0], -move[1]))).square().mean()
 
 
@@ -370,7 +388,9 @@ def _overlap(view: Tensor, move: tuple[int, int]) -> Tensor:
     ]  # fmt: skip
 
 
-def batches(photos: Photos, recipe: StyleRecipe, learnt: list[int], epoch: int) -> Iterator[Views]:
+def batches(
+    photos: Photos, recipe: StyleRecipe, learnt: list[int], epoch: int, pairs: ClipPairs | None = None
+) -> Iterator[Views]:
     """One epoch. Its number is its seed; what comes out does not depend on threads."""
     generator = torch.Generator().manual_seed(recipe.seed * 100_003 + epoch)
     random = np.random.default_rng([recipe.seed, epoch])
@@ -387,7 +407,16 @@ def batches(photos: Photos, recipe: StyleRecipe, learnt: list[int], epoch: int) 
             squares = batch_of([one.result() for one in coming.pop(0)])
             if number + 3 < count:
                 coming.append([pool.submit(cut, (number + 3) * recipe.batch + i) for i in range(recipe.batch)])
-            yield two_views(squares, recipe, sample_mixtures(recipe, learnt, random), random)
+            if pairs is not None and random.random() < recipe.clip_part:
+                yield two_frames(pairs, recipe, sample_mixtures(recipe, learnt, random), random)
+            else:
+                yield two_views(squares, recipe, sample_mixtures(recipe, learnt, random), random)
+
+
+def two_frames(pairs: ClipPairs, recipe: StyleRecipe, mixture: Tensor, random: np.random.Generator) -> Views:
+    """Squares of ``crop`` px of neighbouring frames of clips; the later ones get noise."""
+    first, second, motion = pairs.squares(recipe.batch, recipe.crop, random)
+    return Views(first, noisy(second, recipe, random), motion, mixture)
 
 
 def two_views(squares: Tensor, recipe: StyleRecipe, mixture: Tensor, random: np.random.Generator) -> Views:
@@ -396,9 +425,14 @@ def two_views(squares: Tensor, recipe: StyleRecipe, mixture: Tensor, random: np.
     (top, left), (second_top, second_left) = random.integers(0, recipe.shift + 1, (2, 2)).tolist()
     first = squares[:, :, top : top + side, left : left + side]
     second = squares[:, :, second_top : second_top + side, second_left : second_left + side]
-    deviation = torch.from_numpy(random.uniform(0, recipe.noise, (len(squares), 1, 1, 1)).astype(np.float32))
-    noise = torch.from_numpy(random.standard_normal(second.shape, np.float32)) * deviation
-    return Views(first, (second + noise).clamp(0, 1), (second_top - top, second_left - left), mixture)
+    return Views(first, noisy(second, recipe, random), (second_top - top, second_left - left), mixture)
+
+
+def noisy(view: Tensor, recipe: StyleRecipe, random: np.random.Generator) -> Tensor:
+    """(N, 3, S, S) with noise of the recipe's deviation at most, other in each picture."""
+    deviation = torch.from_numpy(random.uniform(0, recipe.noise, (len(view), 1, 1, 1)).astype(np.float32))
+    noise = torch.from_numpy(random.standard_normal(view.shape, np.float32)) * deviation
+    return (view + noise).clamp(0, 1)
 
 
 def sample_mixtures(recipe: StyleRecipe, learnt: list[int], random: np.random.Generator) -> Tensor:
@@ -464,7 +498,8 @@ def batch_of(pictures: list[Rgb8]) -> Tensor:
 
 
 def on_device(views: Views, device: torch.device) -> Views:
-    return Views(views.first.to(device), views.second.to(device), views.move, views.mixture.to(device))
+    move = views.move.to(device) if isinstance(views.move, Motion) else views.move
+    return Views(views.first.to(device), views.second.to(device), move, views.mixture.to(device))
 
 
 def with_styles(recipe: StyleRecipe, given: list[str]) -> StyleRecipe:
@@ -489,6 +524,7 @@ def main() -> None:
         "--style", action="append", default=[], metavar="EMOTION=PICTURE", help="a painting in place of the recipe's"
     )
     parser.add_argument("--vgg", type=Path, metavar="FILE", help="VGG16's values (default: torchvision's, fetched)")
+    parser.add_argument("--clips", type=Path, nargs="+", metavar="DIR_OR_FILE", help="clips to hold still on")
     parser.add_argument("--run", type=Path, required=True, help="run folder to write")
     parser.add_argument("--runs", type=Path, default=Path(), help="folder of the run that the recipe starts from")
     parser.add_argument("--config", type=Path, help="TOML laid over the defaults (configs/training/)")
@@ -501,7 +537,7 @@ def main() -> None:
             recipe = replace(recipe, epochs=2, draws=SMOKE_DRAWS, batch=4)
         train(
             recipe, arguments.styles, arguments.photos, arguments.val, arguments.vgg, arguments.run,
-            runs=arguments.runs, resume=arguments.resume,
+            clips=arguments.clips, runs=arguments.runs, resume=arguments.resume,
         )  # fmt: skip
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")

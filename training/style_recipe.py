@@ -64,6 +64,8 @@ class StyleRecipe(Optimization):
     variation_weight: float = 0.0
     temporal_weight: float = 0.0
     """Of the mean squared difference between what is painted of two views of a photo, at the same points."""
+    clip_part: float = 0.0
+    """Part of the batches whose two views are neighbouring frames of clips."""
     teacher_weight: float = 0.0
     """Of the mean squared difference from what the teacher paints, in parts of white."""
     shift: int = 8
@@ -97,12 +99,14 @@ class StyleRecipe(Optimization):
             raise ConfigurationError(f"crop must be a multiple of 4, at least 32, got {self.crop}.")
         if not 0 <= self.shift <= self.crop // 2:
             raise ConfigurationError(f"shift must lie between 0 and half of crop, got {self.shift}.")
-        for name in ("mixed_part", "partial_part"):
+        for name in ("mixed_part", "partial_part", "clip_part"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigurationError(f"{name} must lie between 0 and 1, got {getattr(self, name)}.")
         for name in (f.name for f in fields(self) if f.name.endswith("_weight") or f.name == "noise"):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} must not be negative, got {getattr(self, name)}.")
+        if self.clip_part and not self.temporal_weight:
+            raise ConfigurationError("clip_part needs a temporal_weight: clips are what a net learns to hold still on.")
         if bool(self.teacher) != (self.teacher_weight > 0):
             raise ConfigurationError("teacher and teacher_weight go together: set both, or neither.")
         if self.gradient_norm <= 0:
