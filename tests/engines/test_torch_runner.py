@@ -3,16 +3,19 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from engines.shapes import Axis, Input
+from engines.spec import read_style_spec, style_net_names
 
 torch = pytest.importorskip("torch", reason="torch is not installed; nets run on OpenVINO alone")
 pytest.importorskip("onnx", reason="onnx is not installed; graphs read weights with it")
 
-from engines.nets.graphs import Graph  # noqa: E402
+from engines.nets.graphs import Graph, graph_of  # noqa: E402
 from engines.torch_runner import TorchRunner  # noqa: E402
 
 INPUTS = (Input(name="x", dtype=np.float32, axes=(Axis(name="N", least=1, usual=3, most=8), 4)),)
@@ -55,3 +58,23 @@ def test_without_a_compiler_that_is_said(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("torch.compile fails: ")
     assert len(done.stdout.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    """sRGB (96, 128, 3) uint8."""
+    stored = cv2.imread(str(Path(__file__).parents[2] / "stream" / "assets" / "portrait.jpg"))
+    return cv2.cvtColor(cv2.resize(stored, (128, 96), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
+
+
+@pytest.mark.parametrize(("precision", "largest", "mean"), [("f16", 2, 0.1), ("bf16", 10, 0.6)])
+@pytest.mark.parametrize("name", style_net_names())
+def test_style_nets_paint_alike_in_half_the_bits(name, precision, largest, mean, portrait):
+    """Errors in codes of 255. What autocast keeps in float32, means over a whole layer among it, stays exact."""
+    graph = graph_of(read_style_spec(name))
+    whole, short = TorchRunner(graph, device="cpu"), TorchRunner(graph, device="cpu", precision=precision)
+    for style in range(7):
+        inputs = {"rgb": portrait[None], "mixture": np.eye(8, dtype=np.float32)[[style]]}
+        wanted, found = (runner.run(inputs)["painted"].astype(int) for runner in (whole, short))
+        assert np.abs(found - wanted).max() <= largest, style
+        assert np.abs(found - wanted).mean() <= mean, style
