@@ -177,7 +177,12 @@ def make_loss(
             if vgg is None:
                 raise ConfigurationError('loss = "rgb_perceptual" needs the values of VGG16: pass --vgg.')
             loss_net, part = Vgg16(vgg, "relu1_2").to(device), recipe.perceptual_part
-            return lambda answer, rgb: rgb_loss(answer, rgb) + part * perceptual_loss(loss_net, answer, rgb)
+
+            def features(rgb: Tensor) -> dict[str, Tensor]:
+                with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
+                    return {layer: found.float() for layer, found in loss_net(rgb).items()}
+
+            return lambda answer, rgb: rgb_loss(answer, rgb) + part * perceptual_loss(features, answer, rgb)
         case "ab_l2":
             return lambda answer, rgb: ab_l2_loss(answer, ab_at(answer, rgb))
         case "ab_huber":
