@@ -103,6 +103,9 @@ def train(
         done = checkpoint["epoch"]
 
     kept: Colorizer = average.module if recipe.ema else net  # type: ignore[assignment]
+    if recipe.compiled:
+        net.compile()
+        loss_of = torch.compile(loss_of)
     batches_per_epoch = math.ceil(len(photos) / recipe.batch)
     for epoch in range(done + 1, recipe.epochs + 1):
         started = time.monotonic()

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,18 @@ def test_a_resumed_run_equals_an_unbroken_one(blobs, tmp_path, monkeypatch):
     train(recipe, [blobs], [blobs], tmp_path / "broken", resume=True)
     whole, broken = weights_of(tmp_path / "whole"), weights_of(tmp_path / "broken")
     assert all(torch.equal(whole[name], broken[name]) for name in whole)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # which torch looks at itself while it traces
+def test_a_compiled_run_learns_the_same(blobs, vgg_file, tmp_path, monkeypatch):
+    """Traced for real, then run by torch's own kernels: making others takes a minute."""
+    recipe = replace(TINY, net="s1", loss="rgb_perceptual")
+    train(recipe, [blobs], [blobs], tmp_path / "plain", vgg=vgg_file)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    train(replace(recipe, compiled=True), [blobs], [blobs], tmp_path / "compiled", vgg=vgg_file)
+    plain, compiled = weights_of(tmp_path / "plain"), weights_of(tmp_path / "compiled")
+    assert plain.keys() == compiled.keys()
+    assert all(torch.allclose(plain[name], value, atol=1e-4) for name, value in compiled.items())
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.stem.removeprefix("colorizer_") for path in CONFIGS])
