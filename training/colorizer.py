@@ -103,9 +103,9 @@ def train(
         done = checkpoint["epoch"]
 
     kept: Colorizer = average.module if recipe.ema else net  # type: ignore[assignment]
-    if recipe.compiled:
-        net.compile()
-        loss_of = torch.compile(loss_of)
+    answer_to: Callable[[Tensor], Tensor] = net
+    if recipe.compiled:  # for learning alone: what looks at layers from outside sees nothing of a compiled net
+        answer_to, loss_of = torch.compile(net), torch.compile(loss_of)
     batches_per_epoch = math.ceil(len(photos) / recipe.batch)
     for epoch in range(done + 1, recipe.epochs + 1):
         started = time.monotonic()
@@ -117,7 +117,7 @@ def train(
                 group["lr"] = learning_rate(recipe, step, batches_per_epoch)
             rgb, gray = rgb.to(device), gray.to(device, memory_format=torch.channels_last)
             with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
-                answer = net(gray)
+                answer = answer_to(gray)
             loss = loss_of(answer, rgb)
             if not torch.isfinite(loss):
                 raise ConfigurationError(
