@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import av
 import cv2
@@ -251,6 +252,26 @@ def test_optimising_brings_style_nearer_at_once_and_further_with_more_steps(pain
     assert total(more) < total(few) < total(none)
     mild = scores.optimised(photo, "happy", steps=12, style_weight=0.01)
     assert np.abs(mild.astype(int) - photo).mean() < np.abs(more.astype(int) - photo).mean() / 2
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # which torch looks at itself while it traces
+def test_compiled_and_in_bfloat16_optimising_brings_style_nearer_too(painted_pictures, vgg_file, blobs, monkeypatch):
+    """Traced for real, then run by torch's own kernels: making others takes a minute."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    scores = StyleScores(vgg_file, {"happy": read_style_picture(painted_pictures / "happy.png", 64)})
+    photo = central_crop(read_photos([blobs]).photo(0), 64)
+    own = scores.features(photo)
+
+    def total(picture):
+        losses = scores.losses(scores.features(picture), own, "happy")
+        return losses.content + 6 * losses.style
+
+    exact, short = (
+        total(scores.optimised(photo, "happy", steps=12, style_weight=6.0, compiled=compiled))
+        for compiled in (False, True)
+    )
+    assert short < total(photo)
+    assert total(photo) - short == pytest.approx(total(photo) - exact, rel=0.1)
 
 
 def test_the_optimisation_weighs_a_painting_as_the_net_s_card_does(question):
