@@ -29,7 +29,7 @@ class NetStylist:
         """More than these the device's memory did not hold."""
 
     def paint(self, rgb: Rgb8, mixture: NDArray[np.float32]) -> Rgb8:
-        """sRGB (H, W, 3) uint8, both sides at least 24 px, painted by a mixture (8,) of styles and the identity.
+        """sRGB (H, W, 3) uint8, both sides at least 36 px, painted by a mixture (8,) of styles and the identity.
 
         What the sides lack to multiples of ``spec.multiple`` is mirrored at the borders and cut off again. Where the
         device's memory does not suffice, the picture is painted at half the size and scaled up, with a warning, and

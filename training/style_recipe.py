@@ -95,8 +95,8 @@ class StyleRecipe(Optimization):
         for layer in (*self.style_layers, self.content_layer):
             if layer not in LAYERS:
                 raise ConfigurationError(f"'{layer}' is no layer of VGG16 here; there are {', '.join(LAYERS)}.")
-        if self.crop < 32 or self.crop % 4:
-            raise ConfigurationError(f"crop must be a multiple of 4, at least 32, got {self.crop}.")
+        if self.crop < 36 or self.crop % 4:
+            raise ConfigurationError(f"crop must be a multiple of 4, at least 36, got {self.crop}.")
         if not 0 <= self.shift <= self.crop // 2:
             raise ConfigurationError(f"shift must lie between 0 and half of crop, got {self.shift}.")
         for name in ("mixed_part", "partial_part", "clip_part"):

@@ -20,7 +20,7 @@ from training.painting_nets import PaintingNet, load_painting_net, only
 from training.photos import Photos, Rgb8, central_crop, read_photos
 from training.style_pictures import style_sheet
 
-SMALLEST = 24
+SMALLEST = 36
 """px: what a net needs of either side."""
 
 

@@ -48,7 +48,7 @@ IDENTITY: Final = len(EMOTIONS)
 """The place of the picture as it is in a mixture, behind the seven styles."""
 LEAST: Final = 1 / 512
 """A smaller part of style would move hardly any sample of 8 bits by half a code: nothing is painted."""
-SMALLEST: Final = 24
+SMALLEST: Final = 36
 """What a stylist needs of either side, in pixels; smaller pictures are continued by their last row and column."""
 _MULTIPLE: Final = 4
 """Copies that are scaled anyway get sides of this many pixels or a multiple: nets halve theirs twice."""

@@ -48,16 +48,18 @@ LAYOUTS: Final = {
 linearly, so that only what is kept of the picture has its finest detail."""
 
 MARGIN: Final = 20
-"""Pixels that the picture is continued by, mirrored, at each side; they are painted and cut off. Convolutions see zeros
-behind them, which costs nothing, where S3's net mirrors every layer. By those zeros a net knows where the border is,
-and learns to paint a frame along it: with fewer pixels that frame is in the picture."""
+"""Pixels that a picture is continued by, mirrored, at each side in training; they are painted and cut off. Convolutions
+see zeros behind them, which costs nothing, where S3's net mirrors every layer. By those zeros a net knows where the
+border is, and VGG16, which sees zeros behind the picture too, has it paint a frame along it."""
+PAINTED_MARGIN: Final = 32
+"""The same when it paints: the frame, twenty pixels from the zeros, is then cut off with the rest."""
 
 
 class StyleNet(nn.Module):
     """sRGB (N, 3, H, W) in [0, 1] and a mixture (N, 8) to sRGB of the same size, not clipped.
 
     A mixture's parts are those of the seven emotions' styles and of the identity, none negative, with sum 1. Sides
-    must be multiples of 4, at least 24.
+    must be multiples of 4, at least 36.
     """
 
     multiple = 4
@@ -87,13 +89,14 @@ class StyleNet(nn.Module):
 
     def forward(self, rgb: Tensor, mixture: Tensor) -> Tensor:
         height, width = rgb.shape[2:]
-        x = functional.pad(rgb, (MARGIN, MARGIN, MARGIN, MARGIN), mode="reflect")
+        margin = MARGIN if self.training else PAINTED_MARGIN
+        x = functional.pad(rgb, (margin, margin, margin, margin), mode="reflect")
         for block in (*self.down, *self.residual, *self.up):
             x = block(x, mixture)
         painting = self.last(x).float()
         if len(self.layout.widths) == 2:
             painting = functional.interpolate(painting, scale_factor=2.0, mode="bilinear", align_corners=False)
-        painting = painting[:, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+        painting = painting[:, :, margin : margin + height, margin : margin + width]
         keep, gain, tone = self._ending(mixture)
         return cast(Tensor, keep * rgb + gain * painting + tone)
 

@@ -32,7 +32,7 @@ class Negative:
 
     def paint(self, rgb, mixture):
         assert rgb.dtype == np.uint8
-        assert min(rgb.shape[:2]) >= 24
+        assert min(rgb.shape[:2]) >= 36
         assert mixture.shape == (8,)
         assert mixture.dtype == np.float32
         self.seen.append(rgb)

@@ -44,7 +44,7 @@ def test_the_least_of_every_size_is_taken_and_gives_what_is_stated(spec, backend
     elif "ab" in shapes:
         assert shapes == {"ab": (1, 2, 8, 8), "confidence": (1, 1, 8, 8)}
     else:
-        assert shapes == {"painted": (1, 24, 24, 3)}
+        assert shapes == {"painted": (1, 36, 36, 3)}
         assert found["painted"].dtype == np.uint8
 
 
@@ -66,7 +66,7 @@ def test_what_a_net_does_not_take_is_refused_in_one_line(backend):
         (film, gray | {"gray": np.ones((1, 1, 250, 256), np.float32)}, "H from 32 to 1024 in steps of 32 and W from"),
         (film, gray | {"gray": np.ones((1, 1, 32, 1056), np.float32)}, r"got float32 \(1, 1, 32, 1056\)"),
         (film, gray | {"gray": np.ones((1, 32, 32), np.float32)}, r"got float32 \(1, 32, 32\)"),
-        (fast, rgb | {"rgb": np.ones((1, 26, 24, 3), np.uint8)}, "H from 24 to 8192 in steps of 4"),
+        (fast, rgb | {"rgb": np.ones((1, 38, 36, 3), np.uint8)}, "H from 36 to 8192 in steps of 4"),
         (fast, rgb | {"mixture": np.ones((1, 7), np.float32)}, r"mixture as float32 \(1, 8\); got"),
     ]
     for runner, inputs, words in cases:

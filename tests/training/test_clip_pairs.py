@@ -107,7 +107,7 @@ def test_clips_that_teach_nothing_are_refused(clip, tmp_path):
 def test_a_run_learns_from_clips_and_records_them(clip, blobs, painted_pictures, vgg_file, tmp_path):
     styles = StyleImages(**{emotion: StyleImage(file=f"{emotion}.png") for emotion in EMOTIONS})
     recipe = StyleRecipe(
-        styles=styles, style_size=64, crop=32, shift=4, draws=4, batch=2, epochs=1, bf16=False,
+        styles=styles, style_size=64, crop=36, shift=4, draws=4, batch=2, epochs=1, bf16=False,
         temporal_weight=10.0, clip_part=1.0,
     )  # fmt: skip
     with pytest.raises(ConfigurationError, match="pass --clips"):

@@ -39,12 +39,12 @@ def test_a_row_shows_a_photo_and_what_every_style_makes_of_it(photos):
 
 def test_a_net_of_one_style_has_two_columns(photos):
     one = PaintingNet("known", brightened, {"sad": Painting(title="", artist="")}, "test")
-    assert sheet_of(photos, [one], count=9, size=24)[8, 8::24, 0].tolist() == [0, 50]
+    assert sheet_of(photos, [one], count=9, size=36)[8, 8::36, 0].tolist() == [0, 50]
 
 
 @pytest.mark.parametrize(
     ("count", "size", "words"),
-    [(0, 32, "at least one photo, not 0"), (1, 12, "at least 24, got 12"), (1, 34, "a multiple of 4, at least 24")],
+    [(0, 32, "at least one photo, not 0"), (1, 12, "at least 36, got 12"), (1, 38, "a multiple of 4, at least 36")],
 )
 def test_other_sheets_are_refused(photos, count, size, words):
     with pytest.raises(ConfigurationError, match=words):
@@ -54,4 +54,4 @@ def test_other_sheets_are_refused(photos, count, size, words):
 def test_nets_stand_side_by_side_and_the_photo_once(photos):
     one = PaintingNet("known", brightened, {"sad": Painting(title="", artist="")}, "test")
     other = PaintingNet("known", brightened, {"angry": Painting(title="", artist="")}, "test")
-    assert sheet_of(photos, [one, other], count=1, size=24)[8, 8::24, 0].tolist() == [0, 50, 10]
+    assert sheet_of(photos, [one, other], count=1, size=36)[8, 8::36, 0].tolist() == [0, 50, 10]

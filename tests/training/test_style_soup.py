@@ -14,7 +14,7 @@ from training.style_recipe import StyleImage, StyleImages, StyleRecipe  # noqa: 
 from training.style_soup import average_style_runs  # noqa: E402
 
 SINGLE = StyleRecipe(
-    net="s3", styles=StyleImages(happy=StyleImage(file="happy.png")), style_size=64, crop=32, shift=4, draws=4, batch=2,
+    net="s3", styles=StyleImages(happy=StyleImage(file="happy.png")), style_size=64, crop=36, shift=4, draws=4, batch=2,
     epochs=1, bf16=False, mixed_part=0.0, partial_part=0.0,
 )  # fmt: skip
 

@@ -36,7 +36,7 @@ from training.toml_recipe import read_recipe  # noqa: E402
 CONFIGS = sorted(Path("configs/training").glob("style_*.toml"))
 ALL = StyleImages(**{emotion: StyleImage(file=f"{emotion}.png") for emotion in EMOTIONS})
 TINY = StyleRecipe(
-    net="fast", styles=ALL, style_size=64, crop=32, shift=4, draws=8, batch=4, epochs=2, bf16=False, temporal_weight=1.0
+    net="fast", styles=ALL, style_size=64, crop=36, shift=4, draws=8, batch=4, epochs=2, bf16=False, temporal_weight=1.0
 )
 
 
@@ -126,7 +126,7 @@ def test_a_compiled_run_learns_the_same(learn, tmp_path, monkeypatch):
 def test_every_recipe_trains(path, learn, tmp_path):
     recipe = read_recipe(StyleRecipe, path)
     given = replace(recipe.styles, **{emotion: getattr(ALL, emotion) for emotion in recipe.styles.given()})
-    small = replace(recipe, styles=given, style_size=64, crop=32, shift=4, draws=4, batch=2, epochs=1, start="")
+    small = replace(recipe, styles=given, style_size=64, crop=36, shift=4, draws=4, batch=2, epochs=1, start="")
     small = replace(small, teacher="", teacher_weight=0.0, clip_part=0.0, compiled=False)
     run = learn(small, tmp_path / "run")
     found = json.loads((run / "final.json").read_text())["held_out"]
@@ -174,7 +174,7 @@ def test_views_show_the_same_at_the_same_points():
     moves = set()
     for _ in range(20):
         views = two_views(squares, recipe, torch.zeros(2, SETS), random)
-        assert views.first.shape == views.second.shape == (2, 3, 32, 32)
+        assert views.first.shape == views.second.shape == (2, 3, 36, 36)
         assert view_difference(views.first, views.second, views.move) == 0
         rows, columns = views.move
         if (rows, columns) != (0, 0):
