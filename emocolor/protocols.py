@@ -57,7 +57,7 @@ class Stylist(Protocol):
     """Paints pictures in the styles of emotions."""
 
     def paint(self, rgb: Rgb, mixture: Tensor) -> Rgb:
-        """``rgb``, sRGB (H, W, 3) uint8 of at least 24 px a side, painted; of the same size.
+        """``rgb``, sRGB (H, W, 3) uint8 of at least 36 px a side, painted; of the same size.
 
         ``mixture``, (8,) with sum 1, are the parts of the seven emotions' styles, in their order, and of the
         picture as it is.

@@ -30,9 +30,9 @@ def photos(tmp_path):
 
 
 def test_a_row_shows_a_photo_and_what_every_style_makes_of_it(photos):
-    sheet = sheet_of(photos, [NET], count=3, size=32)
-    assert sheet.shape == (3 * 32, 8 * 32, 3)
-    first, middle, last = (sheet[32 * row + 16, 16::32, 0].tolist() for row in range(3))
+    sheet = sheet_of(photos, [NET], count=3, size=36)
+    assert sheet.shape == (3 * 36, 8 * 36, 3)
+    first, middle, last = (sheet[36 * row + 16, 16::36, 0].tolist() for row in range(3))
     assert first == [0, 10, 20, 30, 40, 50, 60, 70]
     assert (middle[0], last[0]) == (40, 80), "evenly over the set"
 
@@ -44,7 +44,7 @@ def test_a_net_of_one_style_has_two_columns(photos):
 
 @pytest.mark.parametrize(
     ("count", "size", "words"),
-    [(0, 32, "at least one photo, not 0"), (1, 12, "at least 36, got 12"), (1, 38, "a multiple of 4, at least 36")],
+    [(0, 36, "at least one photo, not 0"), (1, 12, "at least 36, got 12"), (1, 38, "a multiple of 4, at least 36")],
 )
 def test_other_sheets_are_refused(photos, count, size, words):
     with pytest.raises(ConfigurationError, match=words):
