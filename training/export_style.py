@@ -51,7 +51,7 @@ def export_onnx(net: StyleNet, path: Path) -> None:
         # once, and tracing takes the number of channels for constant, which it is.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            Painter(net.eval()),
+            Painter(net).eval(),  # as a whole: the exporter gives parts back in the mode of the whole
             (torch.zeros(1, 12 * net.multiple, 20 * net.multiple, 3, dtype=torch.uint8), mixture),
             path,
             input_names=["rgb", "mixture"],

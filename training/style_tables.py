@@ -12,8 +12,8 @@ RESULTS = Path(__file__).parent / "results" / "style"
 EVALUATED: Final = "evaluated.json"
 """Beside a kept run's facts: what ``training.evaluate style`` printed for it."""
 RUNS: Final = {
-    "fast": "`fast`",
-    "fast_strong": "the stronger of the two runs in it",
+    "fast_all_clips": "`fast`",
+    "fast_strong": "the stronger of the two runs that it goes back to",
     "fast_steady": "the steadier",
     "fast_single": "a run without the loss between two views",
     "s3_relu1_2": "S3's net, its style at relu1_2",
@@ -21,7 +21,7 @@ RUNS: Final = {
     "s3_relu3_3": "S3's net, relu3_3",
     "s3_relu4_3": "S3's net, relu4_3",
 }
-"""Kept runs; those that ship are read from their cards."""
+"""Kept runs, and the net that ships on the clips that these were measured on."""
 
 
 def table_style_nets() -> str:
@@ -63,10 +63,7 @@ def table_style_runs() -> str:
 
 
 def _evaluated(name: str) -> dict[str, Any] | None:
-    """The figures of a net that ships or of a kept run; None where there are none yet."""
-    if name in style_net_names():
-        metrics: dict[str, Any] = _card(name)["metrics"]
-        return metrics
+    """The figures of a kept run; None where there are none yet."""
     path = RESULTS / name / EVALUATED
     return read_measured(path) if path.exists() else None
 
