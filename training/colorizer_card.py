@@ -10,6 +10,9 @@ LIMITS = """\
   walls and painted signs get likely colours, mostly brown, blue or gray, not the true ones: do not take them for
   evidence.
 - Skin, sky, foliage, wood and water are mostly found. Where the net is unsure it stays near gray.
+- Seen on four black-and-white films: lawns, trees, skies, stone and near faces come out right. Dark coats turn wine red
+  or brown, in patches, and redder in the course of a shot; single boards, signs and letters get blotches of dark red or
+  yellow; a road is bluish; a very dark, flickering film goes orange over house and smoke.
 - It learnt from web photos of today. Uniforms, flags and what is no longer seen it does not know; its fairness over
   skin tones was not measured.
 - It never sees colour: sepia and other tones of an old print do not mislead it, nor help it."""
