@@ -39,7 +39,7 @@ All artists have been dead for more than seventy years. The paintings are not in
 from public research sets (ImageNet, ADE20K, VOC, COCO, Flickr, BSDS, PACS and others), each with terms of its own,
 mostly none stated. None of them is in this repository. The weights are offered under this project's licence as far as
 it reaches. sha256 of the photos: `{training["data"]["train"]}`.
-
+{_clips(training["data"].get("clips", {}))}
 VGG16 (Simonyan and Zisserman 2015) judged what was painted; none of its values is in the weights.
 
 ## Training
@@ -60,6 +60,16 @@ which .5 is rounding.
 ## Intended use and limits
 
 {LIMITS}
+"""
+
+
+def _clips(clips: Mapping[str, str]) -> str:
+    """Which it learnt to hold still on."""
+    if not clips:
+        return ""
+    return f"""
+Pairs of neighbouring frames of {len(clips)} clips, none of which is measured on below or in this repository either:
+{", ".join(sorted(clips))}.
 """
 
 

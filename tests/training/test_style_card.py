@@ -82,6 +82,15 @@ def test_averaged_runs_are_told_with_their_parts():
     assert "epochs 12" not in words
 
 
+def test_the_clips_that_it_learnt_from_are_named():
+    plain = card()
+    assert "Pairs of neighbouring frames" not in card_text("mine", plain)
+    data = plain["training"]["data"] | {"clips": {"b.mp4": "0", "a.mkv": "1"}}
+    words = card_text("mine", plain | {"training": plain["training"] | {"data": data}})
+    assert "frames of 2 clips" in words
+    assert "a.mkv, b.mp4." in words
+
+
 def test_what_was_not_measured_is_left_out():
     anchors = {"content": card()["metrics"]["anchors"]["content"], "gatys": None}
     words = card_text("mine", card(anchors=anchors, warp_error=None, clips=None))
@@ -116,7 +125,6 @@ def test_a_row_for_each_net_that_ships(results):
 def test_a_row_for_each_kept_run_that_was_evaluated(results):
     rows = style_tables.table_style_runs().splitlines()
     assert rows[2:] == [
-        "| `fast` | 7 paintings | .400 | .400 | 3.500 | 4.32 | 2.10 |",
         "| S3's net, relu2_2 | the painting of happy | .500 | .900 | 2.000 | – | – |",
     ]
 
