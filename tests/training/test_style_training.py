@@ -169,7 +169,7 @@ def test_a_student_comes_to_paint_as_its_teacher_does(learn, two_blobs, tmp_path
 
 def test_views_show_the_same_at_the_same_points():
     random = np.random.default_rng(3)
-    squares = torch.rand(2, 3, 40, 40)
+    squares = torch.rand(2, 3, 44, 44)
     recipe = replace(TINY, shift=8, noise=0.0)
     moves = set()
     for _ in range(20):
