@@ -177,7 +177,7 @@ def test_one_net_measured_anew_leaves_the_others_as_they_were(material, tmp_path
     assert (record["faces"], record["photos"]) == (3, 1)
     assert record["nets"]["style"]["fast"] == kept
     assert page.read_text() == f"# Page\n<!-- parity -->\n\n{parity.tables(nets)}\n\n<!-- /parity -->\n"
-    assert "| `fast` | B, f32 | 1 | 0.0005 (at most 0.001) |" in page.read_text()
+    assert "| `fast` | B, f32 | 1 | 0.0005 (at most 0.01) |" in page.read_text()
     assert not list(parity.too_large(nets))
 
 
