@@ -66,7 +66,7 @@ class StyleQuestion:
     gatys_photos: int = 1
     """Photos, the first of those measured, that are optimised for each painting."""
     compiled: bool = False
-    """Optimise with a compiled VGG16 in bfloat16: a third of the time, after a minute."""
+    """Optimise with a compiled VGG16 in bfloat16: faster, after a minute."""
     style_weight: float = 6.0
     """Of style beside content in the optimisation, times the weight that the net's card gives a painting."""
     threads: int = os.cpu_count() or 1
@@ -180,7 +180,7 @@ def add_measuring_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gatys-photos", type=int, default=1, help="photos that are optimised for each painting")
     parser.add_argument(
         "--compiled", action="store_true",
-        help="optimise with a compiled VGG16 in bfloat16: needs a C++ compiler, and a third of the time after a minute",
+        help="optimise with a compiled VGG16 in bfloat16: needs a C++ compiler, and is faster after a minute",
     )  # fmt: skip
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the CPU")
 

@@ -84,7 +84,7 @@ class StyleRecipe(Optimization):
     draws: int = 600
     """Photos an epoch, drawn anew in each."""
     compiled: bool = False
-    """Let torch compile the nets, which takes a minute or two and then halves the time of a step. Sums are rounded in
+    """Let torch compile the nets, which takes a minute or two and makes each step faster. Sums are rounded in
     another order, so that a run is not the same in its last digits."""
 
     def __post_init__(self) -> None:

@@ -164,8 +164,8 @@ def _mixed(sets: Tensor, mixture: Tensor) -> Tensor:
     """The sets (8, C) in the mixture's parts: (N, C, 1, 1).
 
     The product of matrices is said as a convolution of one pixel: its result lies in memory as the layers around it
-    do. After a plain product OpenVINO turns every layer's values from one order to another and back, which took a fifth
-    of the fast net's time in float32 and half of it in bfloat16.
+    do. After a plain product OpenVINO turns every layer's values from one order to another and back, which costs much
+    of the fast net's time.
     """
     return functional.conv2d(mixture[:, :, None, None], sets.t()[:, :, None, None])
 
