@@ -1,9 +1,10 @@
 """Nets on the CPU through OpenVINO."""
 
 import io
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,11 @@ from emocolor.errors import EngineError, MissingDependencyError
 
 from .engine_cache import EngineCache, EngineKey
 from .spec import Precision
+
+_LOADING: Final = threading.Lock()
+"""Held until OpenVINO's binding has made its table of NumPy's types, which it does at the first use: of two threads
+that come to it at once, one waits with the interpreter's lock for the other, which waits for that lock, both for ever
+(seen with 2026.4)."""
 
 
 class OpenVinoRunner:
@@ -93,11 +99,13 @@ def openvino_key(net: str, sha256: str, precision: Precision, core: Any = None) 
 
 
 def _new_core() -> Any:
-    try:
-        import openvino  # takes a quarter of a second, which commands that run no net need not pay
-    except ImportError as error:
-        raise MissingDependencyError(f"OpenVINO cannot be imported ({error}): pip install openvino.") from error
-    return openvino.Core()
+    with _LOADING:
+        try:
+            import openvino  # takes a quarter of a second, which commands that run no net need not pay
+        except ImportError as error:
+            raise MissingDependencyError(f"OpenVINO cannot be imported ({error}): pip install openvino.") from error
+        openvino.Type.f32.to_dtype()
+        return openvino.Core()
 
 
 def _last_line(error: RuntimeError) -> str:

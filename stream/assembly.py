@@ -30,10 +30,11 @@ from emocolor.scenes import SceneBuilder, Weighting
 from emocolor.smoothing import SmoothingOptions
 from emocolor.toning import is_coloured
 from emocolor.tracks import Tracks
-from engines.runners import Device, check_device
+from engines.runners import Device, check_device, wants_cuda
 from engines.spec import Precision, read_colorizer_spec, read_spec, read_style_spec
 
 from .comparison import keep_before, split_screen
+from .cores import usable_cores
 from .effect_chain import EffectOptions
 from .footage_colors import input_is_coloured
 from .frame_decoder import Hardware
@@ -50,9 +51,10 @@ if TYPE_CHECKING:
 
     from .video_source import SourceFacts
 
-STYLE_THREADS: Final = 2
-"""Threads of a style net, which is by far the slowest stage. A constant, not the machine's cores: how sums are divided
-between threads moves samples by one code here and there, and a result must not depend on the machine."""
+MOST_AT_ONCE: Final = 4
+"""Pictures that are painted in styles at once on the CPU, where painting is by far the slowest stage: one for each
+core, up to this, each by a net of its own in one thread. So the cores share the pictures and not the sums within one,
+whose order would move samples by one code here and there: a result must not depend on the machine."""
 
 
 class Job:
@@ -105,7 +107,7 @@ class Job:
                 *self._colorizing(most_held),
                 Stage("direct", partial(direct, scenes=_scenes(settings), most_held=most_held)),
                 *_segmenting(settings),
-                Stage("paint", lambda steps: paint(steps, self._effects())),  # which may load nets
+                Stage("paint", partial(paint, make_effects=self._effects, pictures_at_once=_at_once(settings))),
                 *after,
                 Stage("write", partial(write, sink=self.sink, timeline=self._timeline)),
             ],
@@ -260,7 +262,15 @@ def make_style(options: StyleOptions, device: Device = "auto") -> Style:
 def _load_stylist(options: StyleOptions, device: Device) -> "NetStylist":
     from engines.stylist import load_stylist
 
-    return load_stylist(options.net, device=device, threads=STYLE_THREADS, precision=options.precision)
+    return load_stylist(options.net, device=device, precision=options.precision)
+
+
+def _at_once(settings: JobSettings) -> int:
+    """Pictures that are painted at the same time; results do not depend on it."""
+    styled = any(isinstance(options, StyleOptions) for options in settings.effects)
+    if not styled or wants_cuda(settings.device):
+        return 1
+    return min(usable_cores(), MOST_AT_ONCE)
 
 
 def make_effects(options: Sequence[EffectOptions], device: Device, *, overlay: bool) -> list[Effect]:

@@ -1,7 +1,6 @@
 """What this machine has, and what would run on it."""
 
 import importlib.metadata
-import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 from emocolor.errors import EmocolorError
 from engines.runners import has_nvidia_driver, wants_cuda
 
+from .cores import usable_cores
 from .locations import PROTOCOLS
 
 PACKAGES = (
@@ -53,7 +53,7 @@ def _findings() -> Iterator[tuple[str, str]]:
     from av.codec import Codec
     from av.codec.hwaccel import hwdevices_available
 
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     yield "system", f"{platform.system()} {platform.machine()}, {cores} cores, Python {platform.python_version()}"
     yield "packages", ", ".join(f"{name} {_version_of(name)}" for name in PACKAGES)
     libraries = {name: ".".join(map(str, v)) for name, v in av.library_versions.items()}

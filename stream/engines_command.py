@@ -1,7 +1,6 @@
 """``emocolor-stream engines``: nets, runtimes and compiled nets; building them, timing them, clearing them."""
 
 import importlib.metadata
-import os
 import statistics
 import sys
 import time
@@ -36,6 +35,8 @@ from engines.spec import (
     read_style_spec,
     style_net_names,
 )
+
+from .cores import usable_cores
 
 WARM_UP: Final = 3
 """Runs before those that are timed."""
@@ -126,7 +127,7 @@ def build_engines(nets: Sequence[str], device: Device, precision: PrecisionChoic
 def bench_engines(nets: Sequence[str], runs: int, threads: int) -> int:
     """Print how long nets take to open and to run."""
     specs, devices = _specs(nets), ("cuda", "cpu") if wants_cuda("auto") else ("cpu",)
-    print(f"{runs} runs each, {threads} CPU thread{'s' * (threads > 1)} of {len(os.sched_getaffinity(0))} cores")
+    print(f"{runs} runs each, {threads} CPU thread{'s' * (threads > 1)} of {usable_cores()} cores")
     rows = [("net", "inputs", "runtime", "precision", "open s", "median ms", "95 % ms")]
     for spec in specs:
         for backend in (one for one in BACKENDS if one.device in devices):

@@ -9,8 +9,10 @@ clock: everything is decided by media time, so that a result cannot depend on a 
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from queue import SimpleQueue
 from typing import Final
 
 from emocolor.cuts import CutDetector
@@ -212,17 +214,57 @@ def segment(steps: Iterable[Step], make_segmenter: Callable[[], PersonSegmenter]
         segmenter.close()
 
 
-def paint(steps: Iterable[Step], effects: Sequence[Effect]) -> Iterator[Step]:
-    """Apply the effects, in order, to every frame."""
-    for step in steps:
-        frame, scene = step.frame, step.scene
-        if frame is None or scene is None or not effects:
-            yield step
-            continue
-        frame = with_chroma_planes(frame)
-        for effect in effects:
-            frame = effect.apply(frame, scene)
-        yield replace(step, unit=replace(step.unit, frame=frame))
+def paint(
+    steps: Iterable[Step], make_effects: Callable[[], Sequence[Effect]], pictures_at_once: int = 1
+) -> Iterator[Step]:
+    """Apply the effects, in order, to every frame; each frame's result depends on that frame and its scene alone.
+
+    With ``pictures_at_once`` above 1, so many chains of effects are made, each of which paints a picture at a time in
+    a thread of the stage's own; steps still leave in the order they came in.
+    """
+    if pictures_at_once == 1:
+        effects = make_effects()
+        for step in steps:
+            yield _painted(step, effects)
+    else:
+        yield from _painted_side_by_side(steps, make_effects, pictures_at_once)
+
+
+def _painted_side_by_side(
+    steps: Iterable[Step], make_effects: Callable[[], Sequence[Effect]], width: int
+) -> Iterator[Step]:
+    idle: SimpleQueue[Sequence[Effect]] = SimpleQueue()
+
+    def painted(step: Step) -> Step:
+        effects = idle.get()  # there are as many as threads, so one is idle
+        try:
+            return _painted(step, effects)
+        finally:
+            idle.put(effects)
+
+    with ThreadPoolExecutor(width, thread_name_prefix="paint") as pool:
+        waiting: deque[Future[Step]] = deque()
+        try:
+            for effects in pool.map(lambda _: make_effects(), range(width)):
+                idle.put(effects)
+            for step in steps:
+                waiting.append(pool.submit(painted, step))
+                if len(waiting) > width:  # one more than are worked on, so that none waits while the oldest is done
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _painted(step: Step, effects: Sequence[Effect]) -> Step:
+    frame, scene = step.frame, step.scene
+    if frame is None or scene is None or not effects:
+        return step
+    frame = with_chroma_planes(frame)
+    for effect in effects:
+        frame = effect.apply(frame, scene)
+    return replace(step, unit=replace(step.unit, frame=frame))
 
 
 def with_chroma_planes(frame: Frame) -> Frame:

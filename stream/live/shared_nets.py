@@ -1,13 +1,18 @@
 """The nets that effects need, loaded once for all that is live."""
 
 import threading
+from typing import Final
 
 from emocolor.chroma_history import ChromaEstimate
 from emocolor.effects import ColorizeOptions, StyleOptions
 from emocolor.protocols import Colorist, Gray, PersonSegmenter, Rgb, Stylist, Tensor
 from engines.runners import Device
 
-from ..assembly import STYLE_THREADS, make_segmenter
+from ..assembly import make_segmenter
+
+STYLE_THREADS: Final = 2
+"""Threads of a style net: live, a picture must be done soon, so the cores share it. A constant, not the machine's
+cores: how sums are divided between threads moves samples by one code here and there."""
 
 
 class SharedNets:

@@ -5,7 +5,7 @@
 - ``job_over_transcode``: wall time of the whole job with ``--effect style`` over a bare PyAV transcode of the same clip
   with the same encoder settings, rounds interleaved, medians; and frames a second of the job. The clip has one face
   and is scaled to 640x360 first. Rows: as it is by default, following the face's emotion; one fixed style, for which
-  no face is looked for; the net in bfloat16; and the net on one thread.
+  no face is looked for; the net in bfloat16; and one picture at a time in place of one for each core.
 - ``ms_per_frame``: where the time goes with a fixed style, stage after stage in one thread, the net on one thread
   too: wall milliseconds per frame of each, and the net's own share of painting.
 - ``memory``: peak resident memory of the job on the clip and on ten of it in a row.
@@ -38,10 +38,10 @@ from tests.benchmarks.colorize import Timed
 
 SIZE_WH = (640, 360)
 ROWS: dict[str, dict[str, Any]] = {
-    "by default": {"options": {}, "threads": 2},
-    "one fixed style": {"options": {"fixed": {"sad": 1.0}}, "threads": 2},
-    "one fixed style, net in bf16": {"options": {"fixed": {"sad": 1.0}, "precision": "bf16"}, "threads": 2},
-    "one fixed style, net on one thread": {"options": {"fixed": {"sad": 1.0}}, "threads": 1},
+    "by default": {"options": {}},
+    "one fixed style": {"options": {"fixed": {"sad": 1.0}}},
+    "one fixed style, net in bf16": {"options": {"fixed": {"sad": 1.0}, "precision": "bf16"}},
+    "one fixed style, a picture at a time": {"options": {"fixed": {"sad": 1.0}}, "at_once": 1},
 }
 
 JOB = """
@@ -52,7 +52,7 @@ from stream import JobSettings, SinkOptions, open_job
 from stream.settings import AnalysisOptions
 
 row = json.loads(sys.argv[3])
-stream.assembly.STYLE_THREADS = row["threads"]
+stream.assembly.MOST_AT_ONCE = row.get("at_once", stream.assembly.MOST_AT_ONCE)
 options = StyleOptions(**row["options"])
 
 async def run():
@@ -138,7 +138,7 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
         ("decode", lambda _: source.units()),
         ("watch for cuts", stages.watch_cuts),
         ("direct", lambda steps: stages.direct(steps, scenes, 1000)),
-        ("paint", lambda steps: stages.paint(steps, [Style(options, stylist)])),
+        ("paint", lambda steps: stages.paint(steps, lambda: [Style(options, stylist)])),
         ("encode", lambda steps: stages.write(steps, sink, None)),
     ]
     timed: list[Timed] = []

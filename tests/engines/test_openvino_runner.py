@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import subprocess
 import sys
 
 import numpy as np
@@ -103,3 +104,37 @@ def test_other_weights_of_one_name_are_another_net(tmp_path):
         shutil.copy(spec.weights, weights)
         found = OpenVinoRunner(weights, threads=1, cache=cache, sha256=spec.sha256).run(noise(spec))
         assert tuple(found) == spec.label_sets
+
+
+FIRST_RUNS_AT_ONCE = """
+import sys, threading
+import numpy as np
+from engines.openvino_runner import OpenVinoRunner
+from engines.spec import read_spec
+
+spec = read_spec("tiny")
+faces = {name: np.full((1, *shape), 0.5, np.float32) for name, shape in INPUTS.items()}
+runners = [OpenVinoRunner(spec.weights, threads=1) for _ in range(4)]
+together = threading.Barrier(len(runners))
+sys.setswitchinterval(1e-6)
+
+def run(runner):
+    together.wait()
+    runner.run(faces)
+    sys.stdout.write("done\\n")
+
+threads = [threading.Thread(target=run, args=(runner,)) for runner in runners]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_the_first_runs_of_all_may_be_at_once():
+    """OpenVINO's binding by itself comes to a standstill there, interpreter and all."""
+    spec = read_spec("tiny")
+    shapes = {one.name: one.shape(lambda axis: axis.least)[1:] for one in inputs_of(spec)}
+    script = FIRST_RUNS_AT_ONCE.replace("INPUTS", repr(shapes))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["done"] * 4), done.stderr

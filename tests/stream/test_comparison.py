@@ -190,7 +190,7 @@ def remastered(film: Path, result: Path, *, compare: bool, **options: Any) -> Pa
         sink = VideoSink(str(result), source, SinkOptions(codec="ffv1" if result.suffix == ".mkv" else None))
         units = source.units()
         restored = restore(keep_before(units) if compare else units, RestorationOptions(deinterlace="on", denoise=1))
-        painted = paint((Step(unit=unit, scene=Scene(time=0)) for unit in restored), [WARM])
+        painted = paint((Step(unit=unit, scene=Scene(time=0)) for unit in restored), lambda: [WARM])
         for step in split_screen(painted):
             sink.write(step.unit)
         sink.finish()

@@ -41,7 +41,7 @@ def job(path: Path, output: Path, effects: Sequence[Any], hardware: Hardware | N
     sink = VideoSink(str(output), source, options, on_device=source.on_device)
     made = make_device_effects(effects) if source.on_device else make_effects(effects, "cpu", overlay=False)
     steps = direct(watch_cuts(source.units()), SceneBuilder(SmoothingOptions(look_ahead=0), "largest"), 10)
-    for _ in write(paint(steps, made), sink, None):
+    for _ in write(paint(steps, lambda: made), sink, None):
         pass
     source.close()
     return source

@@ -1,11 +1,14 @@
 """Single stages on real frames."""
 
+import threading
+import time
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 
+from emocolor.errors import EngineError
 from emocolor.face_crops import FER2013
 from emocolor.faces import Observation, Scene
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
@@ -28,7 +31,7 @@ def test_painting_leaves_the_decoders_own_pictures_alone(demo_clip):
     """Later pictures are predicted from earlier ones, so painting one must not change what follows."""
     source = VideoSource(str(demo_clip))
     steps = (Step(unit=unit, scene=Scene(time=0)) for unit in source.units() if unit.frame)
-    painted = [step.frame.luma.copy() for step in paint(steps, [Invert()])]
+    painted = [step.frame.luma.copy() for step in paint(steps, lambda: [Invert()])]
     source.close()
     with av.open(str(demo_clip)) as container:
         plain = [frame.to_ndarray()[: frame.height] for frame in container.decode(video=0)]
@@ -151,3 +154,71 @@ def test_frames_are_segmented_one_at_a_time():
     source = (taken.append(n) or step for n, step in enumerate(steps_of([10, 20, 30])))
     for given, _ in enumerate(segment(source, OnePixel)):
         assert len(taken) == given + 1
+
+
+class Slowest:
+    """Inverts, the first pictures longest, and counts how many it is given while it works."""
+
+    working, most = 0, 0
+    lock = threading.Lock()
+
+    def apply(self, frame, scene):
+        with Slowest.lock:
+            Slowest.working += 1
+            Slowest.most = max(Slowest.most, Slowest.working)
+        time.sleep(max(0, 0.05 - 0.01 * frame.pts))
+        np.subtract(255, frame.luma, out=frame.luma)
+        with Slowest.lock:
+            Slowest.working -= 1
+        return frame
+
+
+def test_pictures_painted_side_by_side_leave_in_their_order():
+    levels = list(range(0, 250, 10))
+    Slowest.most = 0
+    chains = []
+    painted = list(paint(steps_of(levels), lambda: chains.append(Slowest()) or [chains[-1]], pictures_at_once=3))
+    assert [step.frame.luma[0, 0] for step in painted[::2]] == [255 - level for level in levels]
+    assert all(step.frame is None for step in painted[1::2])
+    assert len(chains) == 3
+    assert 2 <= Slowest.most <= 3
+
+
+def test_no_more_pictures_are_held_than_are_painted_and_one():
+    taken = []
+    source = (taken.append(n) or step for n, step in enumerate(steps_of(range(30))))
+    held = [len(taken) - given for given, _ in enumerate(paint(source, lambda: [Invert()], pictures_at_once=3), 1)]
+    assert len(held) == 60
+    assert max(held) == 3
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_what_goes_wrong_in_a_picture_ends_the_stage(at_once):
+    class Fails:
+        def apply(self, frame, scene):
+            if frame.pts == 2:
+                raise EngineError("no room")
+            return frame
+
+    stage = paint(steps_of([10] * 9), lambda: [Fails()], at_once)
+    with pytest.raises(EngineError, match="no room"):
+        for _ in stage:
+            pass
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_effects_that_cannot_be_made_end_the_stage(at_once):
+    def make():
+        raise EngineError("no net")
+
+    with pytest.raises(EngineError, match="no net"):
+        next(paint(steps_of([10]), make, at_once))
+
+
+def test_painting_that_is_called_off_leaves_no_thread_behind():
+    before = set(threading.enumerate())
+    stage = paint(steps_of([10] * 9), lambda: [Slowest()], pictures_at_once=3)
+    next(stage)
+    assert set(threading.enumerate()) - before
+    stage.close()
+    assert not set(threading.enumerate()) - before

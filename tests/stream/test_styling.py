@@ -142,6 +142,17 @@ def test_effects_chain(net, make_clip):
         assert not np.array_equal(ours[0], theirs[0])
 
 
+@pytest.mark.parametrize("shipped", ["fast", "full"])
+def test_the_result_does_not_depend_on_how_many_cores_paint(shipped, make_clip, monkeypatch):
+    clip = make_clip("clip.mp4", frames=9, size_wh=(160, 90))
+    results = []
+    for cores in (1, 2, 16):
+        monkeypatch.setattr("stream.assembly.usable_cores", lambda cores=cores: cores)
+        results.append(run(clip, StyleOptions(net=shipped, fixed={"sad": 1})))
+    for one, *more in zip(*results, strict=True):
+        assert all(np.array_equal(a, b) for other in more for a, b in zip(one, other, strict=True))
+
+
 def test_a_net_that_cannot_be_used_is_known_before_anything_is_opened(tmp_path):
     (tmp_path / "mine.onnx").touch()
     for name, error in (("fsat", ConfigurationError), (str(tmp_path / "mine.onnx"), EngineError)):
