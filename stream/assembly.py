@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import av
 
 from emocolor.effects import (
-    Colorize,
     ColorizeOptions,
     Colormap,
     ColormapOptions,
@@ -25,7 +24,7 @@ from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError
 from emocolor.face_crops import FER2013
 from emocolor.frames import Frame, Plane
-from emocolor.protocols import Detector, Effect, PersonSegmenter
+from emocolor.protocols import Colorist, Detector, Effect, PersonSegmenter
 from emocolor.scenes import SceneBuilder, Weighting
 from emocolor.smoothing import SmoothingOptions
 from emocolor.toning import is_coloured
@@ -41,7 +40,20 @@ from .frame_decoder import Hardware
 from .pipeline import Pipeline, Stage
 from .restoration import restore
 from .settings import AnalysisOptions, JobSettings
-from .stages import Follower, Step, classify, colorize, direct, follow, paint, segment, watch_cuts, write
+from .stages import (
+    Follower,
+    Step,
+    classify,
+    colorize,
+    direct,
+    follow,
+    hold_still,
+    paint,
+    segment,
+    sketch,
+    watch_cuts,
+    write,
+)
 from .timeline import TimelineWriter
 from .video_sink import VideoSink
 from .video_source import VideoSource
@@ -52,9 +64,9 @@ if TYPE_CHECKING:
     from .video_source import SourceFacts
 
 MOST_AT_ONCE: Final = 4
-"""Pictures that are painted in styles at once on the CPU, where painting is by far the slowest stage: one for each
-core, up to this, each by a net of its own in one thread. So the cores share the pictures and not the sums within one,
-whose order would move samples by one code here and there: a result must not depend on the machine."""
+"""Pictures that are coloured, or painted in styles, at once on the CPU, where that is by far the slowest stage: one for
+each core, up to this, each by a net of its own in one thread. So the cores share the pictures and not the sums within
+one, whose order would move samples by one code here and there: a result must not depend on the machine."""
 
 
 class Job:
@@ -107,7 +119,7 @@ class Job:
                 *self._colorizing(most_held),
                 Stage("direct", partial(direct, scenes=_scenes(settings), most_held=most_held)),
                 *_segmenting(settings),
-                Stage("paint", partial(paint, make_effects=self._effects, pictures_at_once=_at_once(settings))),
+                Stage("paint", partial(paint, make_effects=self._effects, pictures_at_once=_painted_at_once(settings))),
                 *after,
                 Stage("write", partial(write, sink=self.sink, timeline=self._timeline)),
             ],
@@ -135,9 +147,19 @@ class Job:
             look_ahead=min(options.history.look_ahead, self.settings.smoothing.look_ahead),
             most_waiting=most_held,
         )
-        make_effect = partial(make_colorize, replace(options, history=history), self.settings.device)
-        leave = self._has_colors if has_colors is None else None
-        return [Stage("colorize", partial(colorize, make_effect=make_effect, leave=leave))]
+        options = replace(options, history=history)
+        sketch_all = partial(
+            sketch,
+            make_colorist=partial(_load_colorist, options.net, self.settings.device),
+            options=options,
+            leave=self._has_colors if has_colors is None else None,
+            pictures_at_once=_at_once(self.settings.device),
+        )
+        return [
+            Stage("sketch", sketch_all),
+            Stage("hold still", partial(hold_still, options=options)),
+            Stage("colorize", colorize),
+        ]
 
     def _has_colors(self, frames: Sequence[Frame]) -> bool:
         found = is_coloured(frames)
@@ -247,11 +269,10 @@ def make_classifier(options: AnalysisOptions, device: Device = "auto") -> Emotio
     return EmotionClassifier(net, passes=options.passes, seed=options.seed, hold_masks=not options.fresh_masks)
 
 
-def make_colorize(options: ColorizeOptions, device: Device = "auto") -> Colorize:
-    """Load the colorizer."""
+def _load_colorist(net: str, device: Device) -> Colorist:
     from engines.colorist import load_colorist
 
-    return Colorize(options, load_colorist(options.net, device=device))
+    return load_colorist(net, device=device)
 
 
 def make_style(options: StyleOptions, device: Device = "auto") -> Style:
@@ -265,12 +286,14 @@ def _load_stylist(options: StyleOptions, device: Device) -> "NetStylist":
     return load_stylist(options.net, device=device, precision=options.precision)
 
 
-def _at_once(settings: JobSettings) -> int:
-    """Pictures that are painted at the same time; results do not depend on it."""
+def _painted_at_once(settings: JobSettings) -> int:
     styled = any(isinstance(options, StyleOptions) for options in settings.effects)
-    if not styled or wants_cuda(settings.device):
-        return 1
-    return min(usable_cores(), MOST_AT_ONCE)
+    return _at_once(settings.device) if styled else 1
+
+
+def _at_once(device: Device) -> int:
+    """Pictures that nets work on at the same time; results do not depend on it."""
+    return 1 if wants_cuda(device) else min(usable_cores(), MOST_AT_ONCE)
 
 
 def make_effects(options: Sequence[EffectOptions], device: Device, *, overlay: bool) -> list[Effect]:

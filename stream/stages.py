@@ -1,6 +1,6 @@
 """What happens to a frame between source and sink, stage by stage.
 
-    decode -> follow -> classify -> colorize -> direct -> segment -> paint -> write
+    decode -> follow -> classify -> sketch -> hold still -> colorize -> direct -> segment -> paint -> write
 
 Each function takes steps in presentation order and yields them in the same order. None reads a
 clock: everything is decided by media time, so that a result cannot depend on a machine's speed.
@@ -9,23 +9,23 @@ clock: everything is decided by media time, so that a result cannot depend on a 
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
-from queue import SimpleQueue
 from typing import Final
 
 from emocolor.cuts import CutDetector
-from emocolor.effects.colorize import Colorize
+from emocolor.effects.colorize import Cadence, ColorizeOptions, Colors, HeldColors, Sketch, paint_chroma, sketch_of
 from emocolor.emotion import EmotionClassifier
 from emocolor.face_crops import CropGeometry, crop_face, observation_confidence
 from emocolor.faces import Detection, EmotionEstimate, Observation, ObservedFace, Scene
 from emocolor.frames import Frame, luma_8bit
 from emocolor.person_regions import PersonMasks
-from emocolor.protocols import Detector, Effect, Gray, PersonSegmenter
+from emocolor.protocols import Colorist, Detector, Effect, Gray, PersonSegmenter
 from emocolor.scenes import SceneBuilder
 from emocolor.tracks import Tracks
 
+from .side_by_side import side_by_side
 from .timeline import TimelineWriter
 from .video_frames import with_neutral_chroma, writable
 from .video_sink import VideoSink
@@ -63,12 +63,21 @@ class Step:
     """Which faces are where, if this frame was looked at."""
     observation: Observation | None = None
     """The same with their emotions."""
+    sketch: Sketch | None = None
+    """What a colorizer sees and says of this frame, until it has its colours."""
+    colors: Colors | None = None
+    """The frame's new colours, until they are written."""
     scene: Scene | None = None
     """The scene at this frame's time, once known; ``None`` where the unit has no frame."""
 
     @property
     def frame(self) -> Frame | None:
         return self.unit.frame
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a new shot is seen to start with this frame."""
+        return self.observation is not None and self.observation.cut
 
 
 @dataclass(frozen=True)
@@ -150,13 +159,17 @@ def classify(steps: Iterable[Step], make_classifier: Callable[[], EmotionClassif
         yield step if step.look is None else replace(step, observation=judge(step.look, classifier))
 
 
-def colorize(
-    steps: Iterable[Step], make_effect: Callable[[], Colorize], leave: Callable[[Sequence[Frame]], bool] | None = None
+def sketch(
+    steps: Iterable[Step],
+    make_colorist: Callable[[], Colorist],
+    options: ColorizeOptions,
+    leave: Callable[[Sequence[Frame]], bool] | None = None,
+    pictures_at_once: int = 1,
 ) -> Iterator[Step]:
-    """Give every frame colours, holding frames back while what follows them counts too.
+    """Ask the colorist for the colours of those frames in which it is its turn to look.
 
-    With ``leave``, ``FIRST_FRAMES`` units are held until it says of their frames whether all are to be left as
-    they are.
+    With ``leave``, ``FIRST_FRAMES`` units are held until it says of their frames whether all are to be left as they
+    are; then no frame is sketched. For each of ``pictures_at_once`` there is a colorist, and a thread, of its own.
     """
     steps = iter(steps)
     if leave is not None:
@@ -165,18 +178,46 @@ def colorize(
         if leave([step.frame for step in first if step.frame is not None]):
             yield from steps
             return
-    effect = make_effect()
+    cadence = Cadence(options.rate_hz)
+    turns = ((step, step.frame is not None and cadence.is_due(step.frame.time, cut=step.is_cut)) for step in steps)
+
+    def make_sketcher() -> Callable[[tuple[Step, bool]], Step]:
+        return partial(_sketched, colorist=make_colorist(), vividness=options.vividness)
+
+    yield from side_by_side(turns, make_sketcher, pictures_at_once)
+
+
+def _sketched(turn: tuple[Step, bool], *, colorist: Colorist, vividness: float) -> Step:
+    step, looks = turn
+    if step.frame is None:
+        return step
+    return replace(step, sketch=sketch_of(step.frame, colorist if looks else None, vividness))
+
+
+def hold_still(steps: Iterable[Step], options: ColorizeOptions) -> Iterator[Step]:
+    """Give every frame that was sketched its colours, holding frames back while what follows them counts too."""
+    held = HeldColors(options)
     waiting: deque[Step] = deque()
     for step in steps:
         waiting.append(step)
-        if step.frame is not None:
-            cut = step.observation is not None and step.observation.cut
-            for frame in effect.add(with_chroma_planes(step.frame), cut=cut):
-                yield from _up_to_frame(waiting, frame)
-        yield from _without_frame(waiting)
-    for frame in effect.end():
-        yield from _up_to_frame(waiting, frame)
+        if step.frame is not None and step.sketch is not None:
+            for colors in held.add(step.frame.time, step.sketch, cut=step.is_cut):
+                yield from _up_to_colors(waiting, colors)
+        yield from _without_sketch(waiting)
+    for colors in held.end():
+        yield from _up_to_colors(waiting, colors)
     yield from waiting
+
+
+def colorize(steps: Iterable[Step]) -> Iterator[Step]:
+    """Write every frame's colours, where it was given any, into planes of its own."""
+    for step in steps:
+        if step.frame is None or step.colors is None:
+            yield step
+            continue
+        frame = with_chroma_planes(step.frame)
+        paint_chroma(frame, step.colors.gray, step.colors.ab)
+        yield replace(step, unit=replace(step.unit, frame=frame), colors=None)
 
 
 def direct(steps: Iterable[Step], scenes: SceneBuilder, most_held: int) -> Iterator[Step]:
@@ -219,45 +260,12 @@ def paint(
 ) -> Iterator[Step]:
     """Apply the effects, in order, to every frame; each frame's result depends on that frame and its scene alone.
 
-    With ``pictures_at_once`` above 1, so many chains of effects are made, each of which paints a picture at a time in
-    a thread of the stage's own; steps still leave in the order they came in.
+    For each of ``pictures_at_once`` there are effects, and a thread, of its own.
     """
-    if pictures_at_once == 1:
-        effects = make_effects()
-        for step in steps:
-            yield _painted(step, effects)
-    else:
-        yield from _painted_side_by_side(steps, make_effects, pictures_at_once)
+    return side_by_side(steps, lambda: partial(_painted, effects=make_effects()), pictures_at_once)
 
 
-def _painted_side_by_side(
-    steps: Iterable[Step], make_effects: Callable[[], Sequence[Effect]], width: int
-) -> Iterator[Step]:
-    idle: SimpleQueue[Sequence[Effect]] = SimpleQueue()
-
-    def painted(step: Step) -> Step:
-        effects = idle.get()  # there are as many as threads, so one is idle
-        try:
-            return _painted(step, effects)
-        finally:
-            idle.put(effects)
-
-    with ThreadPoolExecutor(width, thread_name_prefix="paint") as pool:
-        waiting: deque[Future[Step]] = deque()
-        try:
-            for effects in pool.map(lambda _: make_effects(), range(width)):
-                idle.put(effects)
-            for step in steps:
-                waiting.append(pool.submit(painted, step))
-                if len(waiting) > width:  # one more than are worked on, so that none waits while the oldest is done
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _painted(step: Step, effects: Sequence[Effect]) -> Step:
+def _painted(step: Step, *, effects: Sequence[Effect]) -> Step:
     frame, scene = step.frame, step.scene
     if frame is None or scene is None or not effects:
         return step
@@ -294,15 +302,14 @@ def write(steps: Iterable[Step], sink: VideoSink | None, timeline: TimelineWrite
                 output.abort()
 
 
-def _up_to_frame(waiting: deque[Step], frame: Frame) -> Iterator[Step]:
-    """The steps up to the first that has a frame, which becomes ``frame``."""
-    yield from _without_frame(waiting)
-    step = waiting.popleft()
-    yield replace(step, unit=replace(step.unit, frame=frame))
+def _up_to_colors(waiting: deque[Step], colors: Colors) -> Iterator[Step]:
+    """The steps up to the first that was sketched, which takes the colours."""
+    yield from _without_sketch(waiting)
+    yield replace(waiting.popleft(), sketch=None, colors=colors)
 
 
-def _without_frame(waiting: deque[Step]) -> Iterator[Step]:
-    while waiting and waiting[0].frame is None:
+def _without_sketch(waiting: deque[Step]) -> Iterator[Step]:
+    while waiting and waiting[0].sketch is None:
         yield waiting.popleft()
 
 

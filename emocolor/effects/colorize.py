@@ -20,7 +20,7 @@ from ..chroma import chroma_of
 from ..chroma_history import ChromaEstimate, ChromaHistory, ChromaOptions
 from ..color import code_range
 from ..errors import ConfigurationError
-from ..frames import Frame, Matrix, Plane, Rotation, gray_levels
+from ..frames import Frame, Matrix, Plane, gray_levels
 from ..guided import guided_upsample
 from ..motion import Map
 from ..protocols import Colorist, Gray
@@ -70,62 +70,121 @@ WARM_AB = np.array([4.0, 12.0], np.float32)
 """What warmth 1 adds to a* and b*."""
 
 
-@dataclass(frozen=True)
-class _Waiting:
-    frame: Frame
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """A picture as a colorizer sees it, and what it said of it."""
+
     gray: Gray
+    """(H, W) uint8 full range."""
+    estimate: ChromaEstimate | None
+    """``None`` where it did not look."""
+
+
+@dataclass(frozen=True, eq=False)
+class Colors:
+    """A picture's colours on a coarse map."""
+
+    gray: Gray
+    """The picture's smaller copy, (H, W) uint8 full range."""
+    ab: Map
+    """(h, w, 2) in CIELAB units."""
+
+
+class Cadence:
+    """In which frames of a video a colorizer looks: in the first of every shot, and from there ``rate_hz`` times a
+    second of media time (0: in every frame)."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self._pause = (1 / rate_hz if rate_hz else 0) - 1e-6
+        self._due = -math.inf
+
+    def is_due(self, time: float, *, cut: bool) -> bool:
+        """Whether it looks at the frame of this time; frames must come in order. ``cut``: a new shot starts here."""
+        if not cut and time < self._due:
+            return False
+        self._due = time + self._pause
+        return True
+
+
+def sketch_of(frame: Frame, colorist: Colorist | None, vividness: float) -> Sketch:
+    """The frame's small copy and, with a colorist, what it says of the picture as it is shown, upright, turned back to
+    how it is stored."""
+    gray = small_gray(frame)
+    if colorist is None:
+        return Sketch(gray, None)
+    turns = frame.rotation // 90
+    found = colorist.estimate(np.ascontiguousarray(np.rot90(gray, -turns)), vividness)
+    ab, confidence = (np.ascontiguousarray(np.rot90(part, turns)) for part in (found.ab, found.confidence))
+    return Sketch(gray, ChromaEstimate(ab=ab, confidence=confidence))
+
+
+class HeldColors:
+    """The colours of one video's frames, in order, held still within its shots. Not for two threads at once."""
+
+    def __init__(self, options: ColorizeOptions) -> None:
+        self._options = options
+        self._history: ChromaHistory | None = None
+        self._waiting: deque[tuple[float, Gray]] = deque()
+        self._palette = None if options.reference is None else PaletteShift(options.reference)
+
+    def add(self, time: float, sketch: Sketch, *, cut: bool) -> Iterator[Colors]:
+        """Take the next frame's sketch and give the colours of those frames that need not wait longer, in order.
+
+        ``cut``: a new shot starts with this frame. A shot's first frame must have been looked at.
+        """
+        if cut or self._history is None:
+            yield from self.end()
+            self._history = ChromaHistory(self._options.history)
+        self._waiting.append((time, sketch.gray))
+        for ab in self._history.add(time, sketch.gray, sketch.estimate):
+            yield self._finished(ab)
+
+    def end(self) -> Iterator[Colors]:
+        """The colours of the frames that still wait; a new shot starts with the next."""
+        if self._history is not None:
+            for ab in self._history.end():
+                yield self._finished(ab)
+            self._history = None
+
+    def _finished(self, ab: Map) -> Colors:
+        time, gray = self._waiting.popleft()
+        if self._palette is not None:
+            ab = self._palette.apply(time, gray, ab)
+        ab = ab * np.float32(self._options.saturation) + WARM_AB * np.float32(self._options.warmth)
+        return Colors(gray, ab)
 
 
 class Colorize:
-    """Colours the frames of one video, in order. Not for two threads at once."""
+    """Colours the frames of one video, in order: all steps in one. Not for two threads at once."""
 
     def __init__(self, options: ColorizeOptions, colorist: Colorist) -> None:
         self.options = options
         self._colorist = colorist
-        self._history: ChromaHistory | None = None
-        self._waiting: deque[_Waiting] = deque()
-        self._due = -math.inf
-        self._palette = None if options.reference is None else PaletteShift(options.reference)
+        self._cadence = Cadence(options.rate_hz)
+        self._held = HeldColors(options)
+        self._waiting: deque[Frame] = deque()
 
     def add(self, frame: Frame, *, cut: bool) -> Iterator[Frame]:
         """Take the next frame, whose chroma planes may be written, and give those that are done, in order.
 
         ``cut``: a new shot starts with this frame.
         """
-        if cut or self._history is None:
-            yield from self.end()
-            self._history = ChromaHistory(self.options.history)
-            self._due = -math.inf
-        gray = small_gray(frame)
-        estimate = None
-        if frame.time >= self._due:
-            estimate = self._look(gray, frame.rotation)
-            self._due = frame.time + (1 / self.options.rate_hz if self.options.rate_hz else 0) - 1e-6
-        self._waiting.append(_Waiting(frame, gray))
-        for ab in self._history.add(frame.time, gray, estimate):
-            yield self._painted(ab)
+        looks = self._cadence.is_due(frame.time, cut=cut)
+        sketch = sketch_of(frame, self._colorist if looks else None, self.options.vividness)
+        self._waiting.append(frame)
+        for colors in self._held.add(frame.time, sketch, cut=cut):
+            yield self._painted(colors)
 
     def end(self) -> Iterator[Frame]:
-        """The frames that still wait."""
-        if self._history is not None:
-            for ab in self._history.end():
-                yield self._painted(ab)
-            self._history = None
+        """The frames that still wait; a new shot starts with the next."""
+        self._cadence = Cadence(self.options.rate_hz)
+        for colors in self._held.end():
+            yield self._painted(colors)
 
-    def _look(self, gray: Gray, rotation: Rotation) -> ChromaEstimate:
-        """What the colorist says of the picture as it is shown, upright, turned back to how it is stored."""
-        turns = rotation // 90
-        found = self._colorist.estimate(np.ascontiguousarray(np.rot90(gray, -turns)), self.options.vividness)
-        ab, confidence = (np.ascontiguousarray(np.rot90(part, turns)) for part in (found.ab, found.confidence))
-        return ChromaEstimate(ab=ab, confidence=confidence)
-
-    def _painted(self, ab: Map) -> Frame:
-        waiting = self._waiting.popleft()
-        if self._palette is not None:
-            ab = self._palette.apply(waiting.frame.time, waiting.gray, ab)
-        ab = ab * np.float32(self.options.saturation) + WARM_AB * np.float32(self.options.warmth)
-        paint_chroma(waiting.frame, waiting.gray, ab)
-        return waiting.frame
+    def _painted(self, colors: Colors) -> Frame:
+        frame = self._waiting.popleft()
+        paint_chroma(frame, colors.gray, colors.ab)
+        return frame
 
 
 def small_gray(frame: Frame) -> Gray:

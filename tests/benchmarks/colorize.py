@@ -6,7 +6,7 @@
   PyAV transcode of the same clip with the same encoder settings, rounds interleaved, medians, for each cadence of
   the net (looks a second); and frames a second of the job.
 - ``ms_per_frame``: where the time goes, stage after stage in one thread: wall milliseconds per frame of each, the
-  net's own share within colorizing beside it.
+  net's own share within sketching beside it.
 - ``net``: milliseconds of one look of the net on one thread, and what the original net of Zhang et al. 2016 (the
   layers of ``engines.nets.s2_colorizer`` at full width, random values) takes in OpenCV's dnn module at its 224x224,
   with the multiplications of both. Needs torch and onnx, and is left out without them.
@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.chroma_history import ChromaEstimate
-from emocolor.effects import Colorize, ColorizeOptions
+from emocolor.effects import ColorizeOptions
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 from engines.colorist import NetColorist, load_colorist
@@ -147,7 +147,9 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     chain: list[tuple[str, Callable[[Any], Any]]] = [
         ("decode", lambda _: source.units()),
         ("watch for cuts", stages.watch_cuts),
-        ("colorize", lambda steps: stages.colorize(steps, lambda: Colorize(options, colorist))),
+        ("sketch", lambda steps: stages.sketch(steps, lambda: colorist, options)),
+        ("hold still", lambda steps: stages.hold_still(steps, options)),
+        ("colorize", stages.colorize),
         ("direct", lambda steps: stages.direct(steps, scenes, 1000)),
         ("encode", lambda steps: stages.write(steps, sink, None)),
     ]
@@ -159,7 +161,7 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     totals = [each.seconds for each in timed]
     own = [total - before for total, before in zip(totals, [0.0, *totals], strict=False)]
     spent = {name: round(1000 * seconds / frames, 2) for (name, _), seconds in zip(chain, own, strict=True)}
-    spent["the net's share of colorize"] = round(1000 * colorist.seconds / frames, 2)
+    spent["the net's share of sketch"] = round(1000 * colorist.seconds / frames, 2)
     spent["looks of the net per frame"] = round(colorist.looks / frames, 3)
     return spent
 
@@ -263,13 +265,13 @@ def readme_table(found: dict[str, Any]) -> str:
         often = "every frame" if rate == "0" else rate
         rows.append(f"| {often} | {row['ratio']:.2f} | {row['fps']:.0f} | {row['peak_mb']:.0f} MB |")
     spent = dict(found["ms_per_frame"])
-    looks, net = spent.pop("looks of the net per frame"), spent.pop("the net's share of colorize")
+    looks, net = spent.pop("looks of the net per frame"), spent.pop("the net's share of sketch")
     rows += ["", "| ms a frame | " + " | ".join(spent) + " |", "|---" * (len(spent) + 1) + "|"]
     rows.append(
         f"| in one thread, {looks:g} looks a frame | " + " | ".join(f"{ms:.1f}" for ms in spent.values()) + " |"
     )
     rows.append("")
-    rows.append(f"Of colorizing, {net:.1f} ms are the net's.")
+    rows.append(f"Of sketching, {net:.1f} ms are the net's.")
     return "\n".join(rows)
 
 

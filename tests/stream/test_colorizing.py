@@ -189,6 +189,17 @@ def test_flat_and_odd_pictures_get_colours_that_are_no_faults(tmp_path, level, s
         assert np.abs(chroma_of(before) - chroma_of(after)).max() <= 2
 
 
+def test_the_result_does_not_depend_on_how_many_cores_there_are(tmp_path, monkeypatch):
+    clip = write(tmp_path / "clip.mkv", gray_of(shots(20)))
+    results = []
+    for cores in (1, 2, 16):
+        monkeypatch.setattr("stream.assembly.usable_cores", lambda cores=cores: cores)
+        results.append([planes for planes, _ in run(clip, ColorizeOptions(rate_hz=0))[0]])
+    assert len(results[0]) == 20
+    for one, *more in zip(*results, strict=True):
+        assert all(np.array_equal(a, b) for other in more for a, b in zip(one, other, strict=True))
+
+
 def test_effects_follow_on_the_colours(tmp_path):
     clip = write(tmp_path / "in.mkv", gray_of(shots(12)))
     alone, _ = run(clip, ColorizeOptions())

@@ -8,6 +8,8 @@ import av
 import numpy as np
 import pytest
 
+from emocolor.chroma_history import ChromaEstimate, ChromaOptions
+from emocolor.effects import Colorize, ColorizeOptions
 from emocolor.errors import EngineError
 from emocolor.face_crops import FER2013
 from emocolor.faces import Observation, Scene
@@ -15,7 +17,18 @@ from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 from emocolor.tracks import Tracks
-from stream.stages import Follower, Step, direct, follow, paint, segment
+from stream.stages import (
+    Follower,
+    Step,
+    colorize,
+    direct,
+    follow,
+    hold_still,
+    paint,
+    segment,
+    sketch,
+    with_chroma_planes,
+)
 from stream.video_source import Unit, VideoSource
 
 
@@ -222,3 +235,49 @@ def test_painting_that_is_called_off_leaves_no_thread_behind():
     assert set(threading.enumerate()) - before
     stage.close()
     assert not set(threading.enumerate()) - before
+
+
+class ByLevel:
+    """A colorist that gives light and dark a colour each; it counts the pictures it sees."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def estimate(self, gray, vividness):
+        self.looks += 1
+        light = gray[2::4, 2::4, None] > 100
+        ab = np.where(light, np.float32([60, 10]), np.float32([-20, -50])).astype(np.float32)
+        return ChromaEstimate(ab=ab, confidence=np.full(ab.shape[:2], 0.5, np.float32))
+
+
+@pytest.mark.parametrize(("look_ahead", "at_once"), [(0.0, 1), (0.2, 1), (0.2, 3)])
+def test_colours_given_in_stages_are_those_given_in_one(look_ahead, at_once):
+    def pictures():
+        for n, unit in enumerate(units([np.roll(scene, 2 * n, axis=1) for n in range(30)])):
+            observation = Observation(time=unit.frame.time, cut=n in (0, 13), faces=())
+            yield Step(unit=unit, observation=observation if n % 3 == 0 or observation.cut else None)
+            yield Step(unit=Unit(frame=None))
+
+    scene = np.kron(np.random.default_rng(0).integers(0, 255, (12, 20), np.uint8), np.ones((8, 8), np.uint8))
+    options = ColorizeOptions(rate_hz=6, warmth=0.3, history=ChromaOptions(look_ahead=look_ahead))
+    alone, colorist = Colorize(options, ByLevel()), ByLevel()
+    expected = []
+    for step in pictures():
+        if step.frame is not None:
+            expected += alone.add(with_chroma_planes(step.frame), cut=step.is_cut)
+    expected += alone.end()
+    done = list(colorize(hold_still(sketch(pictures(), lambda: colorist, options, pictures_at_once=at_once), options)))
+    assert [step.frame is None for step in done] == [False, True] * 30
+    assert colorist.looks == alone._colorist.looks == 7  # at frames 0, 5, 10, 13, 18, 23 and 28
+    for ours, theirs in zip(done[::2], expected, strict=True):
+        assert ours.frame.pts == theirs.pts
+        assert all(np.array_equal(a, b) for a, b in zip(ours.frame.planes, theirs.planes, strict=True))
+        assert (ours.sketch, ours.colors) == (None, None)
+
+
+def test_what_is_left_alone_is_never_sketched():
+    asked = []
+    left = sketch(steps_of([10] * 30), ByLevel, ColorizeOptions(), leave=lambda frames: asked.append(frames) or True)
+    done = list(colorize(hold_still(left, ColorizeOptions())))
+    assert [len(frames) for frames in asked] == [13]
+    assert [step.frame.format.name for step in done[::2]] == ["gray"] * 30
