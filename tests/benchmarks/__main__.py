@@ -42,6 +42,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "net on two threads": {"threads": 2},
     "one pass instead of T = 10": {"passes": 0},
     "one look at the clip's start": {"rate_hz": 0.01},
+    "no tint": {"effects": ()},
 }
 
 BARE = """
@@ -74,8 +75,9 @@ async def run():
     first, frames, at_minute = None, 0, {}
     options = json.loads(sys.argv[3])
     load.__kwdefaults__["threads"] = options.pop("threads", 1)
+    effects = options.pop("effects", JobSettings.effects)
     settings = JobSettings(input=sys.argv[1], output=sys.argv[2], analysis=AnalysisOptions(**options),
-                           sink=SinkOptions(preset="veryfast", crf=23, overwrite=True))
+                           effects=tuple(effects), sink=SinkOptions(preset="veryfast", crf=23, overwrite=True))
     opened, cpu = time.monotonic(), time.process_time()
     async with open_job(settings) as job:
         async for step in job:
