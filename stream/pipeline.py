@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from .channel import Cancelled, Channel
+from .side_by_side import seconds_of_helpers
 
 CAPACITY = 3
 """Items between two stages: enough to even out their speeds, few enough to hold little memory."""
@@ -42,8 +43,8 @@ class Pipeline:
         for stage, before, after in zip(stages, self._channels, self._channels[1:], strict=False):
             self._threads.append(threading.Thread(target=self._work, args=(stage.run, before, after), name=stage.name))
         self.cpu_seconds: dict[str, float] = {}
-        """What each thread has taken of the processor, entered as it ends; codecs and nets with threads of their own
-        are not in it."""
+        """What each stage has taken of the processor, entered as it ends: its thread and those that work side by side
+        for it. Codecs and nets with threads of their own are not in it."""
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._finished = False
@@ -102,4 +103,4 @@ class Pipeline:
         else:
             after.close()
         finally:
-            self.cpu_seconds[threading.current_thread().name] = time.thread_time()
+            self.cpu_seconds[threading.current_thread().name] = time.thread_time() + seconds_of_helpers()

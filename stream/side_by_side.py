@@ -1,5 +1,7 @@
 """The same work on several items at once, in threads, with the results in the items' order."""
 
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,6 +10,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_own = threading.local()
+
+
+def seconds_of_helpers() -> float:
+    """What threads that work side by side have taken of the processor for the calling thread, up to now."""
+    return getattr(_own, "seconds", 0.0)
 
 
 def side_by_side(items: Iterable[T], make_work: Callable[[], Callable[[T], R]], width: int) -> Iterator[R]:
@@ -22,23 +31,30 @@ def side_by_side(items: Iterable[T], make_work: Callable[[], Callable[[T], R]], 
         return
     idle: SimpleQueue[Callable[[T], R]] = SimpleQueue()
 
-    def worked(item: T) -> R:
+    def worked(item: T) -> tuple[R, float]:
+        started = time.thread_time()
         work = idle.get()  # there are as many as threads, so one is idle
         try:
-            return work(item)
+            return work(item), time.thread_time() - started
         finally:
             idle.put(work)
 
     with ThreadPoolExecutor(width) as pool:
-        waiting: deque[Future[R]] = deque()
+        waiting: deque[Future[tuple[R, float]]] = deque()
         try:
             for work in pool.map(lambda _: make_work(), range(width)):
                 idle.put(work)
             for item in items:
                 waiting.append(pool.submit(worked, item))
                 if len(waiting) > width:  # one more than are worked on, so that no thread waits for the oldest
-                    yield waiting.popleft().result()
+                    yield _noted(waiting.popleft())
             while waiting:
-                yield waiting.popleft().result()
+                yield _noted(waiting.popleft())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _noted(done: Future[tuple[R, float]]) -> R:
+    result, seconds = done.result()
+    _own.seconds = seconds_of_helpers() + seconds
+    return result
