@@ -11,9 +11,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 demo: $(VENV)/.run
 	$(BIN)/emocolor-stream demo demo
 
-# What is live keeps time by the clock, so it has the machine to itself.
+# Two processes, each on one core: threads of torch that share cores wait for each other. What is live keeps time by
+# the clock, so it has the machine to itself.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/stream/live
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/stream/live
 	$(BIN)/python -m pytest tests/stream/live
 
 lint: $(VENV)/.dev
