@@ -147,7 +147,7 @@ class Style:
         self._difference = cv2.addWeighted(
             self._painted(copy, mixture), 1, copy, -kept, 0, dst=self._difference, dtype=cv2.CV_32F
         )
-        colors = _conversion(frame.color, frame.format.bits)
+        colors = code_conversion(frame.color, frame.format.bits)
         to_luma, *to_chroma = np.column_stack([colors.to_codes, (1 - kept) * colors.zero])
         if options.keep != "luma":
             _write(frame.luma, self._difference, to_luma, kept, mask, frame.format.bits)
@@ -200,7 +200,7 @@ def _faces_mask(disc: Mask, faces: tuple[Face, ...], shape: tuple[int, int], sub
 
 
 @dataclass(frozen=True)
-class _Conversion:
+class CodeConversion:
     """Affine maps between the codes of a picture and the net's R'G'B' in [0, 255]."""
 
     to_rgb: NDArray[np.float64]
@@ -212,14 +212,15 @@ class _Conversion:
 
 
 @lru_cache(maxsize=4)
-def _conversion(color: ColorSpec, bits: int) -> _Conversion:
+def code_conversion(color: ColorSpec, bits: int) -> CodeConversion:
+    """Those of pictures of this colour space and depth; code values of SDR are taken for sRGB's."""
     black, span, middle, _ = code_range(color, bits)
     white = (rgb_to_codes(np.ones(3), color, bits)[0] - black) / span  # below 1 in HDR
     y, cb, cr = np.eye(4, 3, -1).T  # of no code at all, and of one of each
     origin, *units = codes_to_rgb(y, cb, cr, color, bits) * 255 / white
     linear = np.column_stack([unit - origin for unit in units])
     to_rgb = np.column_stack([linear * (1 << (bits - 8)), origin])
-    return _Conversion(to_rgb=to_rgb, to_codes=np.linalg.inv(linear), zero=np.array([black, middle, middle]))
+    return CodeConversion(to_rgb=to_rgb, to_codes=np.linalg.inv(linear), zero=np.array([black, middle, middle]))
 
 
 def _small_copy(frame: Frame, short_side: int) -> Rgb:
@@ -228,7 +229,7 @@ def _small_copy(frame: Frame, short_side: int) -> Rgb:
     planes = [_in_8_bits(_scaled(plane, size_wh), frame.format.bits) for plane in (frame.luma, *(frame.chroma or ()))]
     if frame.chroma is None:
         planes += [np.full_like(planes[0], 128)] * 2
-    to_rgb = _conversion(frame.color, frame.format.bits).to_rgb
+    to_rgb = code_conversion(frame.color, frame.format.bits).to_rgb
     return np.asarray(cv2.transform(cv2.merge(planes), to_rgb), np.uint8)
 
 

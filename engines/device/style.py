@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from emocolor.effects import Style, StyleOptions
-from emocolor.effects.style import IDENTITY, LEAST, SMALLEST, _conversion, small_size
+from emocolor.effects.style import IDENTITY, LEAST, SMALLEST, code_conversion, small_size
 from emocolor.faces import Scene
 from emocolor.frames import Frame
 
@@ -38,7 +38,7 @@ class DeviceStyle(Style):
             return frame
         kept = 1 - (1 - self.options.detail) * part
         luma, chroma = tensors_of(frame)
-        conversion = _conversion(frame.color, frame.format.bits)
+        conversion = code_conversion(frame.color, frame.format.bits)
         size_wh = small_size(*frame.size_wh, self.options.size)
         copy = _transformed([luma, *chroma.unbind(-1)], conversion.to_rgb, size_wh)
         difference = paint(self._net, copy, mixture).float() - kept * copy.float()
