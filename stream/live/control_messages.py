@@ -69,6 +69,7 @@ def state_message(
             "certainty": round(scene.certainty, 3),
             "fps_in": round(figures.fps_in, 1),
             "fps_out": round(figures.fps_out, 1),
+            "delay_ms": figures.delay_ms,
             "latency_ms": figures.latency_ms,
             "drops": figures.drops,
             "level": level,

@@ -214,6 +214,7 @@ class Publication:
             frames_out=out.frames_out,
             fps_out=out.fps_out,
             latency_ms=out.latency_ms,
+            delay_ms=out.delay_ms,
             latency_buckets=out.latency_buckets,
             latency_sum_s=out.latency_sum_s,
             drops={**figures.drops, **out.drops},
@@ -341,7 +342,7 @@ class Publication:
         while True:
             await asyncio.sleep(REPORT_S)
             figures = self.snapshot()
-            self._picture_delay_s = figures.latency_ms.get("p50", 0.0) / 1000
+            self._picture_delay_s = (figures.delay_ms or 0.0) / 1000
             if self._channel is not None and self._channel.bufferedAmount == 0:
                 scene, size_wh = (self._seen.scene, self._seen.size_wh) if self._seen else (Scene(time=0.0), (1, 1))
                 self._say(state_message(self._size_wh, size_wh, scene, figures, self.session.level))

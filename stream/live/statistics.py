@@ -11,6 +11,8 @@ BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.2, 0.5, 1
 """Upper bounds of the latency histogram."""
 RECENT: Final = 300
 """Frames that percentiles are taken over."""
+NOW_S: Final = 1.0
+"""Seconds that count as now."""
 MEMORY: Final = 0.1
 """Part of each new measurement in a stage's running mean."""
 
@@ -25,6 +27,8 @@ class Snapshot:
     """Frames dropped, by reason."""
     latency_ms: dict[str, float]
     """p50, p95 and p99 of the latest ``RECENT`` frames: from receipt to hand-over. Empty before the first frame."""
+    delay_ms: float | None
+    """Half of the last second's frames had less latency; ``None`` where there was none."""
     latency_buckets: tuple[int, ...]
     """Frames by latency, up to each of ``BUCKETS_S`` and beyond the last; not cumulative."""
     latency_sum_s: float
@@ -52,7 +56,8 @@ class Statistics:
         self._in, self._out = _Rate(), _Rate()
         self._counts = Counter[str]()
         self._drops = Counter[str]()
-        self._recent: deque[float] = deque(maxlen=RECENT)
+        self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT)
+        """When frames were handed over, and their latency."""
         self._buckets = [0] * (len(BUCKETS_S) + 1)
         self._latency_sum = 0.0
         self._stages: dict[str, float] = {}
@@ -68,7 +73,7 @@ class Statistics:
         with self._lock:
             self._counts["out"] += 1
             self._out.times.append(now)
-            self._recent.append(latency_s)
+            self._recent.append((now, latency_s))
             self._latency_sum += latency_s
             self._buckets[sum(latency_s > bound for bound in BUCKETS_S)] += 1
 
@@ -84,18 +89,20 @@ class Statistics:
     def late(self, frames: int = 30) -> float:
         """The 90th percentile of the latest frames' latency in seconds; 0 before the first."""
         with self._lock:
-            latest = list(self._recent)[-frames:]
+            latest = [latency for _, latency in self._recent][-frames:]
         return float(np.percentile(latest, 90)) if latest else 0.0
 
     def snapshot(self, now: float) -> Snapshot:
         with self._lock:
-            recent = list(self._recent)
+            recent = [latency for _, latency in self._recent]
+            latest = [latency for time, latency in self._recent if now - time <= NOW_S]
             at = np.percentile(recent, (50, 95, 99)) * 1000 if recent else ()
             return Snapshot(
                 frames_in=self._counts["in"],
                 frames_out=self._counts["out"],
                 drops=dict(self._drops),
                 latency_ms={name: round(float(ms), 2) for name, ms in zip(("p50", "p95", "p99"), at, strict=False)},
+                delay_ms=round(1000 * float(np.median(latest)), 2) if latest else None,
                 latency_buckets=tuple(self._buckets),
                 latency_sum_s=self._latency_sum,
                 stage_ms={name: round(1000 * seconds, 2) for name, seconds in self._stages.items()},

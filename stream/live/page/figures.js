@@ -16,7 +16,7 @@ export function showFigures(state) {
 
 const SHORT = {
   fps: ({ fps_out }) => fps_out.toFixed(0),
-  latency: ({ latency_ms }) => milliseconds(latency_ms.p50),
+  latency: ({ delay_ms }) => milliseconds(delay_ms),
   size: ({ size: [width, height] }) => `${width} × ${height}`,
   level: ({ level, levels }) => (level === 0 ? "full" : `${level} of ${levels - 1} steps down`),
 };
@@ -42,7 +42,7 @@ function rowsOf(state) {
   });
 }
 
-const milliseconds = (value) => (value === undefined ? DASH : `${value.toFixed(value < 10 ? 1 : 0)} ms`);
+const milliseconds = (value) => (value == null ? DASH : `${value.toFixed(value < 10 ? 1 : 0)} ms`);
 
 function cell(tag, text) {
   return Object.assign(document.createElement(tag), { textContent: text });

@@ -82,6 +82,7 @@ def test_the_state_is_in_parts_of_the_picture_and_plain_numbers():
         "certainty": 0.5,
         "fps_in": 0.5,
         "fps_out": 0.5,
+        "delay_ms": 20.0,
         "latency_ms": {"p50": 20.0, "p95": 20.0, "p99": 20.0},
         "drops": {"newer frame": 1},
         "level": 4,
