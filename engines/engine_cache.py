@@ -289,7 +289,7 @@ def _acquire(path: Path, patience_s: float) -> int | None:
             if os.fstat(file).st_ino == path.stat().st_ino:
                 return file
         except (BlockingIOError, FileNotFoundError):
-            pass  # another process has it, or had it and has removed the file
+            pass  # another process or thread has it, or had it and has removed the file
         except OSError:  # a file system without locks
             os.close(file)
             return None
@@ -297,7 +297,7 @@ def _acquire(path: Path, patience_s: float) -> int | None:
         if time.monotonic() > deadline:
             return None
         if not said:
-            log.info("another process is building %s; waiting for it", path.stem)
+            log.info("%s is being built already; waiting for it", path.stem)
             said = True
         time.sleep(LOOK_AGAIN_SECONDS)
 

@@ -223,7 +223,7 @@ def test_of_two_that_want_it_one_builds_and_the_other_waits(folder, caplog):
             return super().build()
 
     def watch(record):
-        if "another process is building" in record.getMessage():
+        if "is being built already" in record.getMessage():
             waiting.set()
         return True
 
