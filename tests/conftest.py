@@ -13,6 +13,9 @@ from stream.demo_clip import make_demo_clip
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# What the tests start writes into pipes as it does for users, whose Python buffers them.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 
 def pytest_configure(config):
     config.addinivalue_line(

@@ -210,13 +210,10 @@ class Publication:
             return figures
         out = self._back.statistics.snapshot(time.monotonic())
         return replace(
-            figures,
-            frames_out=out.frames_out,
-            fps_out=out.fps_out,
-            latency_ms=out.latency_ms,
-            delay_ms=out.delay_ms,
-            latency_buckets=out.latency_buckets,
-            latency_sum_s=out.latency_sum_s,
+            out,
+            frames_in=figures.frames_in,
+            fps_in=figures.fps_in,
+            stage_ms=figures.stage_ms,
             drops={**figures.drops, **out.drops},
         )
 

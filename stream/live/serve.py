@@ -39,7 +39,11 @@ FINISH_S: Final = 2.0
 log = logging.getLogger(__name__)
 
 
-def run_server(settings: ServeSettings, say: Callable[[str], None] = print) -> int:
+def _tell(line: str) -> None:
+    print(line, flush=True)  # at once, into a pipe too
+
+
+def run_server(settings: ServeSettings, say: Callable[[str], None] = _tell) -> int:
     """Serve until SIGTERM or SIGINT, then tell the clients and finish the recordings: 143, or 130 for SIGINT.
 
     ``say`` gets the few lines for whoever started it. Raises ``ConfigurationError`` where the port is taken or the

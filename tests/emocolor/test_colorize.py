@@ -55,6 +55,15 @@ def colorized(frames, painter, cuts=(), **options):
     return done + list(effect.end())
 
 
+def test_after_the_end_a_new_shot_begins():
+    painter = Painter((30, -60), (80, 70))
+    effect = Colorize(ColorizeOptions(rate_hz=1), painter)
+    for _ in range(2):
+        done = list(effect.add(make_frame(scenery((128, 96))), cut=False)) + list(effect.end())
+        assert len(done) == 1
+    assert len(painter.seen) == 2
+
+
 @pytest.mark.parametrize(
     ("form", "size_wh", "color"),
     [

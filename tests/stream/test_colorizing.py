@@ -10,6 +10,7 @@ import pytest
 
 from emocolor.effects import ColorizeOptions, ColormapOptions, GradeOptions, TintOptions
 from emocolor.errors import ConfigurationError, SourceError
+from engines.colorist import load_colorist
 from stream.assembly import open_job
 from stream.cli_options import colorize_options
 from stream.demo_clip import demo_frames
@@ -191,11 +192,13 @@ def test_flat_and_odd_pictures_get_colours_that_are_no_faults(tmp_path, level, s
 
 def test_the_result_does_not_depend_on_how_many_cores_there_are(tmp_path, monkeypatch):
     clip = write(tmp_path / "clip.mkv", gray_of(shots(20)))
-    results = []
+    results, loaded = [], []
+    monkeypatch.setattr("engines.colorist.load_colorist", lambda *a, **k: loaded.append(a) or load_colorist(*a, **k))
     for cores in (1, 2, 16):
         monkeypatch.setattr("stream.assembly.usable_cores", lambda cores=cores: cores)
         results.append([planes for planes, _ in run(clip, ColorizeOptions(rate_hz=0))[0]])
     assert len(results[0]) == 20
+    assert len(loaded) == 1 + 2 + 4, "a net for each core, up to four"
     for one, *more in zip(*results, strict=True):
         assert all(np.array_equal(a, b) for other in more for a, b in zip(one, other, strict=True))
 

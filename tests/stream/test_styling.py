@@ -145,10 +145,12 @@ def test_effects_chain(net, make_clip):
 @pytest.mark.parametrize("shipped", ["fast", "full"])
 def test_the_result_does_not_depend_on_how_many_cores_paint(shipped, make_clip, monkeypatch):
     clip = make_clip("clip.mp4", frames=9, size_wh=(160, 90))
-    results = []
+    results, loaded = [], []
+    monkeypatch.setattr("engines.stylist.load_stylist", lambda *a, **k: loaded.append(a) or load_stylist(*a, **k))
     for cores in (1, 2, 16):
         monkeypatch.setattr("stream.assembly.usable_cores", lambda cores=cores: cores)
         results.append(run(clip, StyleOptions(net=shipped, fixed={"sad": 1})))
+    assert len(loaded) == 1 + 2 + 4, "a net for each core, up to four"
     for one, *more in zip(*results, strict=True):
         assert all(np.array_equal(a, b) for other in more for a, b in zip(one, other, strict=True))
 

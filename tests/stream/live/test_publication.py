@@ -96,9 +96,12 @@ def test_latency_is_measured_up_to_the_encoder_and_drops_are_counted(running_jud
             (session,) = server.sessions.publications.values()
             figures = session.snapshot()
             assert 0 < figures.latency_ms["p50"] <= figures.latency_ms["p95"] <= figures.latency_ms["p99"]
+            assert 0 < figures.delay_ms < 1000
             assert sum(figures.latency_buckets) == figures.frames_out
             lost = sum(figures.drops.values())
             assert figures.frames_in - 3 <= figures.frames_out + lost <= figures.frames_in
+            await client.wait_message(lambda m: m["type"] == "state" and m["delay_ms"])
+            assert 0 < session._picture_delay_s < 1, "sound waits for the picture"
         totals = server.sessions.totals()
         assert totals.frames_in >= figures.frames_in, "what is over still counts"
         assert totals.sessions == 1
