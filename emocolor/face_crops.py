@@ -36,7 +36,7 @@ class CropGeometry:
 
 
 FER2013: Final = CropGeometry(box_width=0.84, eyes_down=0.40)
-"""How FER2013 frames its faces: medians over 2,027 training images (``training.face_geometry``)."""
+"""How FER2013 frames its faces: medians over 2,027 training images (``training.emotion.face_geometry``)."""
 
 
 def crop_face(gray: Gray, detection: Detection, geometry: CropGeometry, size: int) -> Gray:

@@ -20,7 +20,7 @@ TILE_OVERLAP = 0.14
 
 
 @dataclass(frozen=True, kw_only=True)
-class Region:
+class CropRegion:
     """A rectangle of whole pixels within a picture."""
 
     x: int
@@ -34,10 +34,10 @@ class Region:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class CropView:
     """One region of a picture, as a net with a square input of ``side`` pixels sees it."""
 
-    region: Region
+    region: CropRegion
     rotation: Rotation
     side: int
 
@@ -80,14 +80,14 @@ class Look:
         return max(1, round(self.region.width * scale)), max(1, round(self.region.height * scale))
 
 
-def tiles_of(size_wh: tuple[int, int], small_tile: int) -> list[Region]:
+def tiles_of(size_wh: tuple[int, int], small_tile: int) -> list[CropRegion]:
     """The whole picture first, then squares over its shorter side, then squares of ``small_tile``.
 
     A layer that would see little more than the one before is left out, so a small picture may be
     its only tile. A long strip is cut into few pieces, not into tiny squares.
     """
     width, height = size_wh
-    tiles = [Region(x=0, y=0, width=width, height=height)]
+    tiles = [CropRegion(x=0, y=0, width=width, height=height)]
     seen = max(width, height)
     for side in (max(min(width, height), seen // 4), small_tile):
         if side < 0.8 * seen:
@@ -96,9 +96,11 @@ def tiles_of(size_wh: tuple[int, int], small_tile: int) -> list[Region]:
     return tiles
 
 
-def _grid(width: int, height: int, side: int) -> list[Region]:
+def _grid(width: int, height: int, side: int) -> list[CropRegion]:
     across, down = min(side, width), min(side, height)
-    return [Region(x=x, y=y, width=across, height=down) for y in _starts(height, down) for x in _starts(width, across)]
+    return [
+        CropRegion(x=x, y=y, width=across, height=down) for y in _starts(height, down) for x in _starts(width, across)
+    ]
 
 
 def _starts(length: int, side: int) -> list[int]:
@@ -108,7 +110,7 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(k * (length - side) / max(1, count - 1)) for k in range(count)]
 
 
-def square_around(box: Box, times: float, size_wh: tuple[int, int]) -> Region | None:
+def square_around(box: Box, times: float, size_wh: tuple[int, int]) -> CropRegion | None:
     """A square of ``times`` the box's longer side about its centre, moved into the picture where it juts out.
 
     ``None`` where the box's centre lies outside the picture.
@@ -120,7 +122,7 @@ def square_around(box: Box, times: float, size_wh: tuple[int, int]) -> Region | 
     across, down = min(side, width), min(side, height)
     left = min(max(0, round(x - across / 2)), width - across)
     top = min(max(0, round(y - down / 2)), height - down)
-    return Region(x=left, y=top, width=across, height=down)
+    return CropRegion(x=left, y=top, width=across, height=down)
 
 
 def likeness(one: Box, other: Box) -> float:

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .chroma_history import ChromaEstimate
+from .chroma.stabilizer import ChromaEstimate
 from .faces import Detection, Scene
 from .frames import Frame, Rotation
 
@@ -42,7 +42,7 @@ class PersonSegmenter(Protocol):
     def close(self) -> None: ...
 
 
-class Colorist(Protocol):
+class Colorizer(Protocol):
     """Imagines the colours of gray pictures."""
 
     def estimate(self, gray: Gray, vividness: float) -> ChromaEstimate:
@@ -53,7 +53,7 @@ class Colorist(Protocol):
         ...
 
 
-class Stylist(Protocol):
+class StyleTransfer(Protocol):
     """Paints pictures in the styles of emotions."""
 
     def paint(self, rgb: Rgb, mixture: Tensor) -> Rgb:

@@ -87,7 +87,7 @@ class Input:
 
 FACES: Final = Axis(name="N", least=1, usual=1, most=FACES_PER_RUN)
 PASSES: Final = Axis(name="T", least=1, usual=10, most=64)
-"""Monte Carlo passes of one run; ``engines.load.LoadedNet`` makes several runs of more."""
+"""Monte Carlo passes of one run; ``engines.emotion.LoadedNet`` makes several runs of more."""
 
 
 def inputs_of(spec: AnySpec) -> tuple[Input, ...]:

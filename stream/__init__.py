@@ -6,22 +6,22 @@ Names are loaded when they are asked for, so that ``import stream`` costs nothin
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .assembly import Job, open_job
+    from .graph import Job, open_job
+    from .media.sink import SinkOptions
+    from .media.source import SourceOptions
+    from .pipeline.steps import Step
     from .settings import AnalysisOptions, JobSettings
-    from .stages import Step
-    from .video_sink import SinkOptions
-    from .video_source import SourceOptions
 
 __all__ = ["AnalysisOptions", "Job", "JobSettings", "SinkOptions", "SourceOptions", "Step", "open_job"]
 
 _HOMES = {
     "AnalysisOptions": "settings",
-    "Job": "assembly",
+    "Job": "graph",
     "JobSettings": "settings",
-    "SinkOptions": "video_sink",
-    "SourceOptions": "video_source",
-    "Step": "stages",
-    "open_job": "assembly",
+    "SinkOptions": "media.sink",
+    "SourceOptions": "media.source",
+    "Step": "pipeline.steps",
+    "open_job": "graph",
 }
 
 

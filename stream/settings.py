@@ -7,13 +7,13 @@ from typing import Literal, get_args
 from emocolor.effects import TintOptions
 from emocolor.errors import ConfigurationError
 from emocolor.smoothing import SmoothingOptions
-from engines.runners import Device
+from engines.runners.selection import Device
 from engines.spec import Precision
 
 from .effect_chain import EffectOptions, check_chain
-from .restoration import RestorationOptions
-from .video_sink import SinkOptions
-from .video_source import SourceOptions
+from .media.sink import SinkOptions
+from .media.source import SourceOptions
+from .restore.restoration import RestorationOptions
 
 DecoderChoice = Literal["auto", "software", "nvdec"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from stream.demo_clip import make_demo_clip
+from stream.demo.clip import make_demo_clip
 
 # Nothing here asserts on the clock: a busy machine would fail what is right.
 settings.register_profile("untimed", deadline=None)

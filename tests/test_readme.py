@@ -59,8 +59,8 @@ def test_the_library_example_runs(folder):
 
 def test_the_effect_example_is_an_effect(demo_clip):
     from emocolor import Scene
-    from stream.video_frames import writable
-    from stream.video_source import VideoSource
+    from stream.media.frames import writable
+    from stream.media.source import VideoSource
 
     names: dict[str, type] = {}
     exec(PYTHON[1], names)

@@ -130,7 +130,9 @@ def _told(training: dict[str, Any]) -> str:
     paragraphs = [_run_told(run) for run in _runs(training)]
     if "soup" in training:
         parts = " and ".join(f"{run['part']:g}" for run in training["soup"])
-        paragraphs.insert(0, f"The average of {len(paragraphs)} runs' weights, {parts} (`python -m training.soup`):")
+        paragraphs.insert(
+            0, f"The average of {len(paragraphs)} runs' weights, {parts} (`python -m training.emotion.soup`):"
+        )
     return "\n\n".join(paragraphs)
 
 
@@ -172,14 +174,14 @@ def _weakness(card: dict[str, Any]) -> str:
 
 
 def _cost(card: dict[str, Any]) -> str:
-    """What a face costs, where ``training.cost --write`` measured it."""
+    """What a face costs, where ``training.emotion.cost --write`` measured it."""
     if "cost" not in card:
         return ""
     cost = card["cost"]
     return f"""\
 ## Cost
 
-One face on one thread of {cost["machine"]["device"]}, best of many (`python -m training.cost`): \
+One face on one thread of {cost["machine"]["device"]}, best of many (`python -m training.emotion.cost`): \
 {cost["f32"]["one_pass_ms"]:.2f} ms without dropout, {cost["f32"]["sampled_ms"]:.2f} ms with T = {cost["passes"]}, \
 {cost["bf16"]["sampled_ms"]:.2f} ms in bfloat16. {cost["bytes"] / 1e6:.1f} MB on disk.
 
@@ -205,7 +207,8 @@ def _short(value: Any) -> str:
 
 def write_card(name: str) -> Path:
     """Write the Markdown card beside the JSON one; raises ``ConfigurationError`` for a net that does not ship."""
-    from training import colorizer_card, style_card
+    from .colorizer import card as colorizer_card
+    from .style import card as style_card
 
     kinds = (
         (net_names(), EMOTION, card_text),

@@ -5,7 +5,7 @@
     python -m training.evaluate video --clips DIR_OR_FILE [--baseline turbo] [--seconds 10] [--rate 6]
     python -m training.evaluate style --content DIR_OR_TAR --styles DIR [--weights fast] [--vgg FILE] [--clips DIR]
 
-``emotion`` takes any npz of the form that ``training.datasets`` tells: gray or RGB of any size; faces are turned to
+``emotion`` takes any npz of the form that ``training.data.faces`` tells: gray or RGB of any size; faces are turned to
 gray and scaled to what the net takes, and images labelled 7 (contempt) are left out. ``--labels ferplus``
 scores by the votes of FER+ instead: the majority of the seven classes; ties, and images that the voters
 found unknown, faceless or contemptuous, are left out. A net that was trained for both kinds of labels answers each with
@@ -14,24 +14,24 @@ per_class (recall of each emotion), confusion (true emotions as rows), ece, brie
 
 ``colorizer`` takes colour photos, folders or tar files of webp, png or jpg. Each is scaled until its short side is
 ``--size``, its middle square is turned gray (BT.601), coloured and compared. Prints one JSON object: psnr, ssim,
-ab_error, r2, colorfulness, colorfulness_truth, auc, auc_rebalanced (defined in ``training.colorizer_metrics``),
+ab_error, r2, colorfulness, colorfulness_truth, auc, auc_rebalanced (defined in ``training.colorizer.metrics``),
 vgg_distance (null without ``--vgg``), ms_per_image, n.
 
 ``video`` takes colour clips, folders or files of what FFmpeg decodes. Each is scaled down until its short side is
 ``--height``, turned gray, and coloured twice by the effect ``colorize``: ``without`` stabilising the net looks at each
 frame alone, ``with`` it colours are held still. Prints one JSON object: for both warp_error, cdc, psnr, colorfulness
-(defined in ``training.video_metrics``), for the ``truth`` all but psnr, over all clips (the mean of theirs) and
+(defined in ``training.colorizer.video_metrics``), for the ``truth`` all but psnr, over all clips (the mean of theirs) and
 for each of ``clips``; n_clips, n_frames, the settings, the machine, and the clips ``left_out`` with the reason: gray
 ones, short ones, and those that cannot be decoded or followed.
 
 ``style`` takes colour photos and the folder of paintings that the net learnt from; the net's card tells which file is
 for which emotion. The middle squares of ``--limit`` photos are painted in each style by itself. Prints one JSON object:
 content_loss (the mean over styles and photos), style_loss and content_by_style (by emotion), all relative: 0 is the
-photo or the painting, 1 a picture without features (``training.style_scores``), so that they do not depend on the
+photo or the painting, 1 a picture without features (``training.style.metrics``), so that they do not depend on the
 scale of VGG16's values; the same in anchors for the photos as they are (content) and for what ``--gatys-steps`` of
 L-BFGS on the pixels make of the first ``--gatys-photos`` of them (gatys), beside what the net makes of the same ones.
 With ``--clips``, warp_error tells how steady the painted clips are and the clips as they were, in R'G'B' of 255
-(``training.evaluate_style.measure_clip``), and clips which they were. ms_per_frame is the median time of painting, by
+(``training.style.evaluate.measure_clip``), and clips which they were. ms_per_frame is the median time of painting, by
 size. ``--weights`` also takes a run's folder, whose net is not timed, as the program does not run it so.
 
 Needs torch for ``--vgg`` and for ``style`` alone.
@@ -42,14 +42,15 @@ import json
 from typing import Any
 
 from emocolor.errors import EmocolorError
-from training import evaluate_colorizer as colorizer
-from training import evaluate_emotion as emotion
-from training import evaluate_style as style
-from training import evaluate_video as video
-from training.evaluate_colorizer import ColorizerQuestion, evaluate_colorizer
-from training.evaluate_emotion import Question, evaluate_emotion
-from training.evaluate_style import StyleQuestion, evaluate_style
-from training.evaluate_video import VideoQuestion, evaluate_video
+
+from .colorizer import evaluate as colorizer
+from .colorizer import evaluate_video as video
+from .colorizer.evaluate import ColorizerEvalConfig, evaluate_colorizer
+from .colorizer.evaluate_video import VideoEvalConfig, evaluate_video
+from .emotion import evaluate as emotion
+from .emotion.evaluate import EmotionEvalConfig, evaluate_emotion
+from .style import evaluate as style
+from .style.evaluate import StyleEvalConfig, evaluate_style
 
 
 def main() -> None:
@@ -69,12 +70,12 @@ def main() -> None:
 
 def _answer(kind: str, given: dict[str, Any]) -> dict[str, object]:
     if kind == "emotion":
-        return evaluate_emotion(Question(**given))
+        return evaluate_emotion(EmotionEvalConfig(**given))
     if kind == "colorizer":
-        return evaluate_colorizer(ColorizerQuestion(**given))
+        return evaluate_colorizer(ColorizerEvalConfig(**given))
     if kind == "style":
-        return evaluate_style(StyleQuestion(**given))
-    return evaluate_video(VideoQuestion(**given))
+        return evaluate_style(StyleEvalConfig(**given))
+    return evaluate_video(VideoEvalConfig(**given))
 
 
 if __name__ == "__main__":

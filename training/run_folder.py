@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 from emocolor.errors import ConfigurationError, SinkError
-from training.records import JsonObject, write_json
+
+from .records import JsonObject, write_json
 
 
 def open_run(folder: Path, config: JsonObject, *, resume: bool) -> JsonObject | None:

@@ -14,8 +14,11 @@ from typing import Any
 
 from emocolor.errors import ConfigurationError, EmocolorError
 from engines.spec import EMOTION
-from training import ablation, colorizer_tables, robustness, style_tables, uncertainty
-from training.records import read_measured
+
+from .colorizer import tables as colorizer_tables
+from .emotion import ablation, robustness, uncertainty
+from .records import read_measured
+from .style import tables as style_tables
 
 HERE = Path(__file__).parent
 PAGE = HERE / "README.md"

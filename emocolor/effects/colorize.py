@@ -2,8 +2,8 @@
 
 A colorizer looks at a small copy of the picture a few times a second and says a colour for every point of a
 coarse map. In between and across its changes of mind colours travel with the motion of the picture
-(:mod:`emocolor.chroma_history`), and they are brought to the resolution of the chroma planes along the edges
-of luma (:mod:`emocolor.guided`). Only the chroma planes are written.
+(:mod:`emocolor.chroma.stabilizer`), and they are brought to the resolution of the chroma planes along the edges
+of luma (:mod:`emocolor.chroma.guided`). Only the chroma planes are written.
 """
 
 import math
@@ -16,15 +16,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..chroma import chroma_of
-from ..chroma_history import ChromaEstimate, ChromaHistory, ChromaOptions
+from ..chroma.conversion import chroma_of
+from ..chroma.guided import guided_upsample
+from ..chroma.motion import Map
+from ..chroma.reference import PaletteShift, ReferenceOptions
+from ..chroma.stabilizer import ChromaEstimate, ShotStabilizer, StabilizerOptions
 from ..color import code_range
 from ..errors import ConfigurationError
 from ..frames import Frame, Matrix, Plane, gray_levels
-from ..guided import guided_upsample
-from ..motion import Map
-from ..protocols import Colorist, Gray
-from ..reference import PaletteShift, ReferenceOptions
+from ..protocols import Colorizer, Gray
 
 SHORT_SIDE = 256
 """The colorizer sees the picture with its short side at about this many pixels."""
@@ -52,7 +52,7 @@ class ColorizeOptions:
     """Whose palette the colours move toward, before saturation and warmth; None for nobody's."""
     force: bool = False
     """Give new colours to footage that has colours already."""
-    history: ChromaOptions = field(default_factory=ChromaOptions)
+    history: StabilizerOptions = field(default_factory=StabilizerOptions)
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -71,7 +71,7 @@ WARM_AB = np.array([4.0, 12.0], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
-class Sketch:
+class ColorizerOutput:
     """A picture as a colorizer sees it, and what it said of it."""
 
     gray: Gray
@@ -81,7 +81,7 @@ class Sketch:
 
 
 @dataclass(frozen=True, eq=False)
-class Colors:
+class FrameChroma:
     """A picture's colours on a coarse map."""
 
     gray: Gray
@@ -106,62 +106,62 @@ class Cadence:
         return True
 
 
-def sketch_of(frame: Frame, colorist: Colorist | None, vividness: float) -> Sketch:
+def run_colorizer(frame: Frame, colorizer: Colorizer | None, vividness: float) -> ColorizerOutput:
     """The frame's small copy and, with a colorist, what it says of the picture as it is shown, upright, turned back to
     how it is stored."""
     gray = small_gray(frame)
-    if colorist is None:
-        return Sketch(gray, None)
+    if colorizer is None:
+        return ColorizerOutput(gray, None)
     turns = frame.rotation // 90
-    found = colorist.estimate(np.ascontiguousarray(np.rot90(gray, -turns)), vividness)
+    found = colorizer.estimate(np.ascontiguousarray(np.rot90(gray, -turns)), vividness)
     ab, confidence = (np.ascontiguousarray(np.rot90(part, turns)) for part in (found.ab, found.confidence))
-    return Sketch(gray, ChromaEstimate(ab=ab, confidence=confidence))
+    return ColorizerOutput(gray, ChromaEstimate(ab=ab, confidence=confidence))
 
 
-class HeldColors:
+class ChromaStabilizer:
     """The colours of one video's frames, in order, held still within its shots. Not for two threads at once."""
 
     def __init__(self, options: ColorizeOptions) -> None:
         self._options = options
-        self._history: ChromaHistory | None = None
+        self._history: ShotStabilizer | None = None
         self._waiting: deque[tuple[float, Gray]] = deque()
         self._palette = None if options.reference is None else PaletteShift(options.reference)
 
-    def add(self, time: float, sketch: Sketch, *, cut: bool) -> Iterator[Colors]:
+    def add(self, time: float, sketch: ColorizerOutput, *, cut: bool) -> Iterator[FrameChroma]:
         """Take the next frame's sketch and give the colours of those frames that need not wait longer, in order.
 
         ``cut``: a new shot starts with this frame. A shot's first frame must have been looked at.
         """
         if cut or self._history is None:
             yield from self.end()
-            self._history = ChromaHistory(self._options.history)
+            self._history = ShotStabilizer(self._options.history)
         self._waiting.append((time, sketch.gray))
         for ab in self._history.add(time, sketch.gray, sketch.estimate):
             yield self._finished(ab)
 
-    def end(self) -> Iterator[Colors]:
+    def end(self) -> Iterator[FrameChroma]:
         """The colours of the frames that still wait; a new shot starts with the next."""
         if self._history is not None:
             for ab in self._history.end():
                 yield self._finished(ab)
             self._history = None
 
-    def _finished(self, ab: Map) -> Colors:
+    def _finished(self, ab: Map) -> FrameChroma:
         time, gray = self._waiting.popleft()
         if self._palette is not None:
             ab = self._palette.apply(time, gray, ab)
         ab = ab * np.float32(self._options.saturation) + WARM_AB * np.float32(self._options.warmth)
-        return Colors(gray, ab)
+        return FrameChroma(gray, ab)
 
 
 class Colorize:
     """Colours the frames of one video, in order: all steps in one. Not for two threads at once."""
 
-    def __init__(self, options: ColorizeOptions, colorist: Colorist) -> None:
+    def __init__(self, options: ColorizeOptions, colorizer: Colorizer) -> None:
         self.options = options
-        self._colorist = colorist
+        self._colorist = colorizer
         self._cadence = Cadence(options.rate_hz)
-        self._held = HeldColors(options)
+        self._held = ChromaStabilizer(options)
         self._waiting: deque[Frame] = deque()
 
     def add(self, frame: Frame, *, cut: bool) -> Iterator[Frame]:
@@ -170,7 +170,7 @@ class Colorize:
         ``cut``: a new shot starts with this frame.
         """
         looks = self._cadence.is_due(frame.time, cut=cut)
-        sketch = sketch_of(frame, self._colorist if looks else None, self.options.vividness)
+        sketch = run_colorizer(frame, self._colorist if looks else None, self.options.vividness)
         self._waiting.append(frame)
         for colors in self._held.add(frame.time, sketch, cut=cut):
             yield self._painted(colors)
@@ -181,9 +181,9 @@ class Colorize:
         for colors in self._held.end():
             yield self._painted(colors)
 
-    def _painted(self, colors: Colors) -> Frame:
+    def _painted(self, colors: FrameChroma) -> Frame:
         frame = self._waiting.popleft()
-        paint_chroma(frame, colors.gray, colors.ab)
+        write_chroma(frame, colors.gray, colors.ab)
         return frame
 
 
@@ -200,7 +200,7 @@ def small_size(width: int, height: int) -> tuple[int, int]:
     return max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
 
 
-def paint_chroma(frame: Frame, gray: Gray, ab: Map) -> None:
+def write_chroma(frame: Frame, gray: Gray, ab: Map) -> None:
     """Write the colours ``ab`` (h, w, 2) of a coarse map into the chroma planes of ``frame``; luma is only read.
 
     ``gray`` is a smaller copy of the picture, of any size.

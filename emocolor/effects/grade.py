@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..chroma import gamut_room
+from ..chroma.conversion import gamut_room
 from ..color import (
     LMS_TO_LINEAR,
     LUMA_WEIGHTS,

@@ -37,9 +37,9 @@ from ..faces import Face, Scene
 from ..frames import ColorSpec, Frame, Plane
 from ..palettes import nearest
 from ..person_regions import plane_mask
-from ..protocols import Rgb, Stylist, Tensor
+from ..protocols import Rgb, StyleTransfer, Tensor
 
-Region = Literal["frame", "face", "keep-face", "person", "background"]
+StyleRegion = Literal["frame", "face", "keep-face", "person", "background"]
 Keep = Literal["none", "chroma", "luma"]
 Precision = Literal["f32", "bf16", "f16"]
 Mask = NDArray[np.float32]
@@ -69,7 +69,7 @@ class StyleOptions:
     certainty: float = 1.0
     """How far an uncertain emotion weakens the style: 0 not at all, 1 in full proportion. Fixed styles are never
     weakened. At 0 a face that leaves gives way to the style of neutral, else to the picture as it is."""
-    region: Region = "frame"
+    region: StyleRegion = "frame"
     """What is painted: everything, the faces, all but the faces, people, or all but people."""
     keep: Keep = "none"
     """What stays bit for bit: the picture's chroma (the style gives luma) or its luma (the style gives chroma)."""
@@ -85,7 +85,7 @@ class StyleOptions:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise ConfigurationError(f"The style's {name} must lie between {least:g} and {most:g}, got {value:g}.")
-        for name, known in (("region", Region), ("keep", Keep), ("precision", Precision)):
+        for name, known in (("region", StyleRegion), ("keep", Keep), ("precision", Precision)):
             value = getattr(self, name)
             if value not in get_args(known):
                 raise ConfigurationError(f"Unknown {name} '{value}' of the style{nearest(value, get_args(known))}")
@@ -116,9 +116,9 @@ def _check_parts(parts: Mapping[str, float]) -> None:
 class Style:
     """Paint the picture, or a region of it, in a mixture of the emotions' styles. Not for two threads at once."""
 
-    def __init__(self, options: StyleOptions, stylist: Stylist) -> None:
+    def __init__(self, options: StyleOptions, style_transfer: StyleTransfer) -> None:
         self.options = options
-        self._stylist = stylist
+        self._stylist = style_transfer
         self._fixed = None if options.fixed is None else _normalised(options.fixed)
         self._disc = soft_disc(_FEATHER)
         self._difference: Tensor | None = None

@@ -21,7 +21,7 @@ from ..frames import Frame, Plane
 from ..palettes import S0, MixMode, MixSpace, Palette
 from ..person_regions import Mask, plane_mask
 
-Region = Literal["frame", "face", "person", "background"]
+TintRegion = Literal["frame", "face", "person", "background"]
 Several = Literal["largest", "area", "each"]
 Base = Literal["gray", "color"]
 
@@ -41,7 +41,7 @@ class TintOptions:
     mode: MixMode = "blend"
     mix: MixSpace = "rgb"
     """Where mixed emotions mix their colours."""
-    region: Region = "frame"
+    region: TintRegion = "frame"
     """What is tinted: everything, the faces, people, or all but people."""
     several: Several = "largest"
     """Whose emotion colours what: the largest face's, all faces' weighted by their area, or each

@@ -13,8 +13,8 @@ from emocolor.effects.style import IDENTITY, LEAST, SMALLEST, code_conversion, s
 from emocolor.faces import Scene
 from emocolor.frames import Frame
 
-from ..runners import OutOfMemory
-from ..stylist import NetStylist
+from ..runners.selection import OutOfMemory
+from ..style import NetStyleTransfer
 from .planes import tensors_of
 from .resize import scaled
 
@@ -25,10 +25,10 @@ class DeviceStyle(Style):
     Frames must have planes of their own (:class:`~engines.device.planes.OwnMemory`), which are changed in place.
     """
 
-    def __init__(self, options: StyleOptions, stylist: NetStylist) -> None:
+    def __init__(self, options: StyleOptions, style_transfer: NetStyleTransfer) -> None:
         assert options.region == "frame", options.region
-        super().__init__(options, stylist)
-        self._net = stylist
+        super().__init__(options, style_transfer)
+        self._net = style_transfer
 
     def apply(self, frame: Frame, scene: Scene) -> Frame:
         """Paint ``frame`` in place."""
@@ -49,18 +49,18 @@ class DeviceStyle(Style):
         return frame
 
 
-def paint(stylist: NetStylist, rgb: torch.Tensor, mixture: NDArray[np.float32]) -> torch.Tensor:
+def paint(style_transfer: NetStyleTransfer, rgb: torch.Tensor, mixture: NDArray[np.float32]) -> torch.Tensor:
     """``rgb`` (h, w, 3) uint8 painted by a mixture (8,) of styles and the identity, on the same device.
 
-    As ``NetStylist.paint``, which also takes over, by way of the host's memory, where the net's runtime takes arrays
+    As ``NetStyleTransfer.paint``, which also takes over, by way of the host's memory, where the net's runtime takes arrays
     alone or the device has too little memory.
     """
     height, width = rgb.shape[:2]
-    multiple = stylist.spec.multiple
+    multiple = style_transfer.spec.multiple
     sides = (-(-max(SMALLEST, side) // multiple) * multiple for side in (height, width))
     rows, columns = (_mirrored(side, full, rgb.device) for side, full in zip((height, width), sides, strict=True))
-    run = getattr(stylist.runner, "run_tensors", None)
-    if run is not None and stylist.has_room_for(len(rows), len(columns)):
+    run = getattr(style_transfer.runner, "run_tensors", None)
+    if run is not None and style_transfer.has_room_for(len(rows), len(columns)):
         given = {"rgb": rgb[rows][:, columns][None], "mixture": torch.from_numpy(mixture)[None]}
         try:
             painted: torch.Tensor = run(given)["painted"][0, :height, :width]
@@ -68,7 +68,7 @@ def paint(stylist: NetStylist, rgb: torch.Tensor, mixture: NDArray[np.float32]) 
         except OutOfMemory:
             pass
     whole = np.ascontiguousarray(rgb[rows][:, columns].cpu().numpy())
-    return torch.from_numpy(stylist.paint(whole, mixture)[:height, :width]).to(rgb.device)
+    return torch.from_numpy(style_transfer.paint(whole, mixture)[:height, :width]).to(rgb.device)
 
 
 def _mirrored(length: int, full: int, device: torch.device) -> torch.Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from .ab_bins import AbBins
-from .colorizer import Colorizer
+from .colorizer import ColorizerNet
 
 
 class Annealed(torch.nn.Module):
@@ -15,7 +15,7 @@ class Annealed(torch.nn.Module):
     have, so 0 gives the distributions of natural pictures and 1 those that were learnt.
     """
 
-    def __init__(self, net: Colorizer, weights: Tensor) -> None:
+    def __init__(self, net: ColorizerNet, weights: Tensor) -> None:
         """``weights``: (Q,), those of training."""
         super().__init__()
         assert net.bins is not None

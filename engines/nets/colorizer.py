@@ -10,7 +10,7 @@ from .ab_bins import AbBins
 Answer = Literal["rgb", "ab", "bins"]
 
 
-class Colorizer(nn.Module, ABC):
+class ColorizerNet(nn.Module, ABC):
     """Gray pictures to colour."""
 
     answer: Answer

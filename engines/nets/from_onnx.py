@@ -14,8 +14,8 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from emocolor.errors import EngineError
-from engines.spec import read_spec
 
+from ..spec import read_spec
 from .catalog import emotion_net
 from .emotion_net import EmotionNet
 

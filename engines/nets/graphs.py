@@ -1,7 +1,7 @@
 """The graphs that ship, in torch: a net with what its ONNX file puts before and behind it, weights from that file.
 
-What the files hold as ONNX is made from these modules (``training.export``, ``training.export_colorizer``,
-``training.export_style``), so that names, shapes and ranges are the same wherever a net runs. Needs ``onnx``.
+What the files hold as ONNX is made from these modules (``training.emotion.export``, ``training.colorizer.export``,
+``training.style.export``), so that names, shapes and ranges are the same wherever a net runs. Needs ``onnx``.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from emocolor.errors import EngineError
-from engines.spec import ColorizerSpec, NetSpec, StyleSpec
 
+from ..spec import ColorizerSpec, NetSpec, StyleSpec
 from .annealed import Annealed
 from .catalog import emotion_net
 from .emotion_net import EmotionNet

@@ -14,10 +14,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from .colorizer import Colorizer, scaled_width
+from .colorizer import ColorizerNet, scaled_width
 
 
-class S1Colorizer(Colorizer):
+class S1Colorizer(ColorizerNet):
     """Gray to sRGB of the same size. ``width`` multiplies the channels; 1 is the net described above."""
 
     answer = "rgb"

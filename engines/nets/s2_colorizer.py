@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .ab_bins import AbBins
 from .cielab import lightness
-from .colorizer import Answer, Colorizer, scaled_width
+from .colorizer import Answer, ColorizerNet, scaled_width
 
 GROUPS: Final = (
     # channels, convolutions, stride of the last, dilation
@@ -34,7 +34,7 @@ LAST_GROUP: Final = 256
 AB_SCALE: Final = 110.0
 
 
-class S2Colorizer(Colorizer):
+class S2Colorizer(ColorizerNet):
     """Gray to logits over ``bins``, or without bins to ab, at a quarter of the resolution.
 
     ``width`` multiplies the channels of all groups; 1 is the paper's.

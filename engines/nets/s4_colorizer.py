@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .cielab import lightness
-from .colorizer import Colorizer, scaled_width
+from .colorizer import ColorizerNet, scaled_width
 from .efficientnet_lite import HEAD_CHANNELS, EfficientNetLite0, imagenet_weights
 from .emotion_net import start_as_keras
 
@@ -40,7 +40,7 @@ AB_SCALE = 128.0
 PRIOR_SIDE = 224
 
 
-class S4Colorizer(Colorizer):
+class S4Colorizer(ColorizerNet):
     """Gray to ab of the same size, in blocks of 2x2. ``width`` multiplies the channels; 1 is the paper's.
 
     The prior is part of the state; a fresh net gets it from :meth:`start_from_imagenet`.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .ab_bins import AbBins
-from .colorizer import Colorizer
+from .colorizer import ColorizerNet
 from .efficientnet_lite import EfficientNetLite0, imagenet_weights
 
 SKIPS = (24, 40, 112)
@@ -19,7 +19,7 @@ SKIPS = (24, 40, 112)
 DEEPEST = 320
 
 
-class VideoColorizer(Colorizer):
+class VideoColorizer(ColorizerNet):
     """Gray (N, 1, H, W) to logits over ab bins (N, Q, H/4, W/4); sides must be multiples of 32."""
 
     answer = "bins"

@@ -7,11 +7,11 @@ from emocolor.faces import Scene
 from emocolor.frames import Frame
 from emocolor.person_regions import PersonMasks
 from emocolor.protocols import Effect
-from engines.runners import Device
+from engines.runners.selection import Device
 
-from ..assembly import make_effects
 from ..effect_chain import EffectOptions
-from ..stages import with_chroma_planes
+from ..graph import make_effects
+from ..pipeline.rendering import with_chroma_planes
 from .controls import Controls
 from .shared_nets import SharedNets
 
@@ -63,7 +63,7 @@ class ChainBuilder:
     def _effects_of(self, options: EffectOptions) -> list[Effect]:
         if not isinstance(options, StyleOptions):
             return make_effects([options], "auto", overlay=False)
-        return [Style(options, self._nets.stylist(options))]
+        return [Style(options, self._nets.style_transfer(options))]
 
     def _colorize_of(self, chain: tuple[EffectOptions, ...]) -> Colorize | None:
         """The one before where its options are the same: its colours go on."""
@@ -71,7 +71,7 @@ class ChainBuilder:
         if not isinstance(options, ColorizeOptions):
             return None
         if self._colorize is None or self._colorize.options != options:
-            self._colorize = Colorize(options, self._nets.colorist(options))
+            self._colorize = Colorize(options, self._nets.colorizer(options))
         return self._colorize
 
 

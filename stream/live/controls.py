@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, get_args
 
-from emocolor.chroma_history import ChromaOptions
+from emocolor.chroma.stabilizer import StabilizerOptions
 from emocolor.effects import ColorizeOptions, ColormapOptions, GradeOptions, StyleOptions, TintOptions
-from emocolor.effects.tint import Base, Region
+from emocolor.effects.tint import Base, TintRegion
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
 from emocolor.palettes import nearest
 
-from ..configs import palette_names, read_palette
+from ..config_files import palette_names, read_palette
 from ..effect_chain import EffectOptions, EffectSettings, parse_chain
 
 AUTO = "auto"
@@ -30,7 +30,7 @@ class Controls:
     """One of the palettes that ship; files are for the command line."""
     alpha: float = 0.5
     base: Base = "gray"
-    region: Region = "frame"
+    region: TintRegion = "frame"
     strength: float = 1.0
     """Of ``style`` and of ``grade``."""
     style: str = AUTO
@@ -62,7 +62,7 @@ class Controls:
         settings = EffectSettings(
             tint=TintOptions(palette=read_palette(self.palette), alpha=self.alpha, base=self.base, region=self.region),
             colormap=ColormapOptions(),
-            colorize=ColorizeOptions(vividness=self.vividness, history=ChromaOptions(look_ahead=0), force=True),
+            colorize=ColorizeOptions(vividness=self.vividness, history=StabilizerOptions(look_ahead=0), force=True),
             grade=GradeOptions(strength=self.strength),
             style=StyleOptions(strength=self.strength, fixed=fixed),
         )
@@ -76,7 +76,7 @@ class Controls:
 _CHOICES: dict[str, list[str]] = {
     "palette": palette_names(),
     "base": list(get_args(Base)),
-    "region": list(get_args(Region)),
+    "region": list(get_args(TintRegion)),
     "style": [AUTO, *EMOTIONS],
 }
 

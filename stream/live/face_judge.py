@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from emocolor.analysis import AnalysisInput, observation_from
 from emocolor.emotion import EmotionClassifier
 from emocolor.faces import Observation
-from engines.load import LoadedNet, load
-from engines.runners import Device
+from engines.emotion import LoadedNet, load
+from engines.runners.selection import Device
 
-from ..stages import Look, observation_of
 from .mailbox import Closed
 from .quality import Quality
 
@@ -21,12 +21,12 @@ MOST_TOGETHER = 8
 
 @dataclass(frozen=True)
 class _Request:
-    look: Look
+    found: AnalysisInput
     quality: Quality
     answer: "Future[Observation]"
 
 
-class FaceJudge:
+class BatchedClassifier:
     """Judges the looks of any number of sessions in a thread of its own.
 
     Each session has at most one look here, since it waits for the answer: the queue is as long as there are sessions.
@@ -49,13 +49,13 @@ class FaceJudge:
             self._classifier(quality)
         self._thread.start()
 
-    def judge(self, look: Look, quality: Quality) -> Observation:
+    def judge(self, found: AnalysisInput, quality: Quality) -> Observation:
         """The emotions of a look's faces; waits for them.
 
         Raises what the net raised, and ``Closed`` after ``close``.
         """
         answer: Future[Observation] = Future()
-        self._requests.put(_Request(look, quality, answer))
+        self._requests.put(_Request(found, quality, answer))
         while True:
             try:
                 return answer.result(timeout=1.0)
@@ -86,10 +86,12 @@ class FaceJudge:
 
     def _answer(self, requests: Sequence[_Request], quality: Quality) -> None:
         try:
-            crops = [face.crop for request in requests for face in request.look.faces]
+            crops = [face.crop for request in requests for face in request.found.faces]
             estimates = iter(self._classifier(quality).estimate(crops))
             for request in requests:
-                request.answer.set_result(observation_of(request.look, [next(estimates) for _ in request.look.faces]))
+                request.answer.set_result(
+                    observation_from(request.found, [next(estimates) for _ in request.found.faces])
+                )
         except Exception as error:  # carried to those who wait
             for request in requests:
                 if not request.answer.done():

@@ -19,25 +19,25 @@ from typing import Final
 
 from emocolor.errors import EmocolorError, SourceError
 from emocolor.faces import Scene
-from engines.runners import Device, check_device
+from engines.runners.selection import Device, check_device
 
-from .broadcast import Broadcast
+from .audio import AudioPacket
+from .capture.connection import Captured, Connection
+from .capture.inputs import LiveInput
+from .capture.reconnecting import Capture
 from .chain import ChainBuilder
-from .connection import Captured, Connection
 from .controls import Controls
-from .destinations import Destination
-from .face_judge import FaceJudge
-from .inputs import LiveInput
-from .media_output import EncoderOptions, MediaOutput
-from .outputs import Form, Output, OutputThread
+from .face_judge import BatchedClassifier
+from .output.broadcast import Broadcast
+from .output.destinations import Destination
+from .output.media import EncoderOptions, MediaOutput
+from .output.output import Form, Output, OutputThread
+from .output.virtual_camera import VirtualCamera, check_virtual_camera
+from .output.window import Window, check_window
 from .quality import LEVELS, ControllerOptions
-from .reconnecting import Capture
-from .session import LiveSession, Painted
-from .sound import SoundPacket
+from .session import LiveSession, RenderedFrame
 from .statistics import Snapshot
 from .status_line import StatusLine
-from .virtual_camera import VirtualCamera, check_virtual_camera
-from .window import Window, check_window
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 STOPPED_AT_ONCE: Final = 128 + signal.SIGINT
@@ -106,7 +106,7 @@ class LiveRun:
         self._outputs = self._make_outputs()
         self._window = Window() if settings.view else None
         self._broadcast = Broadcast([*self._outputs, *([self._window] if self._window else [])])
-        self._judge = FaceJudge(device=settings.device)
+        self._judge = BatchedClassifier(device=settings.device)
         self._session = LiveSession(
             self._judge,
             settings.controls,
@@ -156,8 +156,8 @@ class LiveRun:
         self._broadcast.arrived(captured.received_at)
         self._session.offer(captured.frame, captured.received_at)
 
-    def sound(self, packet: SoundPacket) -> None:
-        self._broadcast.put_sound(packet)
+    def sound(self, packet: AudioPacket) -> None:
+        self._broadcast.put_audio(packet)
 
     def skipped(self, packets: int) -> None:
         self._skipped += packets
@@ -182,7 +182,7 @@ class LiveRun:
             outputs.append(OutputThread("virtual camera", VirtualCamera, self._output_failed))
         return outputs
 
-    def _deliver(self, painted: Painted) -> None:
+    def _deliver(self, painted: RenderedFrame) -> None:
         self._scene = painted.scene
         self._broadcast.deliver(painted)
 

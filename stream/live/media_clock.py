@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import av
 
-from ..source_times import in_units
+from ..media.timestamps import in_units
 
 LONGEST_STEP_S: Final = 2.0
 """A packet that is further ahead of the one before than this, and than the time that has passed, starts a new count."""

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from emocolor.analysis import FaceTracker
 from emocolor.cuts import CutDetector
 from emocolor.errors import EmocolorError
 from emocolor.face_crops import FER2013
@@ -27,12 +28,11 @@ from emocolor.smoothing import SmoothingOptions
 from emocolor.tracks import Tracks
 from engines.spec import read_spec
 
-from ..assembly import make_detector
-from ..stages import Follower
-from ..video_frames import to_working_format, unwrap, wrap
+from ..graph import make_detector
+from ..media.frames import to_working_format, unwrap, wrap
 from .chain import Chain, ChainBuilder
 from .controls import Controls
-from .face_judge import FaceJudge
+from .face_judge import BatchedClassifier
 from .mailbox import Closed, Mailbox
 from .quality import LEVELS, ControllerOptions, Quality, QualityController
 from .statistics import Snapshot, Statistics
@@ -52,7 +52,7 @@ class Received:
 
 
 @dataclass(frozen=True)
-class Painted:
+class RenderedFrame:
     """A frame on its way out."""
 
     frame: Frame
@@ -79,9 +79,9 @@ class LiveSession:
 
     def __init__(
         self,
-        judge: FaceJudge,
+        judge: BatchedClassifier,
         controls: Controls,
-        deliver: Callable[[Painted], None],
+        deliver: Callable[[RenderedFrame], None],
         *,
         builder: ChainBuilder | None = None,
         options: ControllerOptions | None = None,
@@ -206,14 +206,14 @@ class LiveSession:
             if self._controller.update(now, self.statistics.late()):
                 log.info("quality level %d: %s", self.level, self.quality)
 
-    def _painted(self, received: Received) -> Painted:
+    def _painted(self, received: Received) -> RenderedFrame:
         frame = smaller(received.frame, self.quality.scale)
         cut = self._cuts.is_cut(frame)
         self._show_watcher(frame, cut)
         with self._lock:
             scene = replace(self._scenes.scene_at(frame.time), cut=cut)
         assert self._chain is not None
-        return Painted(self._chain.apply(frame, scene), scene, received.at)
+        return RenderedFrame(self._chain.apply(frame, scene), scene, received.at)
 
     def _goes_on(self, media_time: float) -> bool:
         """Whether a frame of this time may follow; where time jumps, what was seen is forgotten."""
@@ -242,16 +242,16 @@ class LiveSession:
 
     def _watch(self) -> None:
         detector = make_detector()
-        follower = Follower(detector, Tracks(), FER2013, read_spec(LEVELS[0].net).crop_size)
+        tracker = FaceTracker(detector, Tracks(), FER2013, read_spec(LEVELS[0].net).crop_size)
         try:
             while True:
                 sight = self._sights.take()
                 assert sight is not None
                 scenes = self._scenes
                 began = time.monotonic()
-                look = follower.look(sight.frame, cut=sight.cut)
+                found = tracker.track(sight.frame, cut=sight.cut)
                 seen = time.monotonic()
-                observation = self._judge.judge(look, self.quality)
+                observation = self._judge.judge(found, self.quality)
                 self.statistics.took("look", seen - began)
                 self.statistics.took("judge", time.monotonic() - seen)
                 with self._lock:

@@ -3,12 +3,12 @@
 import threading
 from typing import Final
 
-from emocolor.chroma_history import ChromaEstimate
+from emocolor.chroma.stabilizer import ChromaEstimate
 from emocolor.effects import ColorizeOptions, StyleOptions
-from emocolor.protocols import Colorist, Gray, PersonSegmenter, Rgb, Stylist, Tensor
-from engines.runners import Device
+from emocolor.protocols import Colorizer, Gray, PersonSegmenter, Rgb, StyleTransfer, Tensor
+from engines.runners.selection import Device
 
-from ..assembly import make_segmenter
+from ..graph import make_segmenter
 
 STYLE_THREADS: Final = 2
 """Threads of a style net: live, a picture must be done soon, so the cores share it. A constant, not the machine's
@@ -25,29 +25,31 @@ class SharedNets:
     def __init__(self, device: Device = "auto") -> None:
         self._device: Device = device
         self._lock = threading.Lock()
-        self._stylists: dict[tuple[str, str], Stylist] = {}
-        self._colorists: dict[str, Colorist] = {}
+        self._stylists: dict[tuple[str, str], StyleTransfer] = {}
+        self._colorists: dict[str, Colorizer] = {}
         self._segmenter: _SegmenterInTurn | None = None
 
-    def stylist(self, options: StyleOptions) -> Stylist:
-        """Raises what ``engines.stylist.load_stylist`` does."""
-        from engines.stylist import load_stylist
+    def style_transfer(self, options: StyleOptions) -> StyleTransfer:
+        """Raises what ``engines.style.load_style_transfer`` does."""
+        from engines.style import load_style_transfer
 
         key = options.net, options.precision
         with self._lock:
             if key not in self._stylists:
-                self._stylists[key] = _StylistInTurn(
-                    load_stylist(options.net, device=self._device, threads=STYLE_THREADS, precision=options.precision)
+                self._stylists[key] = _StyleTransferInTurn(
+                    load_style_transfer(
+                        options.net, device=self._device, threads=STYLE_THREADS, precision=options.precision
+                    )
                 )
             return self._stylists[key]
 
-    def colorist(self, options: ColorizeOptions) -> Colorist:
-        """Raises what ``engines.colorist.load_colorist`` does."""
-        from engines.colorist import load_colorist
+    def colorizer(self, options: ColorizeOptions) -> Colorizer:
+        """Raises what ``engines.colorizer.load_colorizer`` does."""
+        from engines.colorizer import load_colorizer
 
         with self._lock:
             if options.net not in self._colorists:
-                self._colorists[options.net] = _ColoristInTurn(load_colorist(options.net, device=self._device))
+                self._colorists[options.net] = _ColorizerInTurn(load_colorizer(options.net, device=self._device))
             return self._colorists[options.net]
 
     def segmenter(self) -> PersonSegmenter:
@@ -62,9 +64,9 @@ class SharedNets:
             self._segmenter.close()
 
 
-class _StylistInTurn:
-    def __init__(self, stylist: Stylist) -> None:
-        self._stylist = stylist
+class _StyleTransferInTurn:
+    def __init__(self, style_transfer: StyleTransfer) -> None:
+        self._stylist = style_transfer
         self._lock = threading.Lock()
 
     def paint(self, rgb: Rgb, mixture: Tensor) -> Rgb:
@@ -72,9 +74,9 @@ class _StylistInTurn:
             return self._stylist.paint(rgb, mixture)
 
 
-class _ColoristInTurn:
-    def __init__(self, colorist: Colorist) -> None:
-        self._colorist = colorist
+class _ColorizerInTurn:
+    def __init__(self, colorizer: Colorizer) -> None:
+        self._colorist = colorizer
         self._lock = threading.Lock()
 
     def estimate(self, gray: Gray, vividness: float) -> ChromaEstimate:

@@ -184,25 +184,25 @@ def memory_growth(clip: Path, folder: Path) -> dict[str, float]:
 
 def faces_per_second(clip: Path) -> dict[str, float]:
     """Throughput of the analysis alone, frame by frame."""
-    from stream.assembly import make_classifier, make_follower
+    from emocolor.analysis import classify_faces
+    from stream.graph import make_classifier, make_face_tracker
+    from stream.media.source import VideoSource
     from stream.settings import AnalysisOptions
-    from stream.stages import judge
-    from stream.video_source import VideoSource
 
     source = VideoSource(str(clip))
-    follower, classifier = make_follower(AnalysisOptions()), make_classifier(AnalysisOptions())
+    tracker, classifier = make_face_tracker(AnalysisOptions()), make_classifier(AnalysisOptions())
     faces, seconds, frames = 0, 0.0, 0
     for unit in _first(source.units(), 100):
         if unit.frame is None:
             continue
         started = time.perf_counter()
-        observation = judge(follower.look(unit.frame, cut=False), classifier)
+        observation = classify_faces(tracker.track(unit.frame, cut=False), classifier)
         if frames:  # the first one warms up
             seconds += time.perf_counter() - started
             faces += len(observation.faces)
         frames += 1
     source.close()
-    follower.detector.close()
+    tracker.detector.close()
     return {
         "faces_per_s": round(faces / seconds, 1),
         "ms_per_analysis": round(1000 * seconds / (frames - 1), 2),

@@ -6,7 +6,7 @@
   PyAV transcode of the same clip with the same encoder settings, rounds interleaved, medians, for each cadence of
   the net (looks a second); and frames a second of the job.
 - ``ms_per_frame``: where the time goes, stage after stage in one thread: wall milliseconds per frame of each, the
-  net's own share within sketching beside it.
+  net's own share within prediction beside it.
 - ``net``: milliseconds of one look of the net on one thread, and what the original net of Zhang et al. 2016 (the
   layers of ``engines.nets.s2_colorizer`` at full width, random values) takes in OpenCV's dnn module at its 224x224,
   with the multiplications of both. Needs torch and onnx, and is left out without them.
@@ -28,14 +28,14 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.chroma_history import ChromaEstimate
+from emocolor.chroma.stabilizer import ChromaEstimate
 from emocolor.effects import ColorizeOptions
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
-from engines.colorist import NetColorist, load_colorist
-from stream import stages
-from stream.video_sink import SinkOptions, VideoSink
-from stream.video_source import VideoSource
+from engines.colorizer import NetColorizer, load_colorizer
+from stream.media.sink import SinkOptions, VideoSink
+from stream.media.source import VideoSource
+from stream.pipeline import analysis, colorizing, rendering
 from tests.benchmarks.__main__ import machine, repeat_clip, run_bare, run_script
 
 RATES = (ColorizeOptions().rate_hz, 6.0, 12.0, 0.0)
@@ -127,7 +127,7 @@ class Timed:
 class TimedColorist:
     """A net whose looks are timed."""
 
-    def __init__(self, net: NetColorist) -> None:
+    def __init__(self, net: NetColorizer) -> None:
         self._net, self.seconds, self.looks = net, 0.0, 0
 
     def estimate(self, gray: NDArray[np.uint8], vividness: float) -> ChromaEstimate:
@@ -142,16 +142,16 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     """Wall milliseconds of each stage, run one after the other on every frame."""
     source = VideoSource(str(clip))
     sink = VideoSink(str(target), source.facts, SinkOptions(preset="veryfast", crf=23, overwrite=True))
-    options, colorist = ColorizeOptions(), TimedColorist(load_colorist(ColorizeOptions().net))
+    options, colorizer = ColorizeOptions(), TimedColorist(load_colorizer(ColorizeOptions().net))
     scenes = SceneBuilder(SmoothingOptions(look_ahead=0), "largest")
     chain: list[tuple[str, Callable[[Any], Any]]] = [
         ("decode", lambda _: source.units()),
-        ("watch for cuts", stages.watch_cuts),
-        ("sketch", lambda steps: stages.sketch(steps, lambda: colorist, options)),
-        ("hold still", lambda steps: stages.hold_still(steps, options)),
-        ("colorize", stages.colorize),
-        ("direct", lambda steps: stages.direct(steps, scenes, 1000)),
-        ("encode", lambda steps: stages.write(steps, sink, None)),
+        ("detect cuts", analysis.detect_cuts),
+        ("predict", lambda steps: colorizing.predict_chroma(steps, lambda: colorizer, options)),
+        ("stabilize", lambda steps: colorizing.stabilize_chroma(steps, options)),
+        ("colorize", colorizing.apply_chroma),
+        ("scenes", lambda steps: rendering.build_scenes(steps, scenes, 1000)),
+        ("encode", lambda steps: rendering.write(steps, sink, None)),
     ]
     timed: list[Timed] = []
     for _, stage in chain:
@@ -161,8 +161,8 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     totals = [each.seconds for each in timed]
     own = [total - before for total, before in zip(totals, [0.0, *totals], strict=False)]
     spent = {name: round(1000 * seconds / frames, 2) for (name, _), seconds in zip(chain, own, strict=True)}
-    spent["the net's share of sketch"] = round(1000 * colorist.seconds / frames, 2)
-    spent["looks of the net per frame"] = round(colorist.looks / frames, 3)
+    spent["net"] = round(1000 * colorizer.seconds / frames, 2)
+    spent["inferences per frame"] = round(colorizer.looks / frames, 3)
     return spent
 
 
@@ -173,7 +173,7 @@ def net_cost(clip: Path) -> dict[str, Any]:
     source = VideoSource(str(clip))
     gray = next(small_gray(unit.frame) for unit in source.units() if unit.frame is not None)
     source.close()
-    net = load_colorist(ColorizeOptions().net)
+    net = load_colorizer(ColorizeOptions().net)
     found: dict[str, Any] = {"size_wh": gray.shape[::-1], "ms": _median_ms(lambda: net.estimate(gray, 0.5))}
     try:
         found |= _original_net(gray.shape)
@@ -259,19 +259,19 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
 
 def readme_table(found: dict[str, Any]) -> str:
     """The README's tables of what colour costs."""
-    rows = ["| looks of the net a second | whole job over a bare transcode | frames a second | peak memory |"]
+    rows = ["| inferences per second of video | whole job over a bare transcode | frames a second | peak memory |"]
     rows.append("|---|---|---|---|")
     for rate, row in found["job_over_transcode"]["by_rate_hz"].items():
         often = "every frame" if rate == "0" else rate
         rows.append(f"| {often} | {row['ratio']:.2f} | {row['fps']:.0f} | {row['peak_mb']:.0f} MB |")
     spent = dict(found["ms_per_frame"])
-    looks, net = spent.pop("looks of the net per frame"), spent.pop("the net's share of sketch")
+    rate, net = spent.pop("inferences per frame"), spent.pop("net")
     rows += ["", "| ms a frame | " + " | ".join(spent) + " |", "|---" * (len(spent) + 1) + "|"]
     rows.append(
-        f"| in one thread, {looks:g} looks a frame | " + " | ".join(f"{ms:.1f}" for ms in spent.values()) + " |"
+        f"| in one thread, {rate:g} inferences per frame | " + " | ".join(f"{ms:.1f}" for ms in spent.values()) + " |"
     )
     rows.append("")
-    rows.append(f"Of sketching, {net:.1f} ms are the net's.")
+    rows.append(f"Of prediction, {net:.1f} ms are inference.")
     return "\n".join(rows)
 
 

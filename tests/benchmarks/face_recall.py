@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.faces import Box, Detection
-from engines.face_detector import MediaPipeFaceDetector
+from engines.mediapipe.face_detector import MediaPipeFaceDetector
 
 Gray = NDArray[np.uint8]
 

@@ -35,20 +35,13 @@ from emocolor.effects import ColormapOptions, StyleOptions, TintOptions
 from emocolor.errors import EmocolorError
 from emocolor.faces import Scene
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
-from engines.runners import BACKENDS, check_device, first_usable
+from engines.runners.selection import BACKENDS, check_device, first_usable
 from engines.shapes import AnySpec, inputs_of
-from engines.spec import (
-    colorizer_names,
-    net_names,
-    read_colorizer_spec,
-    read_spec,
-    read_style_spec,
-    style_net_names,
-)
-from stream.assembly import make_classifier, make_device_effects, open_job
-from stream.demo_clip import make_demo_clip
+from engines.spec import colorizer_names, net_names, read_colorizer_spec, read_spec, read_style_spec, style_net_names
+from stream.demo.clip import make_demo_clip
+from stream.graph import make_classifier, make_device_effects, open_job
+from stream.media.sink import SinkOptions
 from stream.settings import AnalysisOptions, DecoderChoice, JobSettings
-from stream.video_sink import SinkOptions
 from tests.benchmarks.__main__ import machine
 
 SIZES: Final = ((640, 360), (1280, 720), (1920, 1080))

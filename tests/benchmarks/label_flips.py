@@ -23,16 +23,17 @@ from typing import Any
 
 import numpy as np
 
+from emocolor.analysis import AnalysisInput, classify_faces
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import EmocolorError, SourceError
 from emocolor.faces import Observation, Vector
 from emocolor.scenes import PATIENCE_SECONDS, SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 from engines.spec import net_names
-from stream.assembly import make_classifier, make_follower
+from stream.graph import make_classifier, make_face_tracker
+from stream.media.source import VideoSource
+from stream.pipeline.analysis import track_faces
 from stream.settings import AnalysisOptions
-from stream.stages import Look, follow, judge
-from stream.video_source import VideoSource
 from tests.benchmarks.__main__ import machine
 
 
@@ -70,12 +71,12 @@ class Row:
         return 60 * flips / self.face_seconds
 
 
-def looks_of(clip: Path, options: AnalysisOptions) -> list[Look]:
-    """Every look at a clip; raises ``SourceError`` where it cannot be read."""
+def looks_of(clip: Path, options: AnalysisOptions) -> list[AnalysisInput]:
+    """Every analysed frame of a clip; raises ``SourceError`` where it cannot be read."""
     source = VideoSource(str(clip))
     try:
-        steps = follow(source.units(), partial(make_follower, options), options.rate_hz)
-        return [step.look for step in steps if step.look is not None]
+        tracked = track_faces(source.units(), partial(make_face_tracker, options), options.rate_hz)
+        return [pending.payload for pending in tracked if pending.payload is not None]
     finally:
         source.close()
 
@@ -162,12 +163,12 @@ def _rows_of(
     smoothing: SmoothingOptions,
 ) -> dict[str, Row] | None:
     """Each net's row on ``clip``, or ``None`` where there is no face time."""
-    looks: dict[int, list[Look]] = {}
+    looks: dict[int, list[AnalysisInput]] = {}
     rows = {}
     for net, classifier in classifiers.items():
         if classifier.crop_size not in looks:
             looks[classifier.crop_size] = looks_of(clip, options[net])
-        observations = [judge(look, classifier) for look in looks[classifier.crop_size]]
+        observations = [classify_faces(look, classifier) for look in looks[classifier.crop_size]]
         sightings = list(sightings_of(observations, smoothing))
         if not sightings or not (row := tally(sightings)).face_seconds:
             return None

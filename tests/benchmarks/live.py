@@ -35,7 +35,7 @@ import av
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.demo_clip import make_demo_clip
+from stream.demo.clip import make_demo_clip
 from tests.benchmarks.__main__ import machine
 from tests.stream.live.webrtc_clients import Camera, Client, Server, loopback_only, page_client, started
 

@@ -30,13 +30,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.errors import ConfigurationError, EmocolorError, EngineError, MissingDependencyError, SinkError
-from engines.runners import BACKENDS, Backend, Runner, wants_cuda
+from engines.runners.selection import BACKENDS, Backend, Runner, wants_cuda
 from engines.shapes import AnySpec
 from engines.spec import Precision
 from tests.benchmarks.__main__ import machine
 from tests.benchmarks.parity_kinds import KINDS, Arrays, Kind, Material
-from training.datasets import faceless, read_faces
-from training.photos import read_photos
+from training.data.faces import faceless, read_faces
+from training.data.photos import read_photos
 from training.records import write_json
 
 RECORD: Final = Path(__file__).with_suffix(".json")
@@ -50,7 +50,7 @@ THREADS: Final = 1
 def open_eager(spec: AnySpec, _: int, precision: Precision) -> Runner:
     """A net in eager torch on the CPU, as it is trained and exported."""
     from engines.nets.graphs import graph_of
-    from engines.torch_runner import TorchRunner
+    from engines.runners.torch import TorchRunner
 
     return TorchRunner(graph_of(spec), device="cpu", precision=precision)
 

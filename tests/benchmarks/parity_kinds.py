@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import engines
-from emocolor.chroma import luma_of
+from emocolor.chroma.conversion import luma_of
 from emocolor.effects.colorize import ColorizeOptions, small_size
 from emocolor.emotion import FACES_PER_RUN, EmotionClassifier
 from engines.spec import (
@@ -24,7 +24,7 @@ from engines.spec import (
     read_style_spec,
     style_net_names,
 )
-from training.datasets import FaceSet
+from training.data.faces import FaceSet
 
 Arrays = Mapping[str, NDArray[Any]]
 """A run's inputs or outputs by name."""
@@ -64,7 +64,7 @@ class Kind:
 
 def faces_and_masks(spec: NetSpec, material: Material) -> list[Arrays]:
     """Crops as the program hands them to a classifier, with the masks that it draws."""
-    masks = EmotionClassifier(engines.load(spec.name, device="cpu"), passes=PASSES).masks
+    masks = EmotionClassifier(engines.emotion(spec.name, device="cpu"), passes=PASSES).masks
     crops = material.faces.gray(spec.crop_size)[:, None].astype(np.float32) / np.float32(255)
     parts = [crops[first : first + FACES_PER_RUN] for first in range(0, len(crops), FACES_PER_RUN)]
     return [{"faces": part, **masks} for part in parts]

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import engines
-from emocolor.chroma_history import ChromaOptions
+from emocolor.analysis import classify_faces
+from emocolor.chroma.stabilizer import StabilizerOptions
 from emocolor.effects import Colorize, ColorizeOptions, Grade, GradeOptions, StyleOptions, Tint, TintOptions
 from emocolor.emotion import EmotionClassifier
 from emocolor.emotions import EMOTIONS
@@ -25,13 +26,12 @@ from emocolor.errors import SourceError
 from emocolor.faces import Box, Face, Scene
 from emocolor.frames import PIXEL_FORMATS, Frame
 from emocolor.protocols import Effect
-from engines.colorist import load_colorist
+from engines.colorizer import load_colorizer
 from engines.spec import net_names
-from stream.assembly import make_classifier, make_follower, make_style
+from stream.graph import make_classifier, make_face_tracker, make_style
+from stream.media.frames import unwrap, wrap
+from stream.media.source import VideoSource
 from stream.settings import AnalysisOptions, JobSettings
-from stream.stages import judge
-from stream.video_frames import unwrap, wrap
-from stream.video_source import VideoSource
 from tests.benchmarks.__main__ import ENCODER
 
 DISTINCT: Final = 8
@@ -139,11 +139,11 @@ class Footage:
 
 
 def _face_in(frame: Frame, path: Path) -> Box:
-    follower = make_follower(AnalysisOptions())
+    tracker = make_face_tracker(AnalysisOptions())
     try:
-        faces = follower.look(frame, cut=True).faces
+        faces = tracker.track(frame, cut=True).faces
     finally:
-        follower.detector.close()
+        tracker.detector.close()
     if not faces:
         raise SourceError(f"The first picture of {path} shows no face.")
     return faces[0].detection.box
@@ -168,13 +168,13 @@ def looking(frame: Frame, faces: int) -> Iterator[Work]:
     Raises ``SourceError`` where not all ``faces`` are seen.
     """
     options = AnalysisOptions()
-    follower, classifier, pts = make_follower(options), make_classifier(options, "cpu"), count()
+    tracker, classifier, pts = make_face_tracker(options), make_classifier(options, "cpu"), count()
 
     def work(watch: Stopwatch) -> int:
         for _ in range(LOOKS):
             now = replace(frame, pts=next(pts), time_base=Fraction(1, round(options.rate_hz)))
             with watch:
-                seen = judge(follower.look(now, cut=False), classifier).faces
+                seen = classify_faces(tracker.track(now, cut=False), classifier).faces
         if len(seen) != faces:
             raise SourceError(f"{len(seen)} faces are seen where {faces} are shown; take another clip.")
         return LOOKS
@@ -183,7 +183,7 @@ def looking(frame: Frame, faces: int) -> Iterator[Work]:
         work(Stopwatch())  # the first look is a sweep, and new faces are looked at twice
         yield work
     finally:
-        follower.detector.close()
+        tracker.detector.close()
 
 
 @contextmanager
@@ -208,11 +208,11 @@ def colorizing(footage: Footage, lines: int) -> Iterator[Work]:
     frames, (width, height) = [frame.copy() for frame in footage.frames(lines)], size_of(lines)
     options = ColorizeOptions()
     held = int(JobSettings.held_megabytes * 1e6 / (width * height * 3 / 2))
-    options = replace(options, history=ChromaOptions(most_waiting=held))
-    colorist = load_colorist(options.net, device="cpu")
+    options = replace(options, history=StabilizerOptions(most_waiting=held))
+    colorizer = load_colorizer(options.net, device="cpu")
 
     def work(watch: Stopwatch) -> int:
-        effect = Colorize(options, colorist)
+        effect = Colorize(options, colorizer)
         with watch:  # luma stays and chroma is overwritten, so the frames need no copy
             done = sum(1 for frame in to_and_fro(frames, COLORIZED) for _ in effect.add(frame, cut=False))
             return done + sum(1 for _ in effect.end())
@@ -259,7 +259,7 @@ def _encode(pictures: Sequence[av.VideoFrame], target: Path, watch: Stopwatch) -
 @contextmanager
 def classifying(footage: Footage, net: str, passes: int) -> Iterator[Work]:
     """One face after another through a classifier."""
-    classifier = EmotionClassifier(engines.load(net, device="cpu"), passes=passes)
+    classifier = EmotionClassifier(engines.emotion(net, device="cpu"), passes=passes)
     crop = footage.crop(classifier.crop_size)
 
     def work(watch: Stopwatch) -> int:

@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from emocolor.effects import Style, StyleOptions
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
-from engines.stylist import NetStylist, load_stylist
-from stream import stages
-from stream.video_sink import SinkOptions, VideoSink
-from stream.video_source import VideoSource
+from engines.style import NetStyleTransfer, load_style_transfer
+from stream.media.sink import SinkOptions, VideoSink
+from stream.media.source import VideoSource
+from stream.pipeline import analysis, rendering
 from tests.benchmarks.__main__ import machine, repeat_clip, run_bare, run_script
 from tests.benchmarks.colorize import Timed
 
@@ -46,13 +46,13 @@ ROWS: dict[str, dict[str, Any]] = {
 
 JOB = """
 import asyncio, json, resource, sys, time
-import stream.assembly
+import stream.graph
 from emocolor.effects import StyleOptions
 from stream import JobSettings, SinkOptions, open_job
 from stream.settings import AnalysisOptions
 
 row = json.loads(sys.argv[3])
-stream.assembly.MOST_AT_ONCE = row.get("at_once", stream.assembly.MOST_AT_ONCE)
+stream.graph.MAX_WORKERS = row.get("at_once", stream.graph.MAX_WORKERS)
 options = StyleOptions(**row["options"])
 
 async def run():
@@ -117,7 +117,7 @@ def compare(clip: Path, folder: Path, rounds: int) -> dict[str, Any]:
 class TimedStylist:
     """A net whose paintings are timed."""
 
-    def __init__(self, net: NetStylist) -> None:
+    def __init__(self, net: NetStyleTransfer) -> None:
         self._net, self.seconds = net, 0.0
 
     def paint(self, rgb: NDArray[np.uint8], mixture: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -132,14 +132,14 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     source = VideoSource(str(clip))
     sink = VideoSink(str(target), source.facts, SinkOptions(preset="veryfast", crf=23, overwrite=True))
     options = StyleOptions(fixed={"sad": 1.0})
-    stylist = TimedStylist(load_stylist(options.net, device="cpu"))
+    style_transfer = TimedStylist(load_style_transfer(options.net, device="cpu"))
     scenes = SceneBuilder(SmoothingOptions(look_ahead=0), "largest")
     chain: list[tuple[str, Callable[[Any], Any]]] = [
         ("decode", lambda _: source.units()),
-        ("watch for cuts", stages.watch_cuts),
-        ("direct", lambda steps: stages.direct(steps, scenes, 1000)),
-        ("paint", lambda steps: stages.paint(steps, lambda: [Style(options, stylist)])),
-        ("encode", lambda steps: stages.write(steps, sink, None)),
+        ("detect cuts", analysis.detect_cuts),
+        ("scenes", lambda steps: rendering.build_scenes(steps, scenes, 1000)),
+        ("render", lambda steps: rendering.render(steps, lambda: [Style(options, style_transfer)])),
+        ("encode", lambda steps: rendering.write(steps, sink, None)),
     ]
     timed: list[Timed] = []
     for _, stage in chain:
@@ -149,7 +149,7 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     totals = [each.seconds for each in timed]
     own = [total - before for total, before in zip(totals, [0.0, *totals], strict=False)]
     spent = {name: round(1000 * seconds / frames, 2) for (name, _), seconds in zip(chain, own, strict=True)}
-    spent["the net's share of paint"] = round(1000 * stylist.seconds / frames, 2)
+    spent["the net's share of paint"] = round(1000 * style_transfer.seconds / frames, 2)
     return spent
 
 

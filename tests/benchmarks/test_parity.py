@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from emocolor.errors import ConfigurationError, EngineError
-from engines.openvino_runner import OpenVinoRunner
-from engines.runners import Backend
+from engines.runners.openvino import OpenVinoRunner
+from engines.runners.selection import Backend
 from tests.benchmarks import parity
 from tests.benchmarks.parity_kinds import KINDS, Material, colour_errors, probability_errors, sample_errors
-from training.datasets import FaceSet
+from training.data.faces import FaceSet
 
 NETS = [(kind, name) for kind in KINDS for name in KINDS[kind].names()]
 

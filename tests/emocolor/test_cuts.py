@@ -67,7 +67,7 @@ def test_tiny_pictures():
 
 
 def test_finds_the_cuts_of_real_footage(shared_clips):
-    from stream.video_source import VideoSource
+    from stream.media.source import VideoSource
 
     def found(name):
         source = VideoSource(str(shared_clips / name))

@@ -6,7 +6,7 @@ import pytest
 from emocolor.emotion import EmotionClassifier, summarise
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
-from engines.load import load
+from engines.emotion import load
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emocolor.face_search import Look, Region, covers, square_around, tiles_of, without_repeats
+from emocolor.face_search import CropRegion, CropView, covers, square_around, tiles_of, without_repeats
 from emocolor.faces import Box, Detection
 from emocolor.frames import Rotation
 
@@ -23,7 +23,7 @@ def face(box: Box, score: float) -> Detection:
 def test_every_layer_of_tiles_covers_the_picture(size_wh: tuple[int, int], small: int) -> None:
     width, height = size_wh
     tiles = tiles_of(size_wh, small)
-    assert tiles[0] == Region(x=0, y=0, width=width, height=height)
+    assert tiles[0] == CropRegion(x=0, y=0, width=width, height=height)
     assert all(tile.x + tile.width <= width and tile.y + tile.height <= height for tile in tiles)
     for _, layer in itertools.groupby(tiles, key=lambda tile: (tile.width, tile.height)):
         seen = list(layer)
@@ -77,7 +77,7 @@ def test_a_face_whose_centre_left_the_picture_is_not_looked_at() -> None:
 def test_a_spot_is_mapped_back_to_where_it_is(rotation: Rotation) -> None:
     gray = np.zeros((240, 400), np.uint8)
     gray[150:160, 90:100] = 255
-    look = Look(region=Region(x=40, y=20, width=320, height=200), rotation=rotation, side=256)
+    look = CropView(region=CropRegion(x=40, y=20, width=320, height=200), rotation=rotation, side=256)
     seen = look.input(gray)
     rows, columns = np.nonzero(seen > 127)
     center = np.array([[columns.mean() + 0.5, rows.mean() + 0.5]])
@@ -88,7 +88,7 @@ def test_a_spot_is_mapped_back_to_where_it_is(rotation: Rotation) -> None:
 def test_the_net_sees_the_picture_turned_clockwise(rotation: Rotation, corner: tuple[int, int]) -> None:
     gray = np.zeros((64, 64), np.uint8)
     gray[:32, :32] = 200
-    seen = Look(region=Region(x=0, y=0, width=64, height=64), rotation=rotation, side=64).input(gray)
+    seen = CropView(region=CropRegion(x=0, y=0, width=64, height=64), rotation=rotation, side=64).input(gray)
     assert seen[16 + 32 * corner[0], 16 + 32 * corner[1]] == 200
     assert np.count_nonzero(seen) == 32 * 32
 

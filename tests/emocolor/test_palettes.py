@@ -7,7 +7,7 @@ from emocolor.color import oklab_to_srgb, srgb_to_oklab
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
 from emocolor.palettes import S0, parse_palette
-from stream.configs import palette_names, read_palette
+from stream.config_files import palette_names, read_palette
 
 TABLE = {"colors": {name: [int(v) for v in color * 255] for name, color in zip(EMOTIONS, S0.colors, strict=True)}}
 

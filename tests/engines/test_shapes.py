@@ -4,16 +4,9 @@ import numpy as np
 import pytest
 
 from emocolor.errors import EngineError
-from engines.runners import BACKENDS, CheckedRunner
+from engines.runners.selection import BACKENDS, CheckedRunner
 from engines.shapes import Axis, inputs_of, outputs_of
-from engines.spec import (
-    colorizer_names,
-    net_names,
-    read_colorizer_spec,
-    read_spec,
-    read_style_spec,
-    style_net_names,
-)
+from engines.spec import colorizer_names, net_names, read_colorizer_spec, read_spec, read_style_spec, style_net_names
 
 SPECS = [
     *map(read_spec, net_names()),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emocolor.emotion import EmotionClassifier
-from engines.load import load
+from engines.emotion import load
 from engines.spec import EMOTION, net_names, read_spec
 
 

@@ -10,13 +10,13 @@ import pytest
 
 from emocolor.effects import ColorizeOptions, ColormapOptions, GradeOptions, TintOptions
 from emocolor.errors import ConfigurationError, SourceError
-from engines.colorist import load_colorist
-from stream.assembly import open_job
-from stream.cli_options import colorize_options
-from stream.demo_clip import demo_frames
-from stream.footage_colors import input_is_coloured
+from engines.colorizer import load_colorizer
+from stream.cli.options import colorize_options
+from stream.demo.clip import demo_frames
+from stream.graph import open_job
+from stream.media.source import SourceOptions, VideoSource
+from stream.restore.color_detection import input_is_coloured
 from stream.settings import AnalysisOptions, JobSettings
-from stream.video_source import SourceOptions, VideoSource
 
 SEPIA = np.array([1.08, 0.98, 0.78])
 
@@ -106,7 +106,7 @@ def test_the_luma_that_is_encoded_is_the_luma_that_was_decoded(tmp_path, form, s
 
 
 def test_luma_comes_back_from_a_lossless_file(tmp_path):
-    from stream.video_sink import SinkOptions
+    from stream.media.sink import SinkOptions
 
     clip = write(tmp_path / "in.mkv", gray_of(shots(8)))
 
@@ -193,9 +193,9 @@ def test_flat_and_odd_pictures_get_colours_that_are_no_faults(tmp_path, level, s
 def test_the_result_does_not_depend_on_how_many_cores_there_are(tmp_path, monkeypatch):
     clip = write(tmp_path / "clip.mkv", gray_of(shots(20)))
     results, loaded = [], []
-    monkeypatch.setattr("engines.colorist.load_colorist", lambda *a, **k: loaded.append(a) or load_colorist(*a, **k))
+    monkeypatch.setattr("engines.colorizer.load_colorizer", lambda *a, **k: loaded.append(a) or load_colorizer(*a, **k))
     for cores in (1, 2, 16):
-        monkeypatch.setattr("stream.assembly.usable_cores", lambda cores=cores: cores)
+        monkeypatch.setattr("stream.graph.usable_cores", lambda cores=cores: cores)
         results.append([planes for planes, _ in run(clip, ColorizeOptions(rate_hz=0))[0]])
     assert len(results[0]) == 20
     assert len(loaded) == 1 + 2 + 4, "a net for each core, up to four"

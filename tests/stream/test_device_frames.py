@@ -14,20 +14,21 @@ from emocolor.errors import ConfigurationError
 from emocolor.faces import Observation
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
-from stream.assembly import _stays_on_device, make_device_effects, make_effects, open_job
-from stream.cli import main
-from stream.frame_decoder import Hardware
-from stream.nvdec import SURFACES
-from stream.nvenc import NvencPictures, is_one_piece
-from stream.restoration import RestorationOptions
+from stream.cli.app import main
+from stream.graph import _stays_on_device, make_device_effects, make_effects, open_job
+from stream.media.decoder import Hardware
+from stream.media.encoder import has_captions
+from stream.media.frames import color_of, convert, planes_of, to_working_format, working_format
+from stream.media.nvdec import SURFACES
+from stream.media.nvenc import NvencPictures, is_one_piece
+from stream.media.sink import SinkOptions, VideoSink
+from stream.media.source import VideoSource
+from stream.pipeline.analysis import detect_cuts
+from stream.pipeline.rendering import build_scenes, render, write
+from stream.restore.restoration import RestorationOptions
 from stream.settings import JobSettings
-from stream.stages import direct, paint, watch_cuts, write
-from stream.video_encoder import has_captions
-from stream.video_frames import color_of, convert, planes_of, to_working_format, working_format
-from stream.video_sink import SinkOptions, VideoSink
-from stream.video_source import VideoSource
 from tests.stream.conftest import picture
-from tests.stream.test_guarded_decoder import GROUPS, PlayedHardware
+from tests.stream.media.test_guarded_decoder import GROUPS, PlayedHardware
 
 torch = pytest.importorskip("torch")
 
@@ -40,8 +41,8 @@ def job(path: Path, output: Path, effects: Sequence[Any], hardware: Hardware | N
     options = SinkOptions(codec="ffv1", pix_fmt="yuv420p", overwrite=True)
     sink = VideoSink(str(output), source, options, on_device=source.on_device)
     made = make_device_effects(effects) if source.on_device else make_effects(effects, "cpu", overlay=False)
-    steps = direct(watch_cuts(source.units()), SceneBuilder(SmoothingOptions(look_ahead=0), "largest"), 10)
-    for _ in write(paint(steps, lambda: made), sink, None):
+    steps = build_scenes(detect_cuts(source.units()), SceneBuilder(SmoothingOptions(look_ahead=0), "largest"), 10)
+    for _ in write(render(steps, lambda: made), sink, None):
         pass
     source.close()
     return source
@@ -189,8 +190,8 @@ async def _run(settings: JobSettings) -> Any:
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "libvpx-vp9"])
 @pytest.mark.parametrize("placed", [False, True])
 def test_nvdec_gives_what_software_gives(make_clip: Any, codec: str, placed: bool) -> None:
-    from stream.assembly import _place
-    from stream.nvdec import open_nvdec
+    from stream.graph import _place
+    from stream.media.nvdec import open_nvdec
 
     path = make_clip("clip.mkv", frames=90, size_wh=(322, 182), codec=codec)
     hardware = Hardware(open=lambda stream: open_nvdec(stream, required=True), place=_place if placed else None)

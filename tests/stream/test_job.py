@@ -14,7 +14,7 @@ from emocolor.effects import TintOptions
 from emocolor.errors import ConfigurationError, SourceError
 from emocolor.smoothing import SmoothingOptions
 from stream import AnalysisOptions, JobSettings, SinkOptions, SourceOptions, open_job
-from stream.pipeline import Pipeline, Stage
+from stream.pipeline.pipeline import Pipeline, Stage
 
 FAST = SinkOptions(preset="ultrafast")
 

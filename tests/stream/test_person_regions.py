@@ -14,11 +14,11 @@ import pytest
 
 from emocolor.effects import StyleOptions, TintOptions
 from emocolor.emotions import EMOTIONS
-from stream.assembly import open_job
+from stream.graph import open_job
+from stream.media.source import VideoSource
 from stream.settings import AnalysisOptions, JobSettings
-from stream.video_source import VideoSource
 
-PORTRAIT = Path(__file__).parents[2] / "stream/assets/portrait.jpg"
+PORTRAIT = Path(__file__).parents[2] / "stream/demo/assets/portrait.jpg"
 CHEST, WALL = (slice(300, 380), slice(120, 230)), (slice(40, 180), slice(310, 335))
 """Rows and columns of the portrait where there is a person, and where there is none."""
 
@@ -140,7 +140,7 @@ def test_a_fixed_style_needs_people_but_no_faces(portrait, tmp_path):
     torch = pytest.importorskip("torch", reason="torch is not installed; making a style net needs it")
     pytest.importorskip("onnx", reason="onnx is not installed; exporting needs it")
     from engines.nets.style_net import LAYOUTS, StyleNet
-    from training.export_style import export_onnx
+    from training.style.export import export_onnx
 
     torch.manual_seed(0)
     made, path = StyleNet(LAYOUTS["fast"]), tmp_path / "raw.onnx"

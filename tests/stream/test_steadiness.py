@@ -15,11 +15,12 @@ from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 from engines.spec import net_names
-from stream.assembly import make_classifier, make_follower
-from stream.portrait import EXPRESSIONS, ExpressivePortrait
+from stream.demo.portrait import EXPRESSIONS, ExpressivePortrait
+from stream.graph import make_classifier, make_face_tracker
+from stream.media.source import Unit
+from stream.pipeline.analysis import classify, track_faces
+from stream.pipeline.rendering import build_scenes
 from stream.settings import AnalysisOptions
-from stream.stages import classify, direct, follow
-from stream.video_source import Unit
 
 RATE_HZ = 8
 PICTURES = 40
@@ -65,8 +66,8 @@ def filmed(still):
 def looked_at(net, expression):
     """Steps with the same one face in each picture, cropped for the net."""
     options = AnalysisOptions(net=net)
-    steps = list(follow(filmed(face(expression)), lambda: make_follower(options), options.rate_hz))
-    assert [[seen.track_id for seen in step.look.faces] for step in steps] == [[1]] * PICTURES
+    steps = list(track_faces(filmed(face(expression)), lambda: make_face_tracker(options), options.rate_hz))
+    assert [[seen.track_id for seen in pending.payload.faces] for pending in steps] == [[1]] * PICTURES
     return steps
 
 
@@ -87,7 +88,7 @@ def raw(steps):
 @pytest.mark.parametrize("net", net_names())
 def test_a_still_face_keeps_its_emotion(net, expression, look_ahead):
     scenes = SceneBuilder(SmoothingOptions(look_ahead=look_ahead))
-    directed = list(direct(judged(net, expression), scenes, most_held=PICTURES))
+    directed = list(build_scenes(judged(net, expression), scenes, max_held=PICTURES))
     settled = np.array([s.scene.faces[0].probabilities for s in directed if s.scene.time >= SETTLED])
     assert len(settled) == PICTURES - RATE_HZ
     assert np.ptp(settled, axis=0).max() < MOST_MOVED

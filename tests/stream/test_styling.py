@@ -21,11 +21,11 @@ from emocolor.errors import ConfigurationError, EngineError  # noqa: E402
 from emocolor.faces import Scene  # noqa: E402
 from engines import spec  # noqa: E402
 from engines.nets.style_net import LAYOUTS, StyleNet  # noqa: E402
-from engines.stylist import load_stylist  # noqa: E402
-from stream.assembly import open_job  # noqa: E402
+from engines.style import load_style_transfer  # noqa: E402
+from stream.graph import open_job  # noqa: E402
+from stream.media.source import VideoSource  # noqa: E402
 from stream.settings import AnalysisOptions, JobSettings  # noqa: E402
-from stream.video_source import VideoSource  # noqa: E402
-from training.export_style import export_onnx  # noqa: E402
+from training.style.export import export_onnx  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,8 @@ def net(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def stylist(net):
-    return load_stylist(str(net))
+def style_transfer(net):
+    return load_style_transfer(str(net))
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def frame(make_clip):
         source.close()
 
 
-def painted(frame, stylist, **options):
+def painted(frame, style_transfer, **options):
     """The planes of a copy of the frame, painted, as integers."""
-    made = Style(StyleOptions(**options), stylist).apply(frame.copy(), Scene(time=0))
+    made = Style(StyleOptions(**options), style_transfer).apply(frame.copy(), Scene(time=0))
     return [plane.astype(int) for plane in made.planes]
 
 
@@ -117,18 +117,18 @@ def test_pictures_of_any_form_and_size_are_painted_to_their_borders(form, size_w
         assert 0.4 * change.mean() < borders.mean() < 2.5 * change.mean()
 
 
-def test_every_style_is_its_own_and_mixtures_lie_between(stylist, frame):
-    light = [painted(frame, stylist, fixed={emotion: 1})[0].mean() for emotion in EMOTIONS]
+def test_every_style_is_its_own_and_mixtures_lie_between(style_transfer, frame):
+    light = [painted(frame, style_transfer, fixed={emotion: 1})[0].mean() for emotion in EMOTIONS]
     assert (np.diff(light) > 3).all()
-    mixed = painted(frame, stylist, fixed={"angry": 1, "neutral": 1})[0].mean()
+    mixed = painted(frame, style_transfer, fixed={"angry": 1, "neutral": 1})[0].mean()
     assert mixed == pytest.approx((light[0] + light[-1]) / 2, abs=3)
 
 
-def test_style_grows_out_of_the_picture_without_a_step(stylist, frame):
-    last = painted(frame, stylist, fixed={"neutral": 1}, strength=0)
+def test_style_grows_out_of_the_picture_without_a_step(style_transfer, frame):
+    last = painted(frame, style_transfer, fixed={"neutral": 1}, strength=0)
     assert all(np.array_equal(a, b) for a, b in zip(last, frame.planes, strict=True))
     for strength in (0.001, 0.004, *np.arange(0.01, 0.3, 0.01)):
-        now = painted(frame, stylist, fixed={"neutral": 1}, strength=strength)
+        now = painted(frame, style_transfer, fixed={"neutral": 1}, strength=strength)
         assert max(np.abs(a - b).max() for a, b in zip(now, last, strict=True)) <= 4
         last = now
 
@@ -146,9 +146,11 @@ def test_effects_chain(net, make_clip):
 def test_the_result_does_not_depend_on_how_many_cores_paint(shipped, make_clip, monkeypatch):
     clip = make_clip("clip.mp4", frames=9, size_wh=(160, 90))
     results, loaded = [], []
-    monkeypatch.setattr("engines.stylist.load_stylist", lambda *a, **k: loaded.append(a) or load_stylist(*a, **k))
+    monkeypatch.setattr(
+        "engines.style.load_style_transfer", lambda *a, **k: loaded.append(a) or load_style_transfer(*a, **k)
+    )
     for cores in (1, 2, 16):
-        monkeypatch.setattr("stream.assembly.usable_cores", lambda cores=cores: cores)
+        monkeypatch.setattr("stream.graph.usable_cores", lambda cores=cores: cores)
         results.append(run(clip, StyleOptions(net=shipped, fixed={"sad": 1})))
     assert len(loaded) == 1 + 2 + 4, "a net for each core, up to four"
     for one, *more in zip(*results, strict=True):
@@ -230,7 +232,7 @@ def test_bad_options_are_one_line_before_anything_is_opened(arguments, code, wor
 
 
 def test_doctor_names_the_style_nets(net, tmp_path, monkeypatch, capsys):
-    from stream.doctor import examine
+    from stream.cli.doctor import examine
 
     for ending in (".onnx", ".json"):
         shutil.copy(net.with_suffix(ending), tmp_path)

@@ -42,7 +42,7 @@ def painted_pictures(tmp_path_factory):
 def vgg_arrays():
     """Makes values of VGG16's first layers, as a file holds them: random, but such as a release is known by."""
     pytest.importorskip("torch", reason="torch is not installed; VGG16 needs it")
-    from training.vgg_values import CHANNELS, PLACES, RELEASES
+    from training.style.vgg_weights import CHANNELS, PLACES, RELEASES
 
     def made(count=10, release=0):
         random, known, found = np.random.default_rng(0), RELEASES[release], {}

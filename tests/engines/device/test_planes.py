@@ -14,15 +14,7 @@ from emocolor.cuts import CutDetector  # noqa: E402
 from emocolor.faces import Scene  # noqa: E402
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame, luma_8bit  # noqa: E402
 from emocolor.person_regions import square_rgb  # noqa: E402
-from engines.device.planes import (  # noqa: E402
-    PITCH,
-    DevicePlane,
-    OwnMemory,
-    new_picture,
-    planes_of_picture,
-    tensors_of,
-    to_host,
-)
+from engines.device.planes import PITCH, DevicePlane, OwnMemory, new_picture, planes_of_picture, tensors_of, to_host  # noqa: E402
 
 DEVICES = [torch.device("cpu"), pytest.param(torch.device("cuda"), marks=pytest.mark.gpu)]
 

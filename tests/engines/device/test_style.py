@@ -17,21 +17,23 @@ from engines.device.planes import OwnMemory  # noqa: E402
 from engines.device.resize import area_weights, scaled  # noqa: E402
 from engines.device.style import DeviceStyle, _mirrored, paint  # noqa: E402
 from engines.nets.graphs import graph_of  # noqa: E402
-from engines.runners import CheckedRunner, OutOfMemory  # noqa: E402
+from engines.runners.selection import CheckedRunner, OutOfMemory  # noqa: E402
+from engines.runners.torch import TorchRunner  # noqa: E402
 from engines.spec import read_style_spec  # noqa: E402
-from engines.stylist import NetStylist  # noqa: E402
-from engines.torch_runner import TorchRunner  # noqa: E402
+from engines.style import NetStyleTransfer  # noqa: E402
 from tests.engines.device.test_planes import DEVICES, noise, on_device  # noqa: E402
 
 MIXTURE = np.array([0, 0, 0, 0.7, 0.3, 0, 0, 0], np.float32)
 
 
 @pytest.fixture(scope="module")
-def stylists() -> dict[str, NetStylist]:
+def stylists() -> dict[str, NetStyleTransfer]:
     """The smallest style net that ships, in torch, by device."""
     spec = read_style_spec("fast")
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    return {one: NetStylist(spec, CheckedRunner(spec, TorchRunner(graph_of(spec), device=one))) for one in devices}
+    return {
+        one: NetStyleTransfer(spec, CheckedRunner(spec, TorchRunner(graph_of(spec), device=one))) for one in devices
+    }
 
 
 class Inverting:
@@ -58,12 +60,12 @@ def blotches() -> Frame:
 @pytest.mark.parametrize("size", [96, 182])
 @pytest.mark.parametrize("net", ["fast", "inverting"])
 def test_a_style_is_the_cpu_s_but_for_rounding(
-    device: Any, options: dict[str, Any], size: int, net: str, stylists: dict[str, NetStylist]
+    device: Any, options: dict[str, Any], size: int, net: str, stylists: dict[str, NetStyleTransfer]
 ) -> None:
     chosen = StyleOptions(fixed={"happy": 0.7, "sad": 0.3}, size=size, **options)
     host, scene = blotches(), Scene(time=0)
     given = on_device(host, device)
-    inverting = NetStylist(read_style_spec("fast"), Inverting())
+    inverting = NetStyleTransfer(read_style_spec("fast"), Inverting())
     one, other = (inverting, inverting) if net == "inverting" else (stylists["cpu"], stylists[device.type])
     expected = Style(chosen, one).apply(replace(host, planes=tuple(plane.copy() for plane in host.planes)), scene)
     found = DeviceStyle(chosen, other).apply(OwnMemory().apply(given, scene), scene)
@@ -78,14 +80,16 @@ def test_a_style_is_the_cpu_s_but_for_rounding(
 
 def test_no_style_leaves_every_sample() -> None:
     frame = OwnMemory().apply(on_device(noise(64, 48), "cpu"), Scene(time=0))
-    DeviceStyle(StyleOptions(fixed={"happy": 1}, strength=0), NetStylist(read_style_spec("fast"), Inverting())).apply(
-        frame, Scene(time=0)
-    )
+    DeviceStyle(
+        StyleOptions(fixed={"happy": 1}, strength=0), NetStyleTransfer(read_style_spec("fast"), Inverting())
+    ).apply(frame, Scene(time=0))
     assert np.array_equal(frame.copy().planes[0], noise(64, 48).planes[0])
 
 
 @pytest.mark.parametrize("size", [(96, 128), (93, 127), (37, 99)])
-def test_a_picture_is_painted_as_the_stylist_paints_it(size: tuple[int, int], stylists: dict[str, NetStylist]) -> None:
+def test_a_picture_is_painted_as_the_stylist_paints_it(
+    size: tuple[int, int], stylists: dict[str, NetStyleTransfer]
+) -> None:
     rgb = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
     expected = stylists["cpu"].paint(rgb, MIXTURE)
     assert np.array_equal(paint(stylists["cpu"], torch.from_numpy(rgb), MIXTURE).numpy(), expected)
@@ -108,7 +112,7 @@ def test_without_room_or_tensors_the_stylist_s_own_way_is_taken() -> None:
 
     spec = read_style_spec("fast")
     for runner in (Runner(), TensorRunner()):
-        painted = paint(NetStylist(spec, runner), torch.full((300, 400, 3), 100, dtype=torch.uint8), MIXTURE)
+        painted = paint(NetStyleTransfer(spec, runner), torch.full((300, 400, 3), 100, dtype=torch.uint8), MIXTURE)
         assert painted.shape == (300, 400, 3)
         assert bool((painted == 155).all())
 

@@ -10,7 +10,7 @@ from typing import Any
 import av
 import pytest
 
-from stream.demo_clip import demo_frames
+from stream.demo.clip import demo_frames
 
 FLAGS = (
     "--no-sandbox",

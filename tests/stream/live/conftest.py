@@ -2,14 +2,14 @@
 
 import pytest
 
-from stream.live.face_judge import FaceJudge
+from stream.live.face_judge import BatchedClassifier
 from stream.live.quality import LEVELS
 
 
 @pytest.fixture(scope="session")
-def running_judge():
+def running_classifier():
     """A judge with its nets loaded, for any number of servers and sessions."""
-    judge = FaceJudge()
+    judge = BatchedClassifier()
     judge.start(LEVELS)
     yield judge
     judge.close()

@@ -14,10 +14,10 @@ import av
 import numpy as np
 import pytest
 
-from stream.cli import main
-from stream.live.inputs import parse_input
+from stream.cli.app import main
+from stream.live.capture.inputs import parse_input
 from stream.live.live_run import LiveRun, LiveSettings
-from stream.live.virtual_camera import LOOPBACK_MODULE
+from stream.live.output.virtual_camera import LOOPBACK_MODULE
 from tests.stream.live.stream_server import StreamServer, make_stream
 
 COMMAND = [sys.executable, "-m", "stream.cli", "live"]

@@ -9,22 +9,22 @@ import av
 import numpy as np
 import pytest
 
+from emocolor.analysis import AnalysisInput, TrackedFace
 from emocolor.errors import EngineError
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
 from stream.live.controls import Controls
-from stream.live.face_judge import FaceJudge
+from stream.live.face_judge import BatchedClassifier
 from stream.live.mailbox import Closed
 from stream.live.quality import LEVELS
 from stream.live.session import LiveSession, smaller
-from stream.stages import Look, Sighted
-from stream.video_frames import wrap
+from stream.media.frames import wrap
 
 PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
 def judge():
-    judge = FaceJudge()
+    judge = BatchedClassifier()
     judge.start(LEVELS)
     yield judge
     judge.close()
@@ -242,7 +242,7 @@ def test_a_net_that_is_not_there_is_told_to_the_one_who_asked(judge):
 
 
 def test_after_the_end_nobody_waits():
-    judge = FaceJudge()
+    judge = BatchedClassifier()
     judge.start(LEVELS[-1:])
     judge.close()
     with pytest.raises(Closed):
@@ -257,7 +257,9 @@ def look_of(crops):
         keypoints=np.array([(35, 40), (65, 40), (50, 55), (50, 70), (15, 45), (85, 45)], np.float64),
         score=0.9,
     )
-    return Look(time=0.0, cut=False, faces=tuple(Sighted(k, detection, crop) for k, crop in enumerate(crops)))
+    return AnalysisInput(
+        time=0.0, cut=False, faces=tuple(TrackedFace(k, detection, crop) for k, crop in enumerate(crops))
+    )
 
 
 @pytest.mark.parametrize("size_wh", [(1280, 720), (640, 360)])

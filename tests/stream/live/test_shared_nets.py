@@ -40,8 +40,8 @@ def nets(monkeypatch):
         loaded.append(Busy())
         return loaded[-1]
 
-    monkeypatch.setattr("engines.stylist.load_stylist", load)
-    monkeypatch.setattr("engines.colorist.load_colorist", load)
+    monkeypatch.setattr("engines.style.load_style_transfer", load)
+    monkeypatch.setattr("engines.colorizer.load_colorizer", load)
     monkeypatch.setattr("stream.live.shared_nets.make_segmenter", load)
     shared = SharedNets("cpu")
     shared.loaded = loaded
@@ -49,8 +49,8 @@ def nets(monkeypatch):
 
 
 KINDS = {
-    "stylist": lambda nets: (nets.stylist(StyleOptions()), "paint"),
-    "colorist": lambda nets: (nets.colorist(ColorizeOptions()), "estimate"),
+    "stylist": lambda nets: (nets.style_transfer(StyleOptions()), "paint"),
+    "colorist": lambda nets: (nets.colorizer(ColorizeOptions()), "estimate"),
     "segmenter": lambda nets: (nets.segmenter(), "segment"),
 }
 
@@ -70,7 +70,9 @@ def test_each_is_loaded_once_and_used_by_one_thread_at_a_time(nets, kind):
 
 
 def test_other_weights_are_another_net(nets):
-    assert nets.stylist(StyleOptions(net="fast")) is not nets.stylist(StyleOptions(net="fast", precision="bf16"))
+    assert nets.style_transfer(StyleOptions(net="fast")) is not nets.style_transfer(
+        StyleOptions(net="fast", precision="bf16")
+    )
 
 
 def test_builders_share_and_only_their_owner_closes(nets):
@@ -100,7 +102,7 @@ def test_a_net_that_cannot_be_loaded_is_told_each_time(nets, monkeypatch):
     def fail(*_, **__):
         raise EngineError("no weights")
 
-    monkeypatch.setattr("engines.stylist.load_stylist", fail)
+    monkeypatch.setattr("engines.style.load_style_transfer", fail)
     for _ in range(2):
         with pytest.raises(EngineError, match="no weights"):
-            nets.stylist(StyleOptions())
+            nets.style_transfer(StyleOptions())

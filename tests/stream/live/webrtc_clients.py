@@ -19,14 +19,14 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.mediastreams import MediaStreamError
 from yarl import URL
 
-from stream.live.access import Access
 from stream.live.controls import Controls
-from stream.live.face_judge import FaceJudge
-from stream.live.publication import Resources
-from stream.live.rate_limits import Allowances
-from stream.live.server import make_app
-from stream.live.sessions import Sessions
+from stream.live.face_judge import BatchedClassifier
+from stream.live.server.access import Access
+from stream.live.server.app import make_app
+from stream.live.server.rate_limits import TokenBuckets
 from stream.live.shared_nets import SharedNets
+from stream.live.webrtc.publication import Resources
+from stream.live.webrtc.publications import Sessions
 
 PATIENCE_S = 60.0
 
@@ -50,8 +50,8 @@ async def until(found: Callable[[], Any]) -> None:
         await asyncio.sleep(0.02)
 
 
-def unlimited() -> Allowances:
-    return Allowances(per_second=1e6, burst=1_000_000)
+def unlimited() -> TokenBuckets:
+    return TokenBuckets(per_second=1e6, burst=1_000_000)
 
 
 class Server:
@@ -74,7 +74,7 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def running(
-    judge: FaceJudge,
+    judge: BatchedClassifier,
     *,
     access: Access | None = None,
     controls: Controls | None = None,

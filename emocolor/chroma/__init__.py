@@ -1,0 +1,1 @@
+"""Chroma of gray footage: from coarse estimates to stable, edge-aligned chroma planes."""

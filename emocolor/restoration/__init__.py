@@ -1,0 +1,1 @@
+"""Filters for old footage: luma flicker and film grain."""

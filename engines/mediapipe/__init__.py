@@ -1,0 +1,1 @@
+"""MediaPipe behind adapters: face detection and person segmentation."""

@@ -1,0 +1,1 @@
+"""What runs a net: one module a runtime, and the choice among them."""

@@ -1,0 +1,73 @@
+"""Nets as graphs of ATen operations with sizes left open (``torch.export``), as engines of TensorRT are made from them.
+
+Two things are done here for TensorRT. It computes in floating point, so pictures of uint8 are unpacked before the
+graph and packed behind it. And as of version 11 its networks are strongly typed, so the precision is part of the
+graph: it is exported under autocast, whose casts become operations.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from ..nets.graphs import Graph, Painter
+from ..shapes import Axis, Input
+from ..spec import Precision
+from .torch import SHORT_TYPES
+
+
+class FloatGraph(nn.Module):
+    """A net between tensors of float32, computing in a precision where autocast sees no harm in it."""
+
+    def __init__(self, graph: Graph, device: str, precision: Precision) -> None:
+        super().__init__()
+        self._net = graph.module.net if isinstance(graph.module, Painter) else graph.module
+        self._device, self._type = device, SHORT_TYPES.get(precision)
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        with torch.autocast(self._device, self._type, enabled=self._type is not None):
+            found = self._net(*given)
+        return tuple(part.float() for part in (found if isinstance(found, tuple) else (found,)))
+
+
+def float_inputs(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+    """What the ``FloatGraph`` of a net takes that takes ``inputs``, within the bounds of an engine."""
+    return tuple(replace(one, dtype=np.float32, axes=tuple(map(_in_engine, _unpacked(one)))) for one in inputs)
+
+
+def exported(graph: Graph, inputs: tuple[Input, ...], *, device: str, precision: Precision) -> ExportedProgram:
+    """The ``FloatGraph`` of a net on a device, with the axes open that its :func:`float_inputs` leave open."""
+    module = FloatGraph(graph, device, precision).to(device).eval()
+    floats = float_inputs(inputs)
+    # At sizes that differ and are none of them 0 or 1, which torch.export takes for constants.
+    steps = {axis.name: number for number, axis in enumerate(_open_axes(floats), start=1)}
+    given = (torch.ones(one.shape(lambda a: a.least + a.step * steps[a.name]), device=device) for one in floats)
+    symbols = {axis.name: _symbol(axis) for axis in _open_axes(floats)}
+    shapes = ({i: symbols[a.name] for i, a in enumerate(one.axes) if isinstance(a, Axis)} for one in floats)
+    with torch.inference_mode():
+        return torch.export.export(module, tuple(given), dynamic_shapes=(tuple(shapes),))
+
+
+def _unpacked(one: Input) -> tuple[int | Axis, ...]:
+    if one.dtype is not np.uint8:
+        return one.axes
+    pictures, height, width, channels = one.axes
+    return pictures, channels, height, width
+
+
+def _in_engine(axis: int | Axis) -> int | Axis:
+    return replace(axis, most=axis.engine_most or axis.most) if isinstance(axis, Axis) else axis
+
+
+def _open_axes(inputs: tuple[Input, ...]) -> list[Axis]:
+    """Each once."""
+    return list({axis.name: axis for one in inputs for axis in one.axes if isinstance(axis, Axis)}.values())
+
+
+def _symbol(axis: Axis) -> Any:
+    if axis.step == 1:
+        return Dim(axis.name, min=axis.least, max=axis.most)
+    return axis.step * Dim(f"{axis.name}_steps", min=axis.least // axis.step, max=axis.most // axis.step)

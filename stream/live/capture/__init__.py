@@ -1,0 +1,1 @@
+"""Live inputs: cameras, network streams, files at their own pace."""

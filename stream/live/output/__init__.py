@@ -1,0 +1,1 @@
+"""Live outputs: files, network streams, windows, virtual cameras."""

@@ -1,0 +1,1 @@
+"""WebRTC sessions through aiortc."""

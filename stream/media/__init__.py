@@ -1,0 +1,1 @@
+"""FFmpeg behind adapters: sources and sinks, decoders and encoders."""

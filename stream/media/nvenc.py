@@ -1,0 +1,61 @@
+"""Pictures in a GPU's memory for FFmpeg's NVENC encoders, handed over without a copy.
+
+NVENC is given the address of luma and the length of a row and takes chroma from right below, so frames must have the
+memory of ``engines.device.planes.new_picture``.
+
+Written against the sources of PyAV 18.1 and FFmpeg. None of it has run yet: where there is a GPU, begin with
+``REQUIRE_GPU=1 python -m pytest -m gpu``.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+import av
+from av.codec.hwaccel import HWAccel
+from av.video.frame import CudaContext
+
+from emocolor.frames import Frame
+
+from .decoder import CUDA
+from .nvdec import CURRENT_CONTEXT, make_context
+
+if TYPE_CHECKING:
+    import torch
+
+ENCODERS: Final = frozenset({"h264_nvenc", "hevc_nvenc", "av1_nvenc"})
+SURFACE: Final = "nv12"
+
+
+class NvencPictures:
+    """Makes pictures of an encoder's frames. Not for two threads at once."""
+
+    def __init__(self) -> None:
+        self._context: CudaContext | None = None
+
+    def accel(self) -> HWAccel:
+        """The device for one encoder; a CUDA context is made current in this thread."""
+        make_context()
+        return HWAccel(CUDA, options=dict(CURRENT_CONTEXT))
+
+    def picture(self, frame: Frame) -> av.VideoFrame:
+        """The frame's memory as a picture, without time and tags, once all that writes to it is done."""
+        from engines.device.planes import tensors_of
+
+        luma, chroma = tensors_of(frame)
+        assert is_one_piece(luma, chroma)
+        if luma.is_cuda:
+            self._wait(luma)
+        return av.VideoFrame.from_dlpack((luma, chroma), format=SURFACE, cuda_context=self._context)
+
+    def _wait(self, tensor: "torch.Tensor") -> None:
+        import torch
+
+        if self._context is None:
+            make_context()  # in the thread that encodes, too
+            self._context = CudaContext(tensor.get_device(), primary_ctx=False, current_ctx=True)
+        torch.cuda.current_stream(tensor.device).synchronize()
+
+
+def is_one_piece(luma: "torch.Tensor", chroma: "torch.Tensor") -> bool:
+    """Whether chroma (H / 2, W / 2, 2) lies right below luma (H, W), in rows as long."""
+    pitch = luma.stride(0)
+    return chroma.stride(0) == pitch and chroma.data_ptr() == luma.data_ptr() + luma.shape[0] * pitch

@@ -1,0 +1,223 @@
+"""Frames and carried packets into a file, a pipe, a network stream or numbered images.
+
+A file appears under its name only when it is whole. The same input and options give the same bytes.
+"""
+
+import contextlib
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Final, NoReturn, get_args
+
+import av
+from av.stream import Disposition
+
+from emocolor.errors import ConfigurationError, SinkError
+
+from .companion_streams import MOV_FORMATS, AudioPolicy, CompanionOutput, add_companions, live_metadata, stream_metadata
+from .encoder import VideoEncoder
+from .encoder_choice import default_encoder, encoder_options, find_encoder, holds_hdr
+from .locations import reason_of
+from .packets import Packet
+from .source import Unit, VideoSource
+from .source_facts import SourceFacts
+from .target import Target
+
+__all__ = ["AudioPolicy", "SinkOptions", "VideoSink"]
+
+BITEXACT: Final = 0x400
+"""FFmpeg's AVFMT_FLAG_BITEXACT."""
+TURNING_FORMATS: Final = MOV_FORMATS | {"matroska", "webm"}
+"""Containers that tell a player to turn the picture."""
+CHAPTER_FORMATS: Final = MOV_FORMATS | {"matroska", "webm", "ogg", "asf", "nut"}
+CHAPTER_UNIT: Final = Fraction(1, 1000)
+MUXER_OPTIONS: Final[dict[str, dict[str, str]]] = {
+    # Offsets between streams are rounded to the movie's unit, by default a millisecond.
+    **{name: {"movflags": "+faststart", "movie_timescale": "90000"} for name in MOV_FORMATS},
+    "yuv4mpegpipe": {"strict": "-1"},  # more than 8 bits are FFmpeg's own extension
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkOptions:
+    """How to encode and what to carry along."""
+
+    codec: str | None = None
+    """FFmpeg's name of the video encoder; by default what suits the output, mostly ``libx264``."""
+    crf: float | None = None
+    """Constant quality, lower is better; the encoder's own default where ``None``."""
+    preset: str | None = None
+    """Speed of the encoder, such as ``veryfast``."""
+    pix_fmt: str | None = None
+    """FFmpeg's pixel format to encode in; by default the input's or the nearest that the encoder takes."""
+    audio: AudioPolicy = "copy"
+    """Copy sound as it is, encode it anew as AAC, or leave it out."""
+    format: str | None = None
+    """FFmpeg's name of the container format; by default told by the output's ending."""
+    overwrite: bool = False
+    """Replace an existing file."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Further options of the encoder, by FFmpeg's names."""
+
+    def __post_init__(self) -> None:
+        if self.audio not in get_args(AudioPolicy):
+            raise ConfigurationError(f"Sound can be {', '.join(get_args(AudioPolicy))}, not {self.audio!r}.")
+
+
+class VideoSink:
+    """One output being written, by one thread.
+
+    Call ``write`` for every unit, then ``finish``; or ``abort``, after which nothing is left behind.
+    """
+
+    warnings: list[str]
+    """What the output cannot hold or was changed for it, one line each; writing may add to them."""
+
+    def __init__(
+        self,
+        target: str,
+        source: VideoSource | SourceFacts,
+        options: SinkOptions | None = None,
+        *,
+        on_device: bool = False,
+    ) -> None:
+        """Check everything that can be checked before work starts; the source must still be open.
+
+        ``on_device``: frames come in a GPU's memory, and NVENC encodes them there.
+
+        Raises ConfigurationError for options that do not fit, SinkError for a place or a container
+        that cannot be used.
+        """
+        options = options or SinkOptions()
+        facts = source if isinstance(source, SourceFacts) else source.facts
+        self.warnings = []
+        self._facts = facts
+        self._target = Target(target, format_name=options.format, overwrite=options.overwrite, source=facts.location)
+        self._check_single_image()
+        codec = find_encoder(options.codec or default_encoder(self._target.format, self._target.ending))
+        settings = encoder_options(
+            codec, crf=options.crf, preset=options.preset, options=options.options, hdr=facts.hdr
+        )
+        if facts.hdr is not None and not holds_hdr(codec.name):
+            self.warnings.append(f"HDR metadata of the display and light levels cannot be passed to {codec.name}.")
+        self._container = av.open(
+            self._target.name,
+            "w",
+            format=self._target.format,
+            container_options=MUXER_OPTIONS.get(self._target.format, {}),
+        )
+        # Random identifiers and version strings would make two runs differ.
+        self._container.flags |= BITEXACT
+        self._encoder = VideoEncoder(
+            self._container,
+            codec,
+            facts,
+            pix_fmt=options.pix_fmt,
+            options=settings,
+            warnings=self.warnings,
+            on_device=on_device,
+        )
+        self._describe()
+        self._companions: dict[int, CompanionOutput] = add_companions(
+            self._container, facts.companions, options.audio, self.warnings
+        )
+        self._waiting: list[Packet] = []
+        self._closed = False
+
+    @property
+    def frames_written(self) -> int:
+        """Frames handed to the encoder so far."""
+        return self._encoder.frames
+
+    @property
+    def summary(self) -> str:
+        """Container, encoder, and the streams that are carried along, in one line."""
+        others = [f"with {other.label}" for other in self._facts.companions if other.index in self._companions]
+        return ", ".join([self._target.format, self._encoder.summary, *others])
+
+    def write(self, unit: Unit) -> None:
+        """Encode the unit's frame and carry its packets over. Raises SinkError."""
+        self._waiting.extend(unit.packets)
+        if unit.frame is None and self.frames_written == 0:
+            return  # the header needs the first frame
+        encoded = self._encoder.encode(unit.frame) if unit.frame is not None else []
+        for packet in self._waiting:
+            if (companion := self._companions.get(packet.stream.index)) is not None:
+                self._mux(companion.put(packet))
+        self._waiting.clear()
+        self._mux(encoded)
+
+    def finish(self) -> None:
+        """Write what is left, and put the file in place.
+
+        Raises SinkError; call ``abort`` then.
+        """
+        if self.frames_written == 0:
+            raise SinkError(f"No frame came, so {self._target.shown} is not written.")
+        self._mux(self._encoder.flush())
+        for companion in self._companions.values():
+            self._mux(companion.flush())
+        self._closed = True
+        try:
+            self._container.close()
+            self._target.place()
+        except (av.FFmpegError, OSError) as error:
+            self._fail(error)
+
+    def abort(self) -> None:
+        """Close, and remove what was written; never raises over the error that led here."""
+        if not self._closed:
+            self._closed = True
+            with contextlib.suppress(av.FFmpegError, OSError, ValueError):
+                self._container.close()
+        self._target.remove()
+
+    def _mux(self, packets: "list[av.Packet[Any]]") -> None:
+        try:
+            self._container.mux(packets)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> NoReturn:
+        number = getattr(error, "errno", None)
+        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            text = f"The disk is full: {self._target.room()}. Free some space, or write elsewhere."
+        elif number == errno.EPIPE:
+            text = f"The reader of {self._target.shown} went away before the video ended."
+        else:
+            text = f"Cannot write {self._target.shown}: {reason_of(error)}."
+        raise SinkError(text) from error
+
+    def _check_single_image(self) -> None:
+        if self._target.format == "image2" and not self._target.is_pattern and self._facts.frame_count != 1:
+            raise SinkError(
+                f"{self._target.shown} holds one image, but the input is a video. "
+                "Number the images with a pattern such as frames/%04d.png."
+            )
+
+    def _describe(self) -> None:
+        """Carry over what the container tells of the video: turn, names, language, chapters."""
+        facts, name, stream = self._facts, self._target.format, self._encoder.stream
+        stream.metadata.update(stream_metadata(name, facts.video_metadata))
+        stream.disposition = Disposition(facts.video_disposition)
+        if facts.display_matrix is not None and name in TURNING_FORMATS:
+            stream.set_display_matrix(facts.display_matrix)
+        elif facts.display_matrix is not None:
+            self.warnings.append(f"{name} cannot say that the picture is to be turned; it will show as stored.")
+        self._container.metadata.update(live_metadata(facts.metadata))
+        if facts.chapters and name in CHAPTER_FORMATS:
+            self._container.set_chapters(
+                [
+                    {
+                        "id": number,
+                        "start": round(chapter.start / CHAPTER_UNIT),
+                        "end": round(chapter.end / CHAPTER_UNIT),
+                        "time_base": CHAPTER_UNIT,
+                        "metadata": chapter.metadata,
+                    }
+                    for number, chapter in enumerate(facts.chapters, start=1)
+                ]
+            )
+        elif facts.chapters:
+            self.warnings.append(f"{name} cannot hold chapters: they are left out.")

@@ -1,0 +1,381 @@
+"""Anything FFmpeg reads, as frames, with the packets of the other streams beside them.
+
+Packets that are not processed travel with the frames in the order they were read. So memory is
+bounded by the input's own interleaving, and the order of the output never depends on timing.
+"""
+
+import math
+import sys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Final
+
+import av
+
+from emocolor.errors import ConfigurationError, SourceError
+from emocolor.frames import Frame
+
+from . import stream_facts
+from .decoder import FrameDecoder, Hardware
+from .locations import (
+    ffmpeg_name,
+    first_number,
+    is_image_pattern,
+    is_standard_stream,
+    is_url,
+    open_failure,
+    reason_of,
+    shown,
+)
+from .packets import Packet, PacketReader
+from .source_facts import Chapter, CompanionStream, Damage, HdrMetadata, SourceFacts
+
+__all__ = ["Chapter", "CompanionStream", "Damage", "HdrMetadata", "SourceFacts", "SourceOptions", "Unit", "VideoSource"]
+
+NETWORK_TIMEOUT_SECONDS: Final = 15.0
+MOST_PACKETS_BESIDE_A_FRAME: Final = 512
+STANDARD_INPUT: Final = "pipe:0"
+UNINDEXED_FORMATS: Final = frozenset({"mpegts", "mpeg"})
+"""Formats that seek by time alone and may land behind the last key frame."""
+UNINDEXED_MARGIN_SECONDS: Final = 15
+"""How much earlier to begin there; key frames are seldom further apart than ten seconds."""
+TRAILING_SECONDS: Final = 1
+"""How far beyond the end to look for packets that belong before it."""
+TOLERATED_SHORTFALL_SECONDS: Final = Fraction(1, 2)
+"""How much less than the header promises is no sign of a truncated file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """Which part of an input to read, and how."""
+
+    start_seconds: float | None = None
+    """Where to begin, from the start of the input; the output then begins there."""
+    end_seconds: float | None = None
+    """Where to stop, from the start of the input."""
+    max_pixels: int = 4096 * 2304
+    """Most pixels of a frame; larger inputs are refused."""
+    format: str | None = None
+    """FFmpeg's name of the input format, for pipes and raw data."""
+    options: dict[str, str] = field(default_factory=dict)
+    """Further options of FFmpeg's demuxer and protocol, such as ``framerate`` of image sequences."""
+
+    def __post_init__(self) -> None:
+        start, end = self.start_seconds or 0.0, math.inf if self.end_seconds is None else self.end_seconds
+        if not (math.isfinite(start) and start >= 0):
+            raise ConfigurationError(f"The start must be a time of 0 s or later, got {self.start_seconds}.")
+        if not end > start:
+            raise ConfigurationError(f"The end must lie after the start ({start:g} s), got {end:g} s.")
+        if self.max_pixels < 1:
+            raise ConfigurationError(f"The greatest number of pixels must be positive, got {self.max_pixels}.")
+        if self.format is not None and self.format not in av.formats_available:
+            raise ConfigurationError(f"FFmpeg has no format {self.format!r}.")
+
+    @property
+    def start(self) -> Fraction:
+        """Seconds before the part that is read."""
+        return Fraction(self.start_seconds or 0)
+
+    @property
+    def length(self) -> Fraction | None:
+        """Seconds from start to end, or ``None`` without an end."""
+        if self.end_seconds is None or math.isinf(self.end_seconds):
+            return None
+        return Fraction(self.end_seconds) - self.start
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """A frame, and the packets of the other streams that were read before it."""
+
+    frame: Frame | None
+    """``None`` where only packets are left, or there are many of them before the next frame."""
+    packets: tuple[Packet, ...] = ()
+    """In the order read, with times from the same zero as the frames'."""
+    before: Frame | None = None
+    """The picture as it was decoded, or a part of it, where it is to be shown beside the result."""
+
+
+class VideoSource:
+    """One video being read.
+
+    ``units`` may be read once, in one thread; ``stop`` may be called from any. Close it after use.
+    """
+
+    facts: SourceFacts
+    damage: Damage
+    """Counted while reading."""
+    warnings: list[str]
+    """Things a user should know, one line each; reading may add to them."""
+
+    def __init__(
+        self, location: str, options: SourceOptions | None = None, *, hardware: Hardware | None = None
+    ) -> None:
+        """Open the input and decode its first frame; with ``hardware``, that decodes what it can.
+
+        Raises SourceError, with one line that says what to do, where that is impossible, and what opening the
+        hardware raises.
+        """
+        self._options = options or SourceOptions()
+        self._location = location
+        self.damage, self.warnings = Damage(), []
+        container = open_container(location, self._options)
+        try:
+            stream = _main_video(container, location, self._options)
+            companions = stream_facts.companions_of(container, stream)
+            start = stream_facts.start_of(container) + self._options.start
+            handles = [companion.handle for companion in companions if companion.kind != "attachment"]
+            self._reader = PacketReader(container, stream, handles, start, self.damage)
+            self._decoder = FrameDecoder(stream, self.damage, self.warnings, hardware)
+            self._promised_end = stream_facts.promised_end(stream, start)
+            if self._options.start > 0:
+                self._seek(container, start)
+            self._first: deque[Unit] = deque()
+            self._rest = self._read(_carried(companions))
+            self._read_first_frame()
+            self.facts = self._gather(container, stream, companions)
+        except BaseException:
+            container.close()
+            raise
+
+    @property
+    def on_device(self) -> bool:
+        """Whether the frames lie in a GPU's memory."""
+        return self._decoder.on_device
+
+    def units(self) -> Iterator[Unit]:
+        """Frames in presentation order, and every packet of the streams that are carried along."""
+        while self._first:
+            yield self._first.popleft()
+        yield from self._rest
+
+    def stop(self) -> None:
+        """Let ``units`` end at the next frame, as if the input ended there; safe from any thread."""
+        self._reader.stop()
+
+    def close(self) -> None:
+        """Release the input; ``units`` ends."""
+        self._reader.close()
+
+    def _seek(self, container: av.container.InputContainer, start: Fraction) -> None:
+        margin = UNINDEXED_MARGIN_SECONDS if container.format.name in UNINDEXED_FORMATS else 0
+        target = start - margin
+        if target <= stream_facts.start_of(container):
+            return
+        try:
+            container.seek(math.floor(target * av.time_base))
+        except (av.FFmpegError, OSError):
+            self.warnings.append("The input cannot seek, so everything before the start is read and dropped.")
+
+    def _read_first_frame(self) -> None:
+        for unit in self._rest:
+            self._first.append(unit)
+            if unit.frame is not None:
+                return
+        raise self._nothing()
+
+    def _nothing(self) -> SourceError:
+        name, failure = shown(self._location), self._decoder.failure or self._reader.failure
+        if failure is not None and self._decoder.shape is None:
+            error = SourceError(f"No picture of {name} can be decoded ({reason_of(failure)}). It may be damaged.")
+            error.__cause__ = failure
+            return error
+        if self._options.start > 0:
+            return SourceError(f"{name} has no picture after {self._options.start_seconds:g} s. Start earlier.")
+        return SourceError(f"{name} has no pictures in it. It may be damaged or unfinished.")
+
+    def _read(self, carried: frozenset[int]) -> Iterator[Unit]:
+        waiting: list[Packet] = []
+        for packet in self._reader.packets():
+            if packet.stream.index in carried:
+                waiting.extend(self._within(packet))
+            else:
+                for frame in self._decoder.decode(packet):
+                    if self._is_past_end(frame):
+                        yield from self._trailing(waiting, carried)
+                        return
+                    if frame.pts >= 0 or not self._options.start:
+                        yield Unit(frame=frame, packets=tuple(waiting))
+                        waiting.clear()
+            if len(waiting) >= MOST_PACKETS_BESIDE_A_FRAME:
+                yield Unit(frame=None, packets=tuple(waiting))
+                waiting.clear()
+        yield from self._last(waiting)
+
+    def _last(self, waiting: list[Packet]) -> Iterator[Unit]:
+        """What the decoder still holds, and the packets behind it."""
+        if not self._reader.stopped:
+            for frame in self._decoder.decode(None):
+                if self._is_past_end(frame):
+                    break
+                if frame.pts >= 0 or not self._options.start:
+                    yield Unit(frame=frame, packets=tuple(waiting))
+                    waiting.clear()
+        if waiting:
+            yield Unit(frame=None, packets=tuple(waiting))
+        if self._reader.jumps:
+            self.warnings.append("The input's clock starts anew in places; the parts are put one after the other.")
+        if self._options.length is None and not self._reader.stopped:
+            self._note_missing_end()
+
+    def _trailing(self, waiting: list[Packet], carried: frozenset[int]) -> Iterator[Unit]:
+        """The packets that belong before the end but are stored behind the last picture."""
+        assert self._options.length is not None
+        latest = self._options.length + TRAILING_SECONDS
+        for packet in self._reader.packets():
+            if packet.dts is not None and packet.dts * packet.time_base > latest:
+                break
+            if packet.stream.index in carried:
+                waiting.extend(self._within(packet))
+        if waiting:
+            yield Unit(frame=None, packets=tuple(waiting))
+
+    def _within(self, packet: Packet) -> list[Packet]:
+        """The packet, if it belongs to the part that is read; a subtitle that reaches out of it is shortened."""
+        if packet.pts is None or packet.stream.type == "video":
+            return [packet]
+        limit = None if self._options.length is None else math.ceil(self._options.length / packet.time_base)
+        if limit is not None and packet.pts >= limit:
+            return []
+        if packet.stream.type == "subtitle":
+            return self._shortened(packet, limit)
+        return [packet] if packet.pts >= 0 or not self._options.start else []
+
+    def _shortened(self, packet: Packet, limit: int | None) -> list[Packet]:
+        """A subtitle, shown no longer than the part that is read."""
+        assert packet.pts is not None
+        start, end = packet.pts, packet.pts + (packet.duration or 0)
+        if self._options.start:
+            start = max(start, 0)
+            if end <= start:
+                return []
+        if limit is not None:
+            end = min(end, limit)
+        if (start, end) != (packet.pts, packet.pts + (packet.duration or 0)):
+            packet.pts = packet.dts = start
+            packet.duration = end - start
+        return [packet]
+
+    def _is_past_end(self, frame: Frame) -> bool:
+        return self._options.length is not None and frame.pts * frame.time_base >= self._options.length
+
+    def _note_missing_end(self) -> None:
+        """A header that promises more than there was tells a truncated file."""
+        promised, end = self._promised_end, self._reader.video_end
+        if promised is not None and end < promised - TOLERATED_SHORTFALL_SECONDS:
+            self.damage.truncated = True
+        if self.damage.truncated:
+            self.damage.end_seconds = float(end)
+            self.damage.promised_seconds = None if promised is None else float(promised)
+
+    def _with_picture(self, companion: CompanionStream) -> CompanionStream:
+        """Cover art with its data, which FFmpeg gives before anything else."""
+        if companion.kind != "picture":
+            return companion
+        read = (packet for unit in self._first for packet in unit.packets)
+        content = next((bytes(packet) for packet in read if packet.stream.index == companion.index), b"")
+        return replace(companion, content=content)
+
+    def _gather(
+        self,
+        container: av.container.InputContainer,
+        stream: av.VideoStream,
+        companions: tuple[CompanionStream, ...],
+    ) -> SourceFacts:
+        shape, options = self._decoder.shape, self._options
+        frame = self._first[-1].frame
+        assert shape is not None
+        assert frame is not None
+        origin = stream_facts.start_of(container) + options.start
+        duration = _duration(stream_facts.duration_of(container, stream), options)
+        rate = self._decoder.times.frame_rate
+        whole = not options.start and options.length is None
+        return SourceFacts(
+            location=shown(self._location),
+            container=container.format.name,
+            codec=stream.codec_context.codec.canonical_name,
+            width=shape.size_wh[0],
+            height=shape.size_wh[1],
+            pix_fmt=shape.first.format.name,
+            format=shape.format,
+            color=frame.color,
+            frame_rate=rate,
+            time_base=frame.time_base,
+            duration=None if duration is None else float(duration),
+            frame_count=_frame_count(container, stream, duration, rate, whole=whole),
+            sample_aspect=shape.sample_aspect,
+            rotation=shape.rotation,
+            display_matrix=shape.display_matrix,
+            field_order=stream_facts.field_order_of(stream, shape.first),
+            hdr=stream_facts.hdr_of(shape.first),
+            companions=tuple(self._with_picture(companion) for companion in companions),
+            left_out=stream_facts.left_out(container, {stream.index, *(other.index for other in companions)}),
+            metadata=dict(container.metadata),
+            video_metadata=dict(stream.metadata),
+            video_disposition=int(stream.disposition),
+            chapters=stream_facts.chapters_of(container, origin, options.length),
+        )
+
+
+def open_container(location: str, options: SourceOptions) -> av.container.InputContainer:
+    """The input as FFmpeg opens it; raises ``SourceError`` with one line that says what to do."""
+    if is_standard_stream(location) and sys.stdin is not None and sys.stdin.isatty():
+        raise SourceError("Nothing is piped into standard input. Pipe a video into it, or name a file.")
+    settings = dict(options.options)
+    if is_image_pattern(location) and (number := first_number(location)) is not None:
+        settings.setdefault("start_number", str(number))
+    name = STANDARD_INPUT if is_standard_stream(location) else ffmpeg_name(location)
+    timeout = NETWORK_TIMEOUT_SECONDS if is_url(location) else None
+    try:
+        return av.open(
+            name, "r", format=options.format, container_options=settings, timeout=timeout, metadata_errors="replace"
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise open_failure(location, error) from error
+
+
+def _main_video(container: av.container.InputContainer, location: str, options: SourceOptions) -> av.VideoStream:
+    stream, name = stream_facts.main_video(container), shown(location)
+    if stream is None:
+        kinds = sorted({str(other.type) for other in container.streams})
+        held = f"only {' and '.join(kinds)}" if kinds else "no streams at all"
+        raise SourceError(f"{name} has no video that can be decoded, {held}. Give a file with moving pictures.")
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width <= 0 or height <= 0:
+        raise SourceError(f"The picture of {name} has no size ({width}x{height}). It may be damaged.")
+    if width * height > options.max_pixels:
+        raise SourceError(
+            f"{name} is {width}x{height}, more than {options.max_pixels} pixels. "
+            f"Allow it with --max-pixels {width * height}."
+        )
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def _carried(companions: tuple[CompanionStream, ...]) -> frozenset[int]:
+    return frozenset(companion.index for companion in companions)
+
+
+def _frame_count(
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    duration: Fraction | None,
+    rate: Fraction | None,
+    *,
+    whole: bool,
+) -> int | None:
+    if container.format.name.endswith("_pipe") and container.name != STANDARD_INPUT:
+        return 1  # a single image file
+    if whole and stream.frames:
+        return stream.frames
+    return round(duration * rate) if duration and rate else None
+
+
+def _duration(whole: Fraction | None, options: SourceOptions) -> Fraction | None:
+    """How much of an input of ``whole`` seconds the options leave."""
+    if whole is None:
+        return options.length
+    rest = max(whole - options.start, Fraction(0))
+    return rest if options.length is None else min(rest, options.length)

@@ -1,0 +1,1 @@
+"""Stages in threads, joined by bounded channels."""

@@ -1,0 +1,109 @@
+"""Rendering stages: the scene at each frame's time, the effects that follow it, and the files.
+
+build_scenes -> segment -> render -> write
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from emocolor.frames import Frame
+from emocolor.person_regions import PersonMasks
+from emocolor.protocols import Effect, PersonSegmenter
+from emocolor.scenes import SceneBuilder
+
+from ..media.frames import with_neutral_chroma, writable
+from ..media.sink import VideoSink
+from ..report.timeline import TimelineWriter
+from .parallel import ordered_parallel_map
+from .steps import Step
+
+
+def build_scenes(steps: Iterable[Step], scenes: SceneBuilder, max_held: int) -> Iterator[Step]:
+    """Give each frame its scene, holding frames back while the scene needs what follows.
+
+    No more than ``max_held`` frames are held: beyond that the oldest goes on with what is known.
+    """
+    waiting: deque[Step] = deque()
+    for step in steps:
+        if step.observation is not None:
+            scenes.add(step.observation)
+        waiting.append(step)
+        while waiting and _may_go(waiting, scenes, max_held):
+            yield _with_scene(waiting.popleft(), scenes)
+    scenes.end()
+    while waiting:
+        yield _with_scene(waiting.popleft(), scenes)
+
+
+def segment(steps: Iterable[Step], make_segmenter: Callable[[], PersonSegmenter]) -> Iterator[Step]:
+    """Put into each frame's scene where people are.
+
+    Every frame is segmented: people move between analyses, and their outlines cannot be interpolated as boxes can.
+    """
+    segmenter = make_segmenter()
+    masks = PersonMasks(segmenter)
+    try:
+        for step in steps:
+            if step.frame is None or step.scene is None:
+                yield step
+                continue
+            person = masks.next(step.frame, cut=step.scene.cut)
+            yield replace(step, scene=replace(step.scene, person=person))
+    finally:
+        segmenter.close()
+
+
+def render(steps: Iterable[Step], make_effects: Callable[[], Sequence[Effect]], workers: int = 1) -> Iterator[Step]:
+    """Apply the effects, in order, to every frame; each frame's result depends on that frame and its scene alone.
+
+    Each of ``workers`` has effects, and a thread, of its own.
+    """
+    return ordered_parallel_map(steps, lambda: partial(_rendered, effects=make_effects()), workers)
+
+
+def with_chroma_planes(frame: Frame) -> Frame:
+    """The frame in planes of its own that may be written, neutral chroma added where it has none."""
+    frame = writable(frame)
+    return with_neutral_chroma(frame) if frame.format.chroma == "none" else frame
+
+
+def write(steps: Iterable[Step], sink: VideoSink | None, timeline: TimelineWriter | None) -> Iterator[Step]:
+    """Encode every frame and note every observation; the files are in place when this ends well,
+    and gone if it does not."""
+    outputs = [output for output in (sink, timeline) if output is not None]
+    whole = False
+    try:
+        for step in steps:
+            if sink is not None:
+                sink.write(step.unit)
+            if timeline is not None and step.observation is not None and step.scene is not None:
+                timeline.write(step.observation, step.scene)
+            yield step
+        for output in outputs:
+            output.finish()
+        whole = True
+    finally:
+        if not whole:
+            for output in outputs:
+                output.abort()
+
+
+def _rendered(step: Step, *, effects: Sequence[Effect]) -> Step:
+    frame, scene = step.frame, step.scene
+    if frame is None or scene is None or not effects:
+        return step
+    frame = with_chroma_planes(frame)
+    for effect in effects:
+        frame = effect.apply(frame, scene)
+    return replace(step, unit=replace(step.unit, frame=frame))
+
+
+def _may_go(waiting: deque[Step], scenes: SceneBuilder, max_held: int) -> bool:
+    frame = waiting[0].frame
+    return frame is None or len(waiting) > max_held or scenes.is_ready(frame.time)
+
+
+def _with_scene(step: Step, scenes: SceneBuilder) -> Step:
+    return step if step.frame is None else replace(step, scene=scenes.scene_at(step.frame.time))

@@ -1,0 +1,1 @@
+"""Old footage before it is recoloured: interlacing, flicker, grain, colour detection."""

@@ -1,0 +1,76 @@
+"""Whether an input has colours of its own, told before it is processed, from pictures all over it."""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+import av
+
+from emocolor.chroma.detection import is_coloured
+from emocolor.errors import SourceError
+from emocolor.frames import Frame
+
+from ..media import stream_facts
+from ..media.frames import to_working_format, working_format, wrap
+from ..media.locations import is_image_pattern, is_standard_stream, is_url
+from ..media.source import SourceOptions, open_container
+from ..media.source_facts import SourceFacts
+
+SAMPLES: Final = 16
+"""Pictures that are looked at."""
+SHORT_SECONDS: Final = 20.0
+"""Inputs up to this length are decoded to reach them, as they may have a single key frame; in longer ones the key
+frames nearest to them will do."""
+
+
+def input_is_coloured(location: str, options: SourceOptions, facts: SourceFacts) -> bool | None:
+    """Whether the part that is read has colours; ``None`` where it cannot be looked through beforehand."""
+    if facts.format.chroma == "none":
+        return False
+    if facts.duration is None or is_url(location) or is_standard_stream(location) or is_image_pattern(location):
+        return None
+    try:
+        samples = list(_samples(location, options, facts.duration))
+        return is_coloured(samples) if samples else None
+    except (av.FFmpegError, OSError, SourceError):
+        return None
+
+
+def _samples(location: str, options: SourceOptions, duration: float) -> Iterator[Frame]:
+    """Pictures spread over the part that is read."""
+    with open_container(location, options) as container:
+        stream = stream_facts.main_video(container)
+        assert stream is not None
+        stream.thread_type = "AUTO"
+        start = float(stream_facts.start_of(container) + options.start)
+        times = [start + duration * (number + 0.5) / SAMPLES for number in range(SAMPLES)]
+        short = duration <= SHORT_SECONDS
+        pictures = _decoded(container, stream, start, times) if short else _key_frames(container, stream, times)
+        for picture in pictures:
+            form, _ = working_format(picture.format.name)
+            yield wrap(to_working_format(picture, form, (picture.width, picture.height)))
+
+
+def _decoded(
+    container: av.container.InputContainer, stream: av.VideoStream, start: float, times: list[float]
+) -> Iterator[av.VideoFrame]:
+    """The first picture at or after each time, of those that others are predicted from."""
+    container.seek(math.floor(start * av.time_base))
+    stream.codec_context.skip_frame = "NONREF"
+    waiting = times[::-1]
+    for picture in container.decode(stream):
+        if not waiting:
+            return
+        if picture.time is not None and picture.time >= waiting[-1]:
+            yield picture
+            while waiting and waiting[-1] <= picture.time:
+                waiting.pop()
+
+
+def _key_frames(
+    container: av.container.InputContainer, stream: av.VideoStream, times: list[float]
+) -> Iterator[av.VideoFrame]:
+    for time in times:
+        container.seek(math.floor(time * av.time_base))
+        if (picture := next(container.decode(stream), None)) is not None:
+            yield picture

@@ -1,0 +1,96 @@
+"""Reads the picture whose palette colours shall take on (:mod:`emocolor.chroma.reference`)."""
+
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from emocolor.chroma.reference import SHORT_SIDE, ColorStatistics, statistics_of
+from emocolor.errors import SourceError
+
+from ..media.locations import reason_of
+
+FEWEST_PIXELS: Final = 16
+_REDUCTIONS: Final = (
+    cv2.IMREAD_REDUCED_COLOR_8,
+    cv2.IMREAD_REDUCED_COLOR_4,
+    cv2.IMREAD_REDUCED_COLOR_2,
+    cv2.IMREAD_COLOR,
+)
+
+
+def read_reference(path: Path) -> ColorStatistics:
+    """The palette of a photo in any form that OpenCV reads: JPEG, PNG, WebP, TIFF, AVIF and others.
+
+    It is taken for sRGB; alpha is ignored. Raises ``SourceError`` where there is no such file, it is no picture,
+    as a video is none, it is damaged, or it has fewer than ``FEWEST_PIXELS`` pixels.
+    """
+    content = _content(path)
+    with _quiet_stderr():
+        picture = _decoded(content)
+    if picture is None:
+        raise _failure(path, "it is not a picture, or damaged. Give a photo, such as a JPEG or PNG file")
+    height, width = picture.shape[:2]
+    if width * height < FEWEST_PIXELS:
+        raise _failure(path, f"with {width}x{height} pixels it is too small to have a palette. Give a larger picture")
+    return statistics_of(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8))
+
+
+def _content(path: Path) -> NDArray[np.uint8]:
+    """The file's bytes, (N,), read as they are asked for: a large video is not loaded to find that it is none."""
+    if path.is_dir():
+        raise _failure(path, "it is a folder. Name a picture in it")
+    if not path.is_file():
+        raise _failure(path, "it is no file" if path.exists() else "there is no such file. Check the name")
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise _failure(path, "the file is empty. Give a photo, such as a JPEG or PNG file")
+            return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+    except OSError as error:
+        raise _failure(path, f"{reason_of(error)}. Give a file that can be read") from error
+
+
+def _decoded(content: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """B, G, R, (H, W, 3), by the largest reduction that keeps the detail a palette needs, if it can be decoded.
+
+    JPEG is reduced while it is decoded, which takes a fraction of the time and memory.
+    """
+    for reduction in _REDUCTIONS:
+        try:
+            picture = cv2.imdecode(content, reduction)
+        except cv2.error:  # smaller than the reduction, or larger than OpenCV takes
+            continue
+        if picture is not None and (min(picture.shape[:2]) >= SHORT_SIDE or reduction == cv2.IMREAD_COLOR):
+            return np.asarray(picture, np.uint8)
+    return None
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keep away what decoders say of damaged files on file descriptor 2; other threads are silenced as well.
+
+    libpng and libjpeg write there themselves, so OpenCV's log level is not enough.
+    """
+    try:
+        original = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+
+
+def _failure(path: Path, reason: str) -> SourceError:
+    return SourceError(f"Cannot read the reference {path}: {reason}.")

@@ -1,0 +1,38 @@
+"""A colorizer whose GPU runs out of memory goes on with the CPU."""
+
+import numpy as np
+import pytest
+
+from engines.colorizer import NetColorizer, load_colorizer
+from engines.runners.selection import OutOfMemory
+
+GRAY = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
+
+
+class FullDevice:
+    """Has room for no picture."""
+
+    backend = "test"
+
+    def __init__(self):
+        self.runs = 0
+
+    def run(self, inputs):
+        self.runs += 1
+        raise OutOfMemory("no room")
+
+
+def test_without_room_the_cpu_goes_on_and_gives_the_same(caplog):
+    wanted = load_colorizer("film", device="cpu")
+    full = FullDevice()
+    colorizer = NetColorizer(wanted.spec, full, on_cpu=lambda: load_colorizer("film", device="cpu").runner)
+    for _ in range(2):
+        found = colorizer.estimate(GRAY, 0.5)
+        assert np.array_equal(found.ab, wanted.estimate(GRAY, 0.5).ab)
+    assert full.runs == 1, "what failed is not tried again"
+    assert caplog.messages == ["The GPU has too little memory to imagine colours; the CPU goes on."]
+
+
+def test_without_a_cpu_to_go_on_with_it_is_an_error():
+    with pytest.raises(OutOfMemory):
+        NetColorizer(load_colorizer("film", device="cpu").spec, FullDevice()).estimate(GRAY, 0.5)

@@ -1,0 +1,220 @@
+"""WHIP (RFC 9725) and WHEP by clients that follow them."""
+
+import asyncio
+import re
+
+import numpy as np
+import pytest
+from aiortc import RTCRtpSender
+
+from stream.live.controls import Controls
+from stream.live.server.access import Access
+from tests.stream.live.webrtc.test_publication import Beeps, luma_of, plain
+from tests.stream.live.webrtc_clients import Camera, Client, running, unlimited, until, whep_client, whip_client
+
+pytestmark = pytest.mark.timeout(120)
+SDP = {"Content-Type": "application/sdp"}
+FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
+
+
+def run(work):
+    return asyncio.run(asyncio.wait_for(work, 100))
+
+
+def id_of(location):
+    return location.removeprefix("/whip/")
+
+
+def test_one_publishes_and_two_watch(running_classifier):
+    async def go():
+        async with (
+            running(running_classifier, controls=Controls(alpha=0.0)) as server,
+            whip_client(server, Camera([plain(100)]), Beeps(period=1)) as publisher,
+        ):
+            assert re.fullmatch(r"/whip/[\w-]{16}", publisher.location)
+            answer = publisher.connection.remoteDescription.sdp
+            assert answer.count("a=recvonly") == 2, "the endpoint receives only (section 4.2)"
+            assert "a=candidate:" in answer, "all of the server's candidates (section 4.3.2)"
+            session = id_of(publisher.location)
+            async with whep_client(server, session) as one, whep_client(server, session, audio=True) as two:
+                assert two.connection.remoteDescription.sdp.count("a=sendonly") == 2
+                for viewer in (one, two):
+                    await viewer.video.wait(lambda r: r.count > 5)
+                    assert luma_of(viewer.video) == pytest.approx(100, abs=4)
+                await two.audio.wait(lambda r: r.count > 20)
+                assert max(np.abs(s.astype(int)).max() for _, s in two.audio.pictures) > 3000
+                status, _, body = await server.call("DELETE", one.location)
+                assert (status, body) == (200, b"")
+                assert (await server.call("DELETE", one.location))[0] == 404
+                count = two.video.count
+                await two.video.wait(lambda r: r.count > count + 5)
+                assert (await server.call("DELETE", publisher.location))[0] == 200
+                assert server.sessions.publications == {}
+                assert (await server.call("DELETE", publisher.location))[0] == 404
+
+    run(go())
+
+
+@pytest.mark.parametrize("mime", ["video/VP8", "video/H264"])
+def test_both_codecs_go_both_ways(running_classifier, mime):
+    async def go():
+        async with running(running_classifier, controls=Controls(alpha=0.0)) as server:
+            client = Client()
+            sender = client.connection.addTransceiver(Camera([plain(100)]), direction="sendonly")
+            known = RTCRtpSender.getCapabilities("video").codecs
+            sender.setCodecPreferences([codec for codec in known if codec.mimeType == mime])
+            status, head, answer = await server.call("POST", "/whip", data=await client.offer(), headers=SDP)
+            assert status == 201
+            assert mime.removeprefix("video/") in answer.decode()
+            await client.accept(answer.decode())
+            async with whep_client(server, id_of(head["Location"])) as viewer:
+                await viewer.video.wait(lambda r: r.count > 5)
+                assert luma_of(viewer.video) == pytest.approx(100, abs=4)
+            await client.close()
+
+    run(go())
+
+
+def test_candidates_may_trickle_in(running_classifier):
+    """An offer without candidates, then a PATCH with them: nothing else can make this connection, since the server
+    would have to be asked first, and it is not."""
+
+    async def go():
+        async with running(running_classifier) as server:
+            client = Client()
+            client.connection.addTransceiver(Camera([plain(100)]), direction="sendonly")
+            offer = await client.offer()
+            candidates = re.findall(r"^a=(?:candidate:.*|end-of-candidates)\r?$", offer, re.MULTILINE)
+            bare = re.sub(r"a=(candidate:.*|end-of-candidates)\r\n", "", offer)
+            status, head, answer = await server.call("POST", "/whip", data=bare, headers=SDP)
+            assert status == 201
+            # Left to itself the client would reach the server; it is told of no candidate, so the server must begin.
+            await client.accept(re.sub(r"a=candidate:.*\r\n|a=end-of-candidates\r\n", "", answer.decode()))
+            ufrag, password = (re.search(rf"a=ice-{name}:(\S+)", offer)[1] for name in ("ufrag", "pwd"))
+            fragment = "\r\n".join(
+                [
+                    f"a=ice-ufrag:{ufrag}",
+                    f"a=ice-pwd:{password}",
+                    "m=video 9 UDP/TLS/RTP/SAVPF 0",
+                    "a=mid:0",
+                    *candidates,
+                ]
+            )
+            headers = FRAGMENT | {"If-Match": head["ETag"]}
+            status, patched, body = await server.call("PATCH", head["Location"], data=fragment, headers=headers)
+            assert (status, body) == (204, b"")
+            assert "ETag" not in patched
+            await client.wait_connected()
+            await client.close()
+
+    run(go())
+
+
+def test_what_cannot_be_patched_is_told_by_the_statuses_of_the_rfc(running_classifier):
+    async def go():
+        async with running(running_classifier) as server, whip_client(server, Camera([plain(100)])) as client:
+            match = {"If-Match": client.etag}
+            same = "a=end-of-candidates\r\n"
+            for headers, body, wanted in [
+                (FRAGMENT, same, 428),
+                (FRAGMENT | {"If-Match": '"other"'}, same, 412),
+                (SDP | match, same, 415),
+                (FRAGMENT | match, "hello", 400),
+                (FRAGMENT | match, "a=candidate:1", 400),
+                (FRAGMENT | {"If-Match": "*"}, "a=ice-ufrag:ysXw\r\na=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k\r\n", 422),
+                (FRAGMENT | match, "a=ice-ufrag:other\r\n", 422),
+                (FRAGMENT | match, same, 204),
+                (FRAGMENT | {"If-Match": f'"other", {client.etag}'}, same, 204),
+            ]:
+                status, _, answer = await server.call("PATCH", client.location, data=body, headers=headers)
+                assert status == wanted, (headers, body)
+                assert wanted == 204 or "\n" not in answer["error"]
+            await client.wait_connected()
+
+    run(go())
+
+
+def test_a_viewer_that_offers_to_send_is_only_sent_to(running_classifier):
+    async def go():
+        async with (
+            running(running_classifier) as server,
+            whip_client(server, Camera([plain(100)])) as publisher,
+            whep_client(server, id_of(publisher.location), direction="sendrecv") as viewer,
+        ):
+            await viewer.video.wait(lambda r: r.count > 3)
+            assert viewer.connection.remoteDescription.sdp.count("a=sendonly") == 1
+
+    run(go())
+
+
+def test_a_token_opens_it_to_clients(running_classifier):
+    async def go():
+        token = "a-token-of-enough-letters"
+        rules = Access(token=token, requests=unlimited(), offers=unlimited())
+        async with running(running_classifier, access=rules) as server:
+            with pytest.raises(AssertionError, match="A token is needed"):
+                async with whip_client(server, Camera([plain(100)])):
+                    pass
+            bearer = {"Authorization": f"Bearer {token}"}
+            async with whip_client(server, Camera([plain(100)]), headers=bearer) as publisher:
+                await publisher.wait_connected()
+                assert (await server.call("DELETE", publisher.location))[0] == 401
+                assert (await server.call("DELETE", publisher.location, headers=bearer))[0] == 200
+
+    run(go())
+
+
+def test_a_recording_that_may_not_be_made_is_refused(running_classifier):
+    async def go():
+        async with running(running_classifier) as server:
+            with pytest.raises(AssertionError, match="does not record"):
+                async with whip_client(server, Camera([plain(100)]), path="/whip?record=1"):
+                    pass
+            assert server.sessions.publications == {}
+
+    run(go())
+
+
+def test_other_methods(running_classifier):
+    async def go():
+        async with running(running_classifier) as server:
+            posted, patched = {"Accept-Post": SDP["Content-Type"]}, {"Accept-Patch": FRAGMENT["Content-Type"]}
+            for path, taken in [("/whip", posted), ("/whip/x", patched), ("/whep/x", posted), ("/whep/x/y", patched)]:
+                assert (await server.call("GET", path))[0] == 204
+                status, head, _ = await server.call("OPTIONS", path)
+                assert status == 200
+                assert {name: head[name] for name in ("Accept-Post", "Accept-Patch") if name in head} == taken
+                status, head, _ = await server.call("PUT", path)
+                assert status == 405
+                assert "PUT" not in head["Allow"]
+
+    run(go())
+
+
+def test_viewers_have_a_limit_and_need_something_to_watch(running_classifier):
+    async def go():
+        async with running(running_classifier, most_viewers=1) as server:
+            with pytest.raises(AssertionError, match="no such session"):
+                async with whep_client(server, "nothing"):
+                    pass
+            async with whip_client(server, Camera([plain(100)])) as publisher:
+                session = id_of(publisher.location)
+                async with whep_client(server, session) as viewer:
+                    await viewer.video.wait(lambda r: r.count > 0)
+                    with pytest.raises(AssertionError, match="1 of 1 viewers are in use"):
+                        async with whep_client(server, session):
+                            pass
+                await until(lambda: not server.sessions.viewers)
+
+    run(go())
+
+
+def test_stun_servers_are_told(running_classifier):
+    async def go():
+        async with (
+            running(running_classifier, stun_urls=("stun:stun.example.org:3478",)) as server,
+            whip_client(server, Camera([plain(100)])) as client,
+        ):
+            assert client.links == ['<stun:stun.example.org:3478>; rel="ice-server"']
+
+    run(go())

@@ -1,0 +1,215 @@
+"""Session descriptions from outside: what passes, what is refused and how, and that nothing else can happen."""
+
+import asyncio
+import contextlib
+import functools
+import re
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from stream.live.webrtc.offers import LONGEST, MOST_CANDIDATES, MOST_LINES, OfferError, read_fragment, read_offer
+from stream.live.webrtc.peer import Peer
+from tests.stream.live.webrtc_clients import loopback_only
+
+
+@functools.cache
+def offer_of(*kinds, direction="sendrecv", channel=True):
+    """What an aiortc client offers."""
+
+    async def make():
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        for kind in kinds:
+            connection.addTransceiver(kind, direction=direction)
+        if channel:
+            connection.createDataChannel("control")
+        await connection.setLocalDescription(await connection.createOffer())
+        sdp = connection.localDescription.sdp
+        await connection.close()
+        return sdp
+
+    with loopback_only():
+        return asyncio.run(make())
+
+
+CHROME_H264_AND_HIDDEN_ADDRESS = """v=0
+o=- 4611731400430051336 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0
+a=extmap-allow-mixed
+a=msid-semantic: WMS
+m=video 9 UDP/TLS/RTP/SAVPF 102 121 45
+c=IN IP4 0.0.0.0
+a=rtcp:9 IN IP4 0.0.0.0
+a=candidate:1 1 udp 2113937151 3f1b1d6c-77fc-4d60-8a4b-1c8e3a6b8f1e.local 51234 typ host generation 0
+a=end-of-candidates
+a=ice-ufrag:EsAw
+a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1
+a=ice-options:trickle
+a=fingerprint:sha-256 DA:7B:57:DC:28:CE:04:4F:31:79:85:C4:31:67:EB:27:58:29:ED:77:2A:0D:24:AE:ED:AD:30:BC:BD:F1:9C:02
+a=setup:actpass
+a=mid:0
+a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
+a=sendrecv
+a=msid:- d46fb922-d52a-4e9c-aa87-444eadc1521b
+a=rtcp-mux
+a=rtcp-rsize
+a=rtpmap:102 H264/90000
+a=rtcp-fb:102 nack pli
+a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f
+a=rtpmap:121 rtx/90000
+a=fmtp:121 apt=102
+a=rtpmap:45 AV1/90000
+""".replace("\n", "\r\n")
+
+
+def test_offers_of_clients_pass():
+    both = read_offer(offer_of("audio", "video"), "publish and watch")
+    assert (both.sends_sound, both.hears_sound) == (True, True)
+    sending = read_offer(offer_of("video", "audio", direction="sendonly", channel=False), "publish")
+    assert (sending.sends_sound, sending.hears_sound) == (True, False)
+    watching = read_offer(offer_of("video", direction="recvonly", channel=False), "watch")
+    assert (watching.sends_sound, watching.hears_sound) == (False, False)
+
+
+def test_a_hidden_address_is_not_looked_up_and_ice_stays_open():
+    offer = read_offer(CHROME_H264_AND_HIDDEN_ADDRESS, "publish and watch")
+    assert offer.username == "EsAw"
+    assert ".local" not in offer.sdp
+    assert "end-of-candidates" not in offer.sdp
+    kept = re.sub(r"a=(candidate:|end-of).*\r\n", "", CHROME_H264_AND_HIDDEN_ADDRESS)
+    assert offer.sdp == kept
+
+
+def changed(pattern, to, text=None, count=0):
+    text = text or offer_of("audio", "video")
+    made = re.sub(pattern, to, text, count=count, flags=re.MULTILINE)
+    assert made != text
+    return made
+
+
+BAD = {
+    "empty": ("", 400, "does not begin"),
+    "no SDP": ("hello", 400, "does not begin"),
+    "html": ("v=0\r\n<script>alert(1)</script>", 422, "one video track"),
+    "too long": ("v=0\r\n" + "a=x\r\n" * LONGEST, 413, "more than"),
+    "too many lines": ("v=0\r\n" + "\r\n" * MOST_LINES, 413, "lines"),
+    "media line": (lambda: changed(r"^m=video.*$", "m=video x"), 400, "malformed"),
+    "no video": (lambda: offer_of("audio"), 422, "one video track"),
+    "two videos": (lambda: offer_of("video", "video"), 422, "one video track"),
+    "two sounds": (lambda: offer_of("video", "audio", "audio"), 422, "at most one audio"),
+    "another medium": (lambda: changed(r"^m=audio", "m=text"), 422, "Only audio, video"),
+    "only watches": (lambda: offer_of("video", direction="recvonly"), 422, "must be sendrecv"),
+    "unknown codec": (lambda: changed(r"(VP8|H264)/90000", "AV1/90000"), 422, "send VP8, or H.264"),
+    "unknown sound": (lambda: changed(r"(opus/48000|G722/8000|PCM[AU]/8000)", "mp4a/48000"), 422, "send Opus"),
+    "broken codec": (lambda: changed(r"packetization-mode=1", "packetization-mode"), 400, "parameters of a codec"),
+    "no bundle": (lambda: changed(r"^a=group:BUNDLE.*$", "a=group:BUNDLE 0"), 422, "BUNDLE"),
+    "same mid": (lambda: changed(r"^a=mid:\d", "a=mid:0"), 400, "same mid"),
+    "no mid": (lambda: changed(r"^a=mid:.*\r\n", ""), 400, "no mid"),
+    "mid without name": (lambda: changed(r"^a=mid:.*\r\n", "a=mid\r\n"), 400, "no mid"),
+    "no password": (lambda: changed(r"^a=ice-pwd:.*\r\n", ""), 400, "ICE user name"),
+    "short password": (lambda: changed(r"^a=ice-pwd:.*$", "a=ice-pwd:short"), 400, "ICE user name"),
+    "no setup": (lambda: changed(r"^a=setup:.*\r\n", ""), 400, "setup"),
+    "no fingerprint": (lambda: changed(r"^a=fingerprint:.*\r\n", ""), 400, "fingerprint"),
+    "weak fingerprint": (lambda: changed(r"sha-\d+ ", "md5 "), 400, "SHA-2"),
+    "no rtcp-mux": (lambda: changed(r"^a=rtcp-mux\r\n", ""), 422, "multiplexed"),
+    "extension 0": (lambda: changed(r"^a=extmap:1 ", "a=extmap:0 "), 400, "id outside"),
+    "no sctp port": (lambda: changed(r"^a=sctp-port:.*\r\n", ""), 422, "sctp-port"),
+    "legacy data channel": (lambda: changed(r"UDP/DTLS/SCTP", "DTLS/SCTP"), 422, "UDP/DTLS/SCTP"),
+    "no track in msid": (lambda: changed(r"^(a=msid:\S+) .*$", r"\1 "), 400, "msid"),
+    "bad candidate": (lambda: changed(r"^a=candidate:.*$", "a=candidate:1"), 400, "malformed"),
+    "candidates": (
+        lambda: changed(r"^(a=candidate:.*)$", "\r\n".join([r"\1"] * (MOST_CANDIDATES + 1))),
+        422,
+        "ICE candidates",
+    ),
+    "codecs": (
+        lambda: changed(r"^a=mid:1", "\r\n".join(f"a=rtpmap:{n} X/90000" for n in range(101)) + "\r\na=mid:1"),
+        422,
+        "codecs",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_offers_are_refused_in_one_line(name):
+    text, status, words = BAD[name]
+    with pytest.raises(OfferError, match=words) as caught:
+        read_offer(text if isinstance(text, str) else text(), "publish and watch")
+    assert caught.value.status == status
+    assert "\n" not in str(caught.value)
+    assert "alert" not in str(caught.value)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_a_mangled_offer_is_answered_or_refused(data):
+    """Lines dropped, doubled, cut, swapped or replaced: aiortc, if it gets to see it, answers."""
+    lines = offer_of("audio", "video").splitlines()
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        other = data.draw(st.integers(0, len(lines) - 1))
+        match data.draw(st.sampled_from(["drop", "double", "cut", "swap", "number", "text"])):
+            case "drop":
+                lines[at] = ""
+            case "double":
+                lines.insert(other, lines[at])
+            case "cut":
+                lines[at] = lines[at][: data.draw(st.integers(0, len(lines[at])))]
+            case "swap":
+                lines[at], lines[other] = lines[other], lines[at]
+            case "number":
+                lines[at] = re.sub(r"\d+", str(data.draw(st.sampled_from([-1, 0, 255, 70_000, 10**30]))), lines[at])
+            case "text":
+                lines[at] = lines[at][:3] + data.draw(st.text(max_size=12))
+    try:
+        offer = read_offer("\r\n".join(line for line in lines if line) + "\r\n", "publish and watch")
+    except OfferError:
+        return
+
+    async def answer():
+        peer = Peer()
+        try:
+            return await peer.answer(offer, sending=[])
+        except OfferError as error:
+            return f"v=0 {error}"
+        finally:
+            await peer.close()
+
+    with loopback_only():
+        assert asyncio.run(asyncio.wait_for(answer(), 20)).startswith("v=0")
+
+
+FRAGMENT = """a=ice-ufrag:EsAw
+a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1
+m=audio 9 RTP/AVP 0
+a=mid:0
+a=candidate:1387637174 1 udp 2122260223 192.0.2.1 61764 typ host generation 0 ufrag EsAw network-id 1
+a=candidate:3471623853 1 udp 2122194687 2001:db8::1 61765 typ host generation 0 ufrag EsAw network-id 2
+a=candidate:473322822 1 tcp 1518280447 192.0.2.1 9 typ host tcptype active generation 0 ufrag EsAw network-id 1
+a=candidate:2 1 udp 2122194687 hidden.local 61766 typ host
+a=candidate:3 1 udp 2122194687 192.0.2.1 99999 typ host
+a=end-of-candidates
+"""
+"""RFC 9725's example with some that cannot be used."""
+
+
+def test_a_fragment_gives_the_candidates_that_can_be_used():
+    fragment = read_fragment(FRAGMENT)
+    assert fragment.username == "EsAw"
+    assert [(c.ip, c.port, c.sdpMid, c.sdpMLineIndex) for c in fragment.candidates] == [
+        ("192.0.2.1", 61764, "0", 0),
+        ("2001:db8::1", 61765, "0", 0),
+    ]
+    assert read_fragment("a=end-of-candidates\n").candidates == ()
+
+
+@given(st.text(max_size=80) | st.sampled_from(FRAGMENT.splitlines()).map(lambda line: line[: len(line) // 2]))
+@example("hello")
+@example("a=candidate:1 1 udp x 192.0.2.1 1 typ host")
+def test_any_fragment_is_read_or_refused(text):
+    with contextlib.suppress(OfferError):
+        read_fragment(text)

@@ -1,0 +1,48 @@
+import threading
+import time
+
+import pytest
+
+from stream.pipeline.parallel import ordered_parallel_map, worker_cpu_seconds
+
+
+def squared(number):
+    time.sleep(0.002 * (number % 3))  # later items are done before earlier ones
+    return number * number
+
+
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_results_come_in_the_items_order(width):
+    assert list(ordered_parallel_map(range(40), lambda: squared, width)) == [n * n for n in range(40)]
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_each_work_is_in_one_thread_at_a_time(width):
+    class Work:
+        def __init__(self):
+            self.busy = threading.Lock()
+
+        def __call__(self, item):
+            assert self.busy.acquire(blocking=False)
+            time.sleep(0.001)
+            self.busy.release()
+            return self
+
+    assert len(set(ordered_parallel_map(range(60), Work, width))) == width
+
+
+def burn(seconds):
+    ends = time.thread_time() + seconds
+    while time.thread_time() < ends:
+        pass
+
+
+def test_what_helpers_take_of_the_processor_is_told_to_their_owner():
+    before = worker_cpu_seconds()
+    list(ordered_parallel_map([0.05] * 4, lambda: burn, 2))
+    assert 0.2 <= worker_cpu_seconds() - before < 0.5
+    seen = []
+    other = threading.Thread(target=lambda: seen.append(worker_cpu_seconds()))
+    other.start()
+    other.join()
+    assert seen == [0.0]

@@ -1,0 +1,305 @@
+"""The evaluation of style nets: what the command prints, and figures of nets whose answers are known."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed; losses of style need it")
+pytest.importorskip("onnx", reason="onnx is not installed; the net is exported here")
+
+from emocolor.emotions import EMOTIONS  # noqa: E402
+from emocolor.errors import EngineError  # noqa: E402
+from engines.nets.style_net import LAYOUTS, StyleNet  # noqa: E402
+from engines.spec import Painting, read_style_spec  # noqa: E402
+from training import evaluate  # noqa: E402
+from training.data.photos import central_crop, read_photos  # noqa: E402
+from training.style.candidates import PaintingNet, load_painting_net, only  # noqa: E402
+from training.style.evaluate import StyleEvalConfig, evaluate_style, measure_clip, measure_net  # noqa: E402
+from training.style.export import export_onnx  # noqa: E402
+from training.style.metrics import StyleScores  # noqa: E402
+from training.style.paintings import read_style_picture  # noqa: E402
+
+KEYS = {
+    "weights", "size", "style_size", "n", "content_sha256", "content_loss", "style_loss", "content_by_style", "anchors",
+    "warp_error", "clips", "ms_per_frame", "backend", "threads", "machine",
+}  # fmt: skip
+LOSSES = {"content_loss", "style_loss", "content_by_style"}
+PAINTINGS = {e: Painting(title="", artist="", file=f"{e}.png") for e in EMOTIONS}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """An untrained net as it would ship."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("net") / "raw.onnx"
+    export_onnx(StyleNet(LAYOUTS["fast"]), path)
+    styles = {e: {"title": "T", "artist": "A", "file": f"{e}.png", "weight": 0.5} for e in EMOTIONS}
+    card = {
+        "weights": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "definition": "fast",
+        "multiple": 4, "styles": styles, "metrics": {},
+    }  # fmt: skip
+    path.with_suffix(".json").write_text(json.dumps(card))
+    return path
+
+
+@pytest.fixture
+def question(exported, blobs, painted_pictures, vgg_file):
+    return StyleEvalConfig(
+        weights=str(exported), content=(blobs,), styles=painted_pictures, vgg=vgg_file, size=64, style_size=64,
+        limit=2, gatys_steps=0, threads=1,
+    )  # fmt: skip
+
+
+def net_that(paint):
+    return PaintingNet("known", paint, PAINTINGS, "test")
+
+
+def write_clip(path, pictures):
+    """Lossless, so that what stands still does."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv444p"
+        for number, rgb in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv444p")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def shot(seed, size_wh=(96, 64)):
+    coarse = np.random.default_rng(seed).integers(60, 190, (8, 10, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, size_wh, interpolation=cv2.INTER_CUBIC))
+
+
+def run_command(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["evaluate", "style", *map(str, arguments)])
+    evaluate.main()
+
+
+def test_the_command_prints_one_json_object(
+    exported, blobs, painted_pictures, vgg_file, demo_clip, monkeypatch, capsys
+):
+    run_command(
+        monkeypatch, "--weights", exported, "--content", blobs, "--styles", painted_pictures, "--vgg", vgg_file,
+        "--clips", demo_clip, "README.md", "--seconds", "0.4", "--size", "64", "--style-size", "64", "--limit", "3",
+        "--gatys-steps", "2", "--threads", "1",
+    )  # fmt: skip
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) == 1
+    found = json.loads(printed)
+    assert found.keys() == KEYS
+    assert (found["weights"], found["n"], found["size"], found["threads"]) == ("raw", 3, 64, 1)
+    gatys = found["anchors"]["gatys"]
+    assert (gatys["steps"], gatys["photos"]) == (2, 1)
+    for losses in (found, found["anchors"]["content"], gatys, gatys["net"]):
+        assert losses.keys() >= LOSSES
+        assert list(losses["style_loss"]) == list(EMOTIONS)
+        assert all(np.isfinite([losses["content_loss"], *losses["style_loss"].values()]))
+    assert found["warp_error"].keys() == {"painted", "truth", "by_style"}
+    assert found["clips"]["n_clips"] == 1
+    assert found["clips"]["n_frames"] == 10
+    assert list(found["clips"]["left_out"]) == ["README.md"]
+    assert found["ms_per_frame"].keys() == {"320x180", "640x360", "1280x720"}
+    assert found["ms_per_frame"]["1280x720"] > found["ms_per_frame"]["320x180"] > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"--content": "none"}, 4, "No such file or folder: none"),
+        ({"--styles": "none"}, 4, "The style picture none/angry.png cannot be read"),
+        ({"--vgg": "none.npz"}, 7, "No such file: none.npz"),
+        ({"--vgg": "README.md"}, 7, "README.md is no npz file"),
+        ({"--clips": "none"}, 4, "No such file or folder: none"),
+        ({"--clips": "README.md"}, 4, "None of 1 clips can be measured; the first: README.md"),
+        ({"--weights": "no.onnx"}, 7, "no.onnx has no card"),
+        ({"--weights": "no"}, 2, "Unknown net 'no'"),
+        ({"--weights": "tests"}, 2, "tests has no final.json: the run is not finished"),
+        ({"--size": "62"}, 2, "--size must be a multiple of 4, at least 64, got 62"),
+        ({"--size": "48"}, 2, "--size must be a multiple of 4, at least 64, got 48"),
+        ({"--style-size": "8"}, 2, "--style-size must be at least 64, got 8"),
+        ({"--limit": "0"}, 2, "--limit must be at least 1, got 0"),
+        ({"--gatys-steps": "-1"}, 2, "--gatys-steps must be at least 0, got -1"),
+        ({"--gatys-photos": "0"}, 2, "--gatys-photos must be at least 1, got 0"),
+        ({"--threads": "0"}, 2, "--threads must be at least 1, got 0"),
+        ({"--seconds": "nan"}, 2, "--seconds must be a positive number, got nan"),
+        ({"--style-weight": "0"}, 2, "--style-weight must be a positive number, got 0"),
+    ],
+)
+def test_bad_input_ends_in_one_line(
+    changes, code, words, exported, blobs, painted_pictures, vgg_file, monkeypatch, capsys
+):
+    usual = {
+        "--weights": exported, "--content": blobs, "--styles": painted_pictures, "--vgg": vgg_file, "--limit": 1,
+        "--size": 64, "--style-size": 64, "--gatys-steps": 0, "--threads": 1,
+    }  # fmt: skip
+    with pytest.raises(SystemExit) as ended:
+        run_command(monkeypatch, *(word for pair in (usual | changes).items() for word in pair))
+    said = capsys.readouterr().err
+    assert ended.value.code == code
+    assert said.startswith(f"error: {words}")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_card_that_does_not_tell_the_files_is_refused(exported, question, tmp_path):
+    card = json.loads(exported.with_suffix(".json").read_text())
+    for style in card["styles"].values():
+        del style["file"]
+    (tmp_path / "raw.onnx").write_bytes(exported.read_bytes())
+    (tmp_path / "raw.json").write_text(json.dumps(card))
+    assert read_style_spec(str(tmp_path / "raw.onnx")).paintings["happy"] == Painting(
+        title="T", artist="A", file="", weight=0.5
+    )
+    with pytest.raises(EngineError, match="does not tell the file of the painting for angry"):
+        evaluate_style(replace(question, weights=str(tmp_path / "raw.onnx")))
+
+
+def test_a_net_that_changes_nothing_has_the_photos_own_losses(question):
+    found = measure_net(net_that(lambda rgb, mixture: rgb), question)
+    assert found["content_loss"] == 0
+    assert found["style_loss"] == found["anchors"]["content"]["style_loss"]
+    assert min(found["style_loss"].values()) > 0.01
+    assert found["warp_error"] is found["clips"] is found["anchors"]["gatys"] is None
+
+
+def test_a_net_that_gives_the_paintings_has_their_style(question, painted_pictures):
+    """Each style is asked for by its own mixture, and measured against its own painting."""
+    pictures = [read_style_picture(painted_pictures / f"{emotion}.png", question.size) for emotion in EMOTIONS]
+    found = measure_net(net_that(lambda rgb, mixture: pictures[int(mixture.argmax())]), question)
+    assert max(found["style_loss"].values()) < 1e-6
+    assert found["content_loss"] > 0.1
+    anchor = found["anchors"]["content"]
+    assert min(anchor["style_loss"].values()) > 0.01, "of the photos, which are not painted"
+    assert anchor["content_loss"] == 0
+
+
+def test_photos_are_taken_evenly_over_the_set(question, blobs):
+    seen = []
+
+    def remember(rgb, mixture):
+        seen.append(rgb)
+        return rgb
+
+    measure_net(net_that(remember), replace(question, limit=3))
+    photos = read_photos([blobs])
+    wanted = [central_crop(photos.photo(index), question.size) for index in (0, 4, 7)]
+    for place, photo in enumerate(wanted):
+        assert np.array_equal(seen[7 * place], photo)
+
+
+def test_a_clip_that_stands_still_has_no_error_and_one_whose_painting_flickers_has_its_steps(tmp_path):
+    still = write_clip(tmp_path / "still.mkv", [shot(0)] * 10)
+    calls = dict.fromkeys(range(7), 0)
+
+    def flicker(rgb, mixture):
+        style = int(mixture.argmax())
+        calls[style] += 1
+        return rgb + np.uint8(10 + style) * (calls[style] % 2)
+
+    errors, frames = measure_clip(still, net_that(flicker), seconds=9)
+    assert frames == 10
+    assert errors.pop("truth") == 0
+    assert errors == {emotion: pytest.approx(10 + style, abs=1e-3) for style, emotion in enumerate(EMOTIONS)}
+
+
+def test_no_pair_reaches_over_a_cut(tmp_path):
+    cut = write_clip(tmp_path / "cut.mkv", [shot(1)] * 9 + [255 - shot(2)] * 9)
+    errors, _ = measure_clip(cut, net_that(lambda rgb, mixture: rgb), seconds=9)
+    assert max(errors.values()) == 0
+
+
+def test_what_moves_is_followed(tmp_path):
+    wide = shot(3, (140, 66))
+    panned = write_clip(tmp_path / "pan.mkv", [wide[:, 2 * n : 2 * n + 98] for n in range(12)])
+    seen = []
+
+    def notice(rgb, mixture):
+        seen.append(rgb.shape)
+        return rgb
+
+    errors, _ = measure_clip(panned, net_that(notice), seconds=9)
+    standing = np.abs(np.diff(wide[:, ::2].astype(float), axis=1)).mean()
+    assert 0 < errors["truth"] < standing / 4
+    assert errors["happy"] == errors["truth"]
+    assert set(seen) == {(64, 96, 3)}, "sides are cut to what every net takes"
+
+
+def test_optimising_brings_style_nearer_at_once_and_further_with_more_steps(painted_pictures, vgg_file, blobs):
+    painting = read_style_picture(painted_pictures / "happy.png", 64)
+    scores = StyleScores(vgg_file, {"happy": painting})
+    photo = central_crop(read_photos([blobs]).photo(0), 64)
+    own = scores.features(photo)
+
+    def total(picture):
+        losses = scores.losses(scores.features(picture), own, "happy")
+        return losses.content + 6 * losses.style
+
+    none, few, more = (
+        photo, *(scores.optimised(photo, "happy", steps=steps, style_weight=6.0) for steps in (3, 12))
+    )  # fmt: skip
+    assert more.shape == photo.shape
+    assert more.dtype == np.uint8
+    assert total(more) < total(few) < total(none)
+    mild = scores.optimised(photo, "happy", steps=12, style_weight=0.01)
+    assert np.abs(mild.astype(int) - photo).mean() < np.abs(more.astype(int) - photo).mean() / 2
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # which torch looks at itself while it traces
+def test_compiled_and_in_bfloat16_optimising_brings_style_nearer_too(painted_pictures, vgg_file, blobs, monkeypatch):
+    """Traced for real, then run by torch's own kernels: making others takes a minute."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    scores = StyleScores(vgg_file, {"happy": read_style_picture(painted_pictures / "happy.png", 64)})
+    photo = central_crop(read_photos([blobs]).photo(0), 64)
+    own = scores.features(photo)
+
+    def total(picture):
+        losses = scores.losses(scores.features(picture), own, "happy")
+        return losses.content + 6 * losses.style
+
+    exact, short = (
+        total(scores.optimised(photo, "happy", steps=12, style_weight=6.0, compiled=compiled))
+        for compiled in (False, True)
+    )
+    assert short < total(photo)
+    assert total(photo) - short == pytest.approx(total(photo) - exact, rel=0.1)
+
+
+def test_the_optimisation_weighs_a_painting_as_the_net_s_card_does(question):
+    net = net_that(lambda rgb, mixture: rgb)
+    ignored = replace(net, paintings=PAINTINGS | {"sad": replace(PAINTINGS["sad"], weight=1e-6)})
+    gatys = measure_net(ignored, replace(question, limit=1, gatys_steps=2))["anchors"]["gatys"]
+    assert gatys["content_by_style"]["sad"] < 1e-4 < gatys["content_by_style"]["angry"]
+    assert gatys["net"]["content_loss"] == 0
+
+
+def test_a_net_is_loaded_by_its_file_and_paints(exported):
+    net = load_painting_net(str(exported), threads=1)
+    assert (net.name, net.backend, net.paintings["fear"].weight) == ("raw", "OpenVINO CPU", 0.5)
+    photo = shot(4)
+    identity = np.eye(8, dtype=np.float32)[7]
+    assert np.array_equal(net.paint(photo, identity), photo)
+    assert not np.array_equal(net.paint(photo, only("happy")), photo)
+
+
+def test_without_torch_the_extra_is_named(exported, blobs, painted_pictures):
+    script = f"""
+import sys
+sys.modules["torch"] = None
+from training.evaluate import main
+sys.argv = ["evaluate", "style", "--weights", {str(exported)!r}, "--content", {str(blobs)!r},
+            "--styles", {str(painted_pictures)!r}]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 6
+    assert done.stderr == "error: Losses of style need torch: pip install 'emocolor-stream[train]'.\n"

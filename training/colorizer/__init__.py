@@ -1,0 +1,1 @@
+"""The colorizers: training, export and evaluation."""

@@ -1,0 +1,5 @@
+"""``python -m training.colorizer``: train a colorizer."""
+
+from .train import main
+
+main()

@@ -1,0 +1,1 @@
+"""Training data: faces, photos, clips, and the look of old film."""

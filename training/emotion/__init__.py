@@ -1,0 +1,1 @@
+"""The emotion classifiers: training, export and evaluation."""

@@ -1,0 +1,90 @@
+"""What a net costs on one core: time of a face with Monte Carlo dropout, beside the other nets in one run.
+
+    python -m training.emotion.cost [--nets ours tiny s0] [--passes 20] [--write]
+
+Each net runs on one face, one thread, float32 and bfloat16; the nets take turns, and the best of many rounds
+counts, so that other work on the machine does not. ``--write`` puts the figures into the cards.
+"""
+
+import argparse
+import json
+import time
+from typing import Any, get_args
+
+import numpy as np
+
+from emocolor.emotion import EmotionClassifier
+from emocolor.errors import ConfigurationError, EmocolorError
+from engines.emotion import load
+from engines.spec import EMOTION, Precision, net_names
+
+from ..card import write_card
+from ..records import facts_of_machine, write_json
+
+ROUNDS = 60
+
+
+def milliseconds(nets: list[str], passes: int, precision: Precision, rounds: int = ROUNDS) -> dict[str, float]:
+    """Best time of one face with T = ``passes`` (0: one pass without dropout), per net."""
+    classifiers = {name: EmotionClassifier(load(name, threads=1, precision=precision), passes=passes) for name in nets}
+    best = dict.fromkeys(nets, float("inf"))
+    for _ in range(rounds):
+        for name, classifier in classifiers.items():
+            crop = np.random.default_rng(0).integers(0, 256, (1, classifier.crop_size, classifier.crop_size), np.uint8)
+            started = time.perf_counter()
+            classifier.passes_of(crop)
+            best[name] = min(best[name], time.perf_counter() - started)
+    return {name: round(1e3 * seconds, 2) for name, seconds in best.items()}
+
+
+def measure(nets: list[str], passes: int) -> dict[str, dict[str, Any]]:
+    """Per net: milliseconds of a face, by precision and number of passes, and bytes on disk."""
+    found: dict[str, dict[str, Any]] = {name: {"passes": passes} for name in nets}
+    for precision in get_args(Precision):
+        single, sampled = milliseconds(nets, 0, precision), milliseconds(nets, passes, precision)
+        for name in nets:
+            found[name][precision] = {"one_pass_ms": single[name], "sampled_ms": sampled[name]}
+    for name in nets:
+        found[name]["bytes"] = (EMOTION / f"{name}.onnx").stat().st_size
+    return found
+
+
+def write(found: dict[str, dict[str, Any]]) -> None:
+    """Put each net's figures into its card."""
+    for name, figures in found.items():
+        path = EMOTION / f"{name}.json"
+        card = json.loads(path.read_text())
+        write_json(path, card | {"cost": figures | {"machine": facts_of_machine()}})
+        write_card(name)
+
+
+def as_table(found: dict[str, dict[str, Any]]) -> str:
+    """Markdown."""
+    lines = ["| net | T | one pass f32, ms | sampled f32, ms | sampled bf16, ms | MB |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {name} | {one['passes']} | {one['f32']['one_pass_ms']:.2f} | {one['f32']['sampled_ms']:.2f} "
+        f"| {one['bf16']['sampled_ms']:.2f} | {one['bytes'] / 1e6:.1f} |"
+        for name, one in found.items()
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--nets", nargs="+", default=list(net_names()), help="shipped nets (default: all)")
+    parser.add_argument("--passes", type=int, default=20, help="T of Monte Carlo dropout")
+    parser.add_argument("--write", action="store_true", help="put the figures into the cards")
+    arguments = parser.parse_args()
+    try:
+        if unknown := set(arguments.nets) - set(net_names()):
+            raise ConfigurationError(f"No net {', '.join(sorted(unknown))}. Nets: {', '.join(net_names())}.")
+        found = measure(arguments.nets, arguments.passes)
+        if arguments.write:
+            write(found)
+    except EmocolorError as error:
+        parser.exit(error.exit_code, f"error: {error}\n")
+    print(as_table(found))
+
+
+if __name__ == "__main__":
+    main()

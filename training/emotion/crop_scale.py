@@ -1,0 +1,154 @@
+"""How much of a face the classifier should see: accuracy over the crop's scale and height.
+
+    python -m training.emotion.crop_scale --data faces.npz --out crop_scale.json
+
+Finds the face in each image of an npz of labelled faces (``training.data.faces`` tells its form)
+that the classifier was not trained on, crops it as the program does with FER2013's geometry times a
+scale and moved up or down, and reports accuracy and mean top probability for each.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from emocolor.emotion import EmotionClassifier
+from emocolor.errors import EmocolorError, SourceError
+from emocolor.face_crops import FER2013, CropGeometry, crop_face
+from emocolor.faces import Detection
+from emocolor.protocols import Gray
+from engines.emotion import load
+from engines.mediapipe.face_detector import MediaPipeFaceDetector
+
+from ..data.faces import read_faces
+from ..records import facts_of_machine, write_json
+
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Crops (N, 48, 48) uint8 to probabilities (N, 7)."""
+SIDE = 48
+
+SCALES = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5)
+EYES_SHIFTS = (-0.08, -0.04, 0.0, 0.04, 0.08)
+MARGIN = 0.25
+"""Border added to each image, its edge repeated, so that a face that fills it is found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundFace:
+    """A labelled image in which exactly one face was found."""
+
+    gray: Gray
+    face: Detection
+    label: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What one geometry gives."""
+
+    scale: float
+    eyes_shift: float
+    accuracy: float
+    mean_class_accuracy: float
+    top_probability: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="npz of labelled faces, not those of the training")
+    parser.add_argument("--weights", default="ours", help="a shipped net's name, or an ONNX file with its card")
+    parser.add_argument("--faces", type=int, default=2000, help="how many images to look at")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
+    options = parser.parse_args(arguments)
+    try:
+        found = find_faces(options.data, options.faces, options.seed)
+        figures = compare(found, predictor(options.weights))
+    except EmocolorError as error:
+        print(f"error: {error}")
+        return error.exit_code
+    print_table(figures, len(found))
+    if options.out:
+        rows = [asdict(one) for one in figures]
+        facts = {"weights": options.weights, "data": options.data.name, "machine": facts_of_machine()}
+        write_json(options.out, facts | {"faces": len(found), "geometry": asdict(FER2013), "figures": rows})
+    return 0
+
+
+def find_faces(path: Path, count: int, seed: int) -> list[FoundFace]:
+    """Up to ``count`` seeded images of an npz, those left out in which the face is not found or not alone."""
+    faces = read_faces(path)
+    chosen = np.random.default_rng(seed).permutation(len(faces))[:count]
+    detector = MediaPipeFaceDetector()
+    found = []
+    try:
+        for k in chosen:
+            gray = with_margin(to_gray(faces.images[k]))
+            seen = detector.detect(gray, [], 0, sweep=True)
+            if len(seen) == 1:
+                found.append(FoundFace(gray=gray, face=seen[0], label=int(faces.labels[k])))
+    finally:
+        detector.close()
+    if not found:
+        raise SourceError(f"No face was found in {len(chosen)} images of {path}.")
+    return found
+
+
+def to_gray(image: NDArray[np.uint8]) -> Gray:
+    """Luma (BT.601) of an image (H, W) gray or (H, W, 3) RGB."""
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def with_margin(gray: Gray) -> Gray:
+    border = round(MARGIN * gray.shape[0])
+    return np.asarray(cv2.copyMakeBorder(gray, *(border,) * 4, cv2.BORDER_REPLICATE), np.uint8)
+
+
+def predictor(weights: str) -> Predict:
+    """A net without dropout."""
+    classifier = EmotionClassifier(load(weights, threads=os.cpu_count() or 1), passes=0)
+    return lambda crops: classifier.passes_of(crops)[0]
+
+
+def compare(found: Sequence[FoundFace], predict: Predict) -> list[Figures]:
+    """Every scale at the eyes' height of FER2013, then every height at its scale."""
+    steps = [(scale, 0.0) for scale in SCALES] + [(1.0, shift) for shift in EYES_SHIFTS if shift]
+    return [measure(found, predict, scale, shift) for scale, shift in steps]
+
+
+def measure(found: Sequence[FoundFace], predict: Predict, scale: float, eyes_shift: float) -> Figures:
+    crops = [crop_face(one.gray, one.face, geometry_at(scale, eyes_shift), SIDE) for one in found]
+    probabilities = predict(np.asarray(crops, np.uint8))
+    labels = np.array([one.label for one in found])
+    right = probabilities.argmax(axis=1) == labels
+    return Figures(
+        scale=scale,
+        eyes_shift=eyes_shift,
+        accuracy=float(right.mean()),
+        mean_class_accuracy=float(np.mean([right[labels == label].mean() for label in np.unique(labels)])),
+        top_probability=float(probabilities.max(axis=1).mean()),
+    )
+
+
+def geometry_at(scale: float, eyes_shift: float) -> CropGeometry:
+    """FER2013's geometry ``scale`` as wide, the eyes ``eyes_shift`` of the side lower."""
+    scaled = FER2013.scaled(scale)
+    return replace(scaled, eyes_down=scaled.eyes_down + eyes_shift)
+
+
+def print_table(figures: Sequence[Figures], faces: int) -> None:
+    print(f"{faces} faces\nscale  eyes lower  accuracy  by class  top probability")
+    for row in figures:
+        print(
+            f"{row.scale:5.2f} {row.eyes_shift:11.2f} {row.accuracy:9.3f} {row.mean_class_accuracy:9.3f}"
+            f" {row.top_probability:16.3f}"
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

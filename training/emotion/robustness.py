@@ -1,0 +1,227 @@
+"""How a net bears what video does to faces: its answers on damaged copies of labelled images.
+
+    python -m training.emotion.robustness --weights NAME [--weights OTHER ...] --data fer2013.npz --split public --mc 20 \
+--out robustness.json
+
+Every image is turned to gray at the size of the net's crop, which for FER2013 and nets that take 48 pixels is
+its stored size, and damaged there: blur, noise, few pixels, JPEG, roll, gamma, a bar over the eyes or the
+mouth. Noise is drawn from a seed, so that nets which take one size see the same damaged images. Accuracy,
+mean top probability and mean mutual information (nats) are told for each. Temperatures and outputs are as
+they ship; a net with several outputs answers with the one trained for ``--labels``.
+
+The roll is what a net bears without the program's help. The program turns each crop level by the eyes that
+its detector finds in the picture; crops of 48 pixels are too small for that, so what levelling recovers is
+not measured here. Needs no torch.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from emocolor.emotion import EmotionClassifier
+from emocolor.errors import ConfigurationError, EmocolorError, SinkError
+from emocolor.protocols import Gray
+from engines.emotion import LoadedNet, load
+
+from ..data.faces import FaceSet, LabelSet, Split, sha256_of
+from ..records import JsonObject, facts_of_machine, write_json
+from .calibration import mutual_information
+from .scoring import output_for, passes_of_all, scored_faces
+
+Damage = Callable[[Gray, np.random.Generator], Gray]
+"""A face (S, S) uint8 to a damaged one; what is random comes from the generator."""
+Rectangle = tuple[int, int, int, int]
+"""Top, bottom, left, right in pixels of ``SIDE``."""
+
+SIDE: Final = 48
+"""Lengths below are in pixels of a crop of this side, and grow with the crop."""
+EYES: Final[Rectangle] = (12, 24, 6, 42)
+MOUTH: Final[Rectangle] = (33, 44, 12, 36)
+"""Where the mean image of FER2013 has eyes with brows, and the mouth."""
+COVER: Final = 128
+
+
+def unchanged(face: Gray, _: np.random.Generator) -> Gray:
+    return face
+
+
+def blurred(face: Gray, _: np.random.Generator, *, sigma: float) -> Gray:
+    """Gaussian blur of standard deviation ``sigma`` in pixels of 48."""
+    sigma *= len(face) / SIDE
+    return np.asarray(cv2.GaussianBlur(face, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def noisy(face: Gray, random: np.random.Generator, *, sigma: float) -> Gray:
+    """White Gaussian noise of standard deviation ``sigma`` in gray levels of 255."""
+    return np.asarray((face + random.normal(0, sigma, face.shape)).round().clip(0, 255), np.uint8)
+
+
+def shrunk(face: Gray, _: np.random.Generator, *, side: int) -> Gray:
+    """As if the face had been seen ``side`` pixels of 48 wide: averaged down, and back as crops are enlarged."""
+    small = max(1, round(side * len(face) / SIDE))
+    few = cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(few, face.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def compressed(face: Gray, _: np.random.Generator, *, quality: int) -> Gray:
+    """Through JPEG at a libjpeg quality."""
+    _done, jpeg = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
+def rolled(face: Gray, _: np.random.Generator, *, degrees: float) -> Gray:
+    """Turned about the middle, counter-clockwise where positive; the edge is repeated where it is uncovered."""
+    middle = (len(face) - 1) / 2
+    matrix = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
+    return np.asarray(cv2.warpAffine(face, matrix, face.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def with_gamma(face: Gray, _: np.random.Generator, *, gamma: float) -> Gray:
+    """Gray levels in [0, 1] to the power ``gamma``: below 1 brighter, above darker."""
+    curve = (255 * (np.arange(256) / 255) ** gamma).round().astype(np.uint8)
+    return np.asarray(curve[face], np.uint8)
+
+
+def covered(face: Gray, _: np.random.Generator, *, where: Rectangle) -> Gray:
+    """With a rectangle of middle gray."""
+    top, bottom, left, right = (round(edge * len(face) / SIDE) for edge in where)
+    face = face.copy()
+    face[top:bottom, left:right] = COVER
+    return face
+
+
+DAMAGES: Final[dict[str, Damage]] = {
+    "clean": unchanged,
+    "blur, sigma 1 px": partial(blurred, sigma=1.0),
+    "blur, sigma 2 px": partial(blurred, sigma=2.0),
+    "noise, sigma 10": partial(noisy, sigma=10.0),
+    "noise, sigma 25": partial(noisy, sigma=25.0),
+    "24 px and back": partial(shrunk, side=24),
+    "JPEG quality 30": partial(compressed, quality=30),
+    "roll +25 degrees": partial(rolled, degrees=25.0),
+    "roll -25 degrees": partial(rolled, degrees=-25.0),
+    "gamma 0.5": partial(with_gamma, gamma=0.5),
+    "gamma 2": partial(with_gamma, gamma=2.0),
+    "eyes covered": partial(covered, where=EYES),
+    "mouth covered": partial(covered, where=MOUTH),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--weights", action="append", required=True, help="a shipped net's name, or an ONNX file with its card"
+    )
+    parser.add_argument("--data", type=Path, required=True, help="npz of labelled faces")
+    parser.add_argument("--split", default="public", choices=get_args(Split))
+    parser.add_argument("--labels", default="fer2013", choices=get_args(LabelSet), help="score by these labels")
+    parser.add_argument("--mc", type=int, default=20, metavar="T", help="Monte Carlo dropout passes, 0 for none")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the noise and of the dropout masks")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
+    options = parser.parse_args(arguments)
+    try:
+        if options.out and not options.out.parent.is_dir():
+            raise SinkError(f"The folder {options.out.parent} does not exist. Make it first, or write elsewhere.")
+        found = measure(options)
+        print(markdown(found))
+        if options.out:
+            write(options.out, found)
+    except EmocolorError as error:
+        parser.exit(error.exit_code, f"error: {error}\n")
+
+
+def measure(options: argparse.Namespace) -> JsonObject:
+    """The figures of every net under every damage, with what they were measured on."""
+    if options.seed < 0:
+        raise ConfigurationError(f"--seed must not be negative, got {options.seed}.")
+    faces = scored_faces(options.data, options.split, options.labels)
+    nets = {weights: load(weights, threads=options.threads) for weights in options.weights}
+    return {
+        "data": {"file": options.data.name, "sha256": sha256_of(options.data), "split": options.split},
+        "labels": options.labels,
+        "images": len(faces),
+        "passes": options.mc,
+        "seed": options.seed,
+        "machine": facts_of_machine(),
+        "nets": {weights: figures_of_net(net, faces, options) for weights, net in nets.items()},
+    }
+
+
+def figures_of_net(net: LoadedNet, faces: FaceSet, options: argparse.Namespace) -> JsonObject:
+    """One net's figures under every damage."""
+    output, crops = output_for(net.spec, options.labels), faces.gray(net.crop_size)
+    classifier = EmotionClassifier(net, passes=options.mc, seed=options.seed)
+    found: JsonObject = {"sha256": net.spec.sha256, "output": output, "damages": {}}
+    for name, damage in DAMAGES.items():
+        print(f"{net.spec.name}: {name}", file=sys.stderr, flush=True)
+        passes = passes_of_all(classifier, damaged(crops, damage, options.seed), output)
+        found["damages"][name] = figures(passes, faces.labels)
+    return found
+
+
+def damaged(crops: NDArray[np.uint8], damage: Damage, seed: int) -> NDArray[np.uint8]:
+    """Every one of the crops (N, S, S) damaged, with the same noise each time."""
+    random = np.random.default_rng(seed)
+    return np.stack([damage(crop, random) for crop in crops])
+
+
+def figures(passes: NDArray[np.floating], labels: NDArray[np.int64]) -> dict[str, float]:
+    """Of passes (T, N, 7) against labels (N,); mutual information is in nats."""
+    mean = passes.mean(0, dtype=np.float64)
+    return {
+        "accuracy": round(float((mean.argmax(1) == labels).mean()), 4),
+        "top_probability": round(float(mean.max(1).mean()), 4),
+        "mutual_information": round(float(mutual_information(passes).mean()), 4),
+    }
+
+
+def markdown(found: JsonObject) -> str:
+    """One row for each damage, one column for each net."""
+    nets = found["nets"]
+    return "\n".join(
+        [
+            f"{found['images']:,} images of {found['data']['file']} ({found['data']['split']}), {found['labels']} "
+            f"labels, {_how(found['passes'])}.",
+            "",
+            "| | " + " | ".join(nets) + " |",
+            "|---" * (len(nets) + 1) + "|",
+            *(
+                f"| {name} | "
+                + " | ".join(cell(net["damages"][name], sampled=found["passes"] > 0) for net in nets.values())
+                + " |"
+                for name in DAMAGES
+            ),
+        ]
+    )
+
+
+def _how(passes: int) -> str:
+    if passes == 0:
+        return "one pass without dropout: accuracy / mean top probability"
+    return f"T = {passes}: accuracy / mean top probability / mean mutual information"
+
+
+def cell(row: Mapping[str, float], *, sampled: bool) -> str:
+    """One pass without dropout has no mutual information to tell."""
+    shown = f"{row['accuracy']:.3f} / {row['top_probability']:.2f}"
+    return f"{shown} / {row['mutual_information']:.3f}" if sampled else shown
+
+
+def write(path: Path, found: JsonObject) -> None:
+    try:
+        write_json(path, found)
+    except OSError as error:
+        raise SinkError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+if __name__ == "__main__":
+    main()

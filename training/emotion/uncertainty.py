@@ -1,0 +1,376 @@
+"""What a net's uncertainty is worth, for each way to get it.
+
+    python -m training.emotion.uncertainty --weights NAME --data fer2013.npz [--split public] [--labels ferplus] [--out FOLDER]
+
+Compares one pass without dropout (softmax) and Monte Carlo dropout (Gal and Ghahramani 2016) with T = 5, 10,
+20 and 50 passes, each without and with temperature: accuracy, ECE, Brier score, NLL, and the accuracy on
+what is kept when the most uncertain images are set aside. Then, with T = 20 and temperature, lets dropout
+act at each subset of the net's masks alone, the others held at one. Temperatures are cross-fitted, each
+half of the images under the one of the other half, so that nothing is measured on the labels it was
+fitted on; a temperature that the shipped graph carries is undone first. The masks of T = 20 are those of
+``training.evaluate --mc 20``.
+
+Prints Markdown; ``--out`` takes uncertainty.json, risk_coverage.png and reliability.png (matplotlib draws
+them). Needs no torch. Every subset costs twenty passes over all images, and five masks have thirty-one
+subsets: ``--subset-images`` asks fewer images, evenly spread over the file, in that part alone.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emocolor.emotion import EmotionClassifier
+from emocolor.errors import ConfigurationError, EmocolorError, MissingDependencyError, SinkError, SourceError
+from engines.emotion import LoadedNet, load
+
+from ..data.faces import LabelSet, Split, sha256_of
+from ..records import JsonObject, facts_of_machine, write_json
+from .calibration import (
+    cross_fitted_passes,
+    entropy,
+    error_auroc,
+    fit_temperature,
+    mutual_information,
+    reliability,
+    reliability_bins,
+    risk_coverage,
+    selective_risks,
+    tempered,
+)
+from .scoring import output_for, passes_of_all, scored_faces
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Passes = NDArray[np.float64]
+"""Probabilities (T, N, 7)."""
+Labels = NDArray[np.int64]
+
+PASSES = (5, 10, 20, 50)
+CHOSEN = 20
+"""T of the table over subsets of the masks, and of the pictures."""
+KEPT = "0.80"
+"""Coverage at which the gain from setting images aside is told."""
+TIMINGS = 20
+"""Rounds of which the best is a cost."""
+SHADES = ("#999999", "#4477aa", "#cc6677", "#222222")
+COST_NOTE = (
+    "Cost is the time of the whole net for one face on one core, over that of one pass without dropout, the best of "
+    "many rounds each. The graph runs all that follows its first mask once per pass, whichever masks act, so "
+    f"every subset below costs what T = {CHOSEN} costs."
+)
+
+
+class Method(NamedTuple):
+    """One way to get probabilities from a net."""
+
+    passes: int
+    """T of Monte Carlo dropout, or 0 for one pass without dropout."""
+    temperature: bool
+
+    def __str__(self) -> str:
+        return (f"T = {self.passes}" if self.passes else "softmax") + (", temperature" if self.temperature else "")
+
+
+SOFTMAX, PLAIN, FITTED = Method(0, False), Method(CHOSEN, False), Method(CHOSEN, True)
+"""The methods that the pictures show."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UncertaintyEval:
+    """A net, and the faces that it is asked about."""
+
+    net: LoadedNet
+    output: str
+    crops: NDArray[np.uint8]
+    """(N, S, S) gray."""
+    labels: Labels
+    """(N,)"""
+    seed: int
+    """Of the dropout masks."""
+
+    def thinned(self, count: int) -> "UncertaintyEval":
+        """The same about ``count`` of the images, evenly spread."""
+        kept = np.linspace(0, len(self.labels) - 1, count).round().astype(int)
+        return replace(self, crops=self.crops[kept], labels=self.labels[kept])
+
+    def passes(self, count: int, masks: Collection[str] | None = None) -> Passes:
+        """``count`` passes, or one without dropout for 0, rid of the temperature that the graph carries.
+
+        Dropout acts at ``masks`` alone, by default at all.
+        """
+        net = self.net if masks is None else with_dropout_at(self.net, masks)
+        given = passes_of_all(EmotionClassifier(net, passes=count, seed=self.seed), self.crops, self.output)
+        return tempered(given, 1 / net.spec.temperatures[self.output])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", required=True, help="a shipped net's name, or an ONNX file with its card")
+    parser.add_argument("--data", type=Path, required=True, help="npz of labelled faces")
+    parser.add_argument("--split", default="public", choices=get_args(Split))
+    parser.add_argument("--labels", default="fer2013", choices=get_args(LabelSet), help="score by these labels")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the dropout masks")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="cores for all but the cost")
+    parser.add_argument("--subset-images", type=int, metavar="N", help="images for the subsets of masks (default: all)")
+    parser.add_argument("--out", type=Path, help="folder for uncertainty.json and the two pictures")
+    options = parser.parse_args(arguments)
+    try:
+        if options.out:
+            check_output(options.out)
+        exam = prepare(options)
+        cost = cost_of_passes(load(options.weights, threads=1), exam.crops[:1])
+        methods = passes_by_method(exam)
+        few = exam.thinned(min(options.subset_images or len(exam.labels), len(exam.labels)))
+        found = {
+            **facts(options, exam),
+            "subset_images": len(few.labels),
+            "milliseconds_of_one_pass": round(1000 * cost[0], 3),
+            "methods": [method_figures(methods, method, exam.labels, cost) for method in methods],
+            "where_dropout_acts": [subset_figures(few, masks) for masks in subsets(list(exam.net.dropouts))],
+        }
+        print(markdown(found))
+        if options.out:
+            write(options.out, found, methods, exam.labels)
+    except EmocolorError as error:
+        parser.exit(error.exit_code, f"error: {error}\n")
+
+
+def prepare(options: argparse.Namespace) -> UncertaintyEval:
+    """The net and the faces that the command line names."""
+    if options.seed < 0:
+        raise ConfigurationError(f"--seed must not be negative, got {options.seed}.")
+    if options.subset_images is not None and options.subset_images < 2:
+        raise ConfigurationError(f"--subset-images must be 2 at least, got {options.subset_images}.")
+    faces = scored_faces(options.data, options.split, options.labels)
+    if len(faces) < 2:
+        raise SourceError(f"{options.data} holds one image that counts; two halves need two at least.")
+    net = load(options.weights, threads=options.threads)
+    return UncertaintyEval(
+        net=net,
+        output=output_for(net.spec, options.labels),
+        crops=faces.gray(net.crop_size),
+        labels=faces.labels,
+        seed=options.seed,
+    )
+
+
+def facts(options: argparse.Namespace, exam: UncertaintyEval) -> JsonObject:
+    """What was measured, on what."""
+    return {
+        "weights": options.weights,
+        "sha256": exam.net.spec.sha256,
+        "data": {"file": options.data.name, "sha256": sha256_of(options.data), "split": options.split},
+        "labels": options.labels,
+        "output": exam.output,
+        "images": len(exam.labels),
+        "seed": exam.seed,
+        "machine": facts_of_machine(),
+        "masks": {name: {"shape": list(shape), "rate": rate} for name, (shape, rate) in exam.net.dropouts.items()},
+    }
+
+
+def passes_by_method(exam: UncertaintyEval) -> dict[Method, Passes]:
+    """Every T without and with temperature."""
+    found: dict[Method, Passes] = {}
+    for count in (0, *PASSES):
+        progress(str(Method(count, False)))
+        found[Method(count, False)] = exam.passes(count)
+        found[Method(count, True)] = cross_fitted_passes(found[Method(count, False)], exam.labels)
+    return found
+
+
+def method_figures(
+    methods: Mapping[Method, Passes], method: Method, labels: Labels, cost: Mapping[int, float]
+) -> JsonObject:
+    """One row of the first table. ``temperature`` is the one fitted on all images, for the record; the
+    figures come from those of the halves."""
+    fitted = fit_temperature(methods[Method(method.passes, False)], labels) if method.temperature else None
+    return {
+        "method": str(method),
+        "passes": method.passes,
+        "temperature": fitted,
+        "cost": round(cost[method.passes] / cost[0], 2),
+        **figures(methods[method], labels),
+    }
+
+
+def figures(passes: Passes, labels: Labels) -> JsonObject:
+    """Calibration, and risk over coverage by each uncertainty that the passes give."""
+    mean = passes.mean(0)
+    coverage = {name: risk_coverage(mean, labels, u) for name, u in uncertainties(passes).items()}
+    return reliability(mean, labels) | {"gain": gain(coverage["entropy"]), "coverage": coverage}
+
+
+def uncertainties(passes: Passes) -> dict[str, NDArray[np.float64]]:
+    """(N,) each: predictive entropy, and of several passes mutual information and 1 - top probability too."""
+    mean = passes.mean(0)
+    found = {"entropy": entropy(mean)}
+    if len(passes) > 1:
+        found |= {"mutual_information": mutual_information(passes), "one_minus_top": 1 - mean.max(1)}
+    return found
+
+
+def gain(coverage: Mapping[str, float]) -> float:
+    """By how much setting the most uncertain fifth aside raises accuracy."""
+    return round(coverage[KEPT] - coverage["1.00"], 4)
+
+
+def subsets(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Every subset but the empty one, small ones first."""
+    return chain.from_iterable(combinations(names, size) for size in range(1, len(names) + 1))
+
+
+def subset_figures(exam: UncertaintyEval, masks: Sequence[str]) -> JsonObject:
+    """What T = 20 gives, temperature cross-fitted, where dropout acts at ``masks`` alone."""
+    progress(f"dropout at {' '.join(masks)}")
+    passes, labels = cross_fitted_passes(exam.passes(CHOSEN, masks), exam.labels), exam.labels
+    mean, information = passes.mean(0), mutual_information(passes)
+    return {
+        "masks": list(masks),
+        **reliability(mean, labels),
+        "gain": gain(risk_coverage(mean, labels, entropy(mean))),
+        "mutual_information": round(float(information.mean()), 4),
+        "error_auroc": round(error_auroc(information, mean.argmax(1) != labels), 4),
+    }
+
+
+def with_dropout_at(net: LoadedNet, masks: Collection[str]) -> LoadedNet:
+    """The net with all other masks at one: a rate of 0 keeps everything, and draws as many random numbers,
+    so that ``masks`` come out the same in every subset."""
+    dropouts = {name: (shape, rate if name in masks else 0.0) for name, (shape, rate) in net.dropouts.items()}
+    return replace(net, spec=replace(net.spec, dropouts=dropouts))
+
+
+def cost_of_passes(net: LoadedNet, face: NDArray[np.uint8]) -> dict[int, float]:
+    """Seconds that a crop (1, S, S) takes, by T; 0 is one pass without dropout."""
+    return {count: best_seconds(EmotionClassifier(net, passes=count), face) for count in (0, *PASSES)}
+
+
+def best_seconds(classifier: EmotionClassifier, face: NDArray[np.uint8]) -> float:
+    """The shortest of ``TIMINGS`` rounds, which other work on the machine disturbs least."""
+    taken = []
+    for _ in range(TIMINGS):
+        start = time.perf_counter()
+        classifier.passes_of(face)
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def progress(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def markdown(found: JsonObject) -> str:
+    """Both tables, with what has to be known to read them."""
+    count, accuracy = found["images"], found["methods"][0]["accuracy"]
+    few = found["subset_images"]
+    masks = ", ".join(f"`{name}` {tuple(m['shape'])} at {m['rate']:g}" for name, m in found["masks"].items())
+    return "\n".join(
+        [
+            f"`{found['weights']}`, output `{found['output']}`, {count:,} images of {found['data']['file']} "
+            f"({found['data']['split']}), {found['labels']} labels. An accuracy has a standard error of "
+            f"{(accuracy * (1 - accuracy) / count) ** 0.5:.3f}. Temperatures are cross-fitted. {COST_NOTE}",
+            "",
+            "| | accuracy | ECE | Brier | NLL | 80 % kept by entropy | by mutual information | by top probability "
+            "| gain | area under risk-coverage | cost |",
+            "|---|---|---|---|---|---|---|---|---|---|---|",
+            *(method_row(row) for row in found["methods"]),
+            "",
+            f"Where dropout acts, T = {CHOSEN} with temperature, {few:,} images; the masks are {masks}:",
+            "",
+            "| dropout at | accuracy | ECE | NLL | gain | mean mutual information | tells errors (AUROC) |",
+            "|---|---|---|---|---|---|---|",
+            *(subset_row(row) for row in found["where_dropout_acts"]),
+        ]
+    )
+
+
+def method_row(row: JsonObject) -> str:
+    coverage = row["coverage"]
+    kept = [f"{coverage[by][KEPT]:.3f}" if by in coverage else "–" for by in ("mutual_information", "one_minus_top")]
+    return (
+        f"| {row['method']} | {row['accuracy']:.3f} | {row['ece']:.3f} | {row['brier']:.3f} | {row['nll']:.3f} "
+        f"| {coverage['entropy'][KEPT]:.3f} | {kept[0]} | {kept[1]} | {row['gain']:+.3f} "
+        f"| {coverage['entropy']['aurc']:.3f} | {row['cost']:.1f} |"
+    )
+
+
+def subset_row(row: JsonObject) -> str:
+    return (
+        f"| {', '.join(row['masks'])} | {row['accuracy']:.3f} | {row['ece']:.3f} | {row['nll']:.3f} "
+        f"| {row['gain']:+.3f} | {row['mutual_information']:.3f} | {row['error_auroc']:.3f} |"
+    )
+
+
+def check_output(folder: Path) -> None:
+    """Make the folder, and see that pictures can be drawn, before the minutes of measuring."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"The folder {folder} cannot be made: {error.strerror or error}.") from error
+    blank_figure()
+
+
+def write(folder: Path, found: JsonObject, methods: Mapping[Method, Passes], labels: Labels) -> None:
+    """``uncertainty.json`` and both pictures; raises ``SinkError``."""
+    means = {str(method): methods[method].mean(0) for method in (SOFTMAX, PLAIN, FITTED)}
+    curves = {f"{name}, by entropy": selective_risks(mean, labels, entropy(mean)) for name, mean in means.items()}
+    disagreement = mutual_information(methods[FITTED])
+    curves[f"{FITTED}, by mutual information"] = selective_risks(means[str(FITTED)], labels, disagreement)
+    try:
+        write_json(folder / "uncertainty.json", found)
+        draw_risk_coverage(curves).savefig(folder / "risk_coverage.png", dpi=80)
+        draw_reliability(means, labels).savefig(folder / "reliability.png", dpi=80)
+    except OSError as error:
+        raise SinkError(f"The figures cannot be written to {folder}: {error.strerror or error}.") from error
+
+
+def draw_risk_coverage(curves: Mapping[str, NDArray[np.float64]]) -> "Figure":
+    """The error among the kept images over their share, one line for each (N,) of ``curves``."""
+    figure = blank_figure()
+    axes = figure.subplots()
+    for (name, risks), shade in zip(curves.items(), SHADES, strict=True):
+        axes.plot(np.arange(1, len(risks) + 1) / len(risks), risks, label=name, color=shade)
+    axes.set(xlabel="coverage: share of images kept", ylabel="risk: error among the kept", xlim=(0, 1))
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize="small")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def draw_reliability(means: Mapping[str, NDArray[np.float64]], labels: Labels) -> "Figure":
+    """Accuracy over confidence in the ECE's bins, a dot's area for the share of images in its bin."""
+    figure = blank_figure()
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#dddddd", linewidth=1)
+    for (name, mean), shade in zip(means.items(), SHADES, strict=False):
+        bins = reliability_bins(mean, labels)
+        across, up = [b.confidence for b in bins], [b.accuracy for b in bins]
+        axes.plot(across, up, label=f"{name}, ECE {reliability(mean, labels)['ece']:.3f}", color=shade)
+        axes.scatter(across, up, s=[300 * b.share for b in bins], color=shade)
+    axes.set(xlabel="mean top probability", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axes.legend(frameon=False, fontsize="small", loc="upper left")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def blank_figure() -> "Figure":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError("Pictures need matplotlib: pip install 'emocolor-stream[train]'.") from error
+    return Figure(figsize=(6, 4.5), layout="constrained")
+
+
+if __name__ == "__main__":
+    main()

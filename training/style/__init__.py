@@ -1,0 +1,1 @@
+"""The style nets: training, export and evaluation."""
