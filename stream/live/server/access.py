@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from .rate_limits import TokenBuckets
+from ..rate_limits import TokenBuckets
 
 OPEN_ROUTES: Final = ("/", "/static/{name}", "/healthz")
 """What needs no token: the page, which finds its token in its address' fragment, and the sign of life."""

@@ -27,7 +27,7 @@ from ..chain import ChainBuilder
 from ..controls import Controls
 from ..face_judge import BatchedClassifier
 from ..quality import ControllerOptions
-from ..server.rate_limits import TokenBucket
+from ..rate_limits import TokenBucket
 from ..session import LiveSession, RenderedFrame
 from ..shared_nets import SharedNets
 from ..statistics import Snapshot

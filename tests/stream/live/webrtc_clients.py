@@ -21,9 +21,9 @@ from yarl import URL
 
 from stream.live.controls import Controls
 from stream.live.face_judge import BatchedClassifier
+from stream.live.rate_limits import TokenBuckets
 from stream.live.server.access import Access
 from stream.live.server.app import make_app
-from stream.live.server.rate_limits import TokenBuckets
 from stream.live.shared_nets import SharedNets
 from stream.live.webrtc.publication import Resources
 from stream.live.webrtc.publications import Sessions

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from emocolor.emotions import EMOTIONS
 from stream.live.controls import Controls
+from stream.live.rate_limits import TokenBuckets
 from stream.live.server.access import Access
-from stream.live.server.rate_limits import TokenBuckets
 from stream.live.server.requests import LARGEST
 from tests.stream.live.webrtc_clients import running, unlimited
 
