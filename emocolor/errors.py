@@ -1,18 +1,26 @@
 """What can go wrong, by how a caller would react::
 
     EmocolorError              the base; its text is one line that says what to do
-    ├── ConfigurationError     an option, palette or preset is wrong: mend the call
+    ├── ConfigurationError     an option, palette or preset is wrong: correct the call
     ├── SourceError            the input cannot be read
     ├── SinkError              the output cannot be written
     ├── MissingDependencyError an optional package or a system library is absent
-    └── EngineError            weights or a backend cannot be used
+    ├── EngineError            weights or a backend cannot be used
+    └── RequestError           a client of the live server asked for what it cannot have
+        ├── OfferError         its session description (SDP) cannot be used
+        ├── NotFoundError      there is no such session or viewer, or not any more
+        └── CapacityError      the server is full or stopping: try again later
 
 Programming mistakes stay ``TypeError``, ``ValueError`` and ``AssertionError``.
 """
 
+import difflib
+from collections.abc import Iterable
+from typing import Literal
+
 
 class EmocolorError(Exception):
-    """Base of all errors that a user can cause and mend."""
+    """Base of all errors that a user can cause and fix."""
 
     exit_code = 1
     """What the command exits with when this error ends it."""
@@ -46,3 +54,33 @@ class EngineError(EmocolorError):
     """Weights or a backend cannot be used."""
 
     exit_code = 7
+
+
+class RequestError(EmocolorError):
+    """A client of the live server asked for what it cannot have. It ends that request, never the command."""
+
+
+OfferProblem = Literal["malformed", "too large", "unsupported"]
+
+
+class OfferError(RequestError):
+    """A session description (SDP) cannot be used. The text repeats nothing of it."""
+
+    def __init__(self, problem: OfferProblem, text: str) -> None:
+        super().__init__(text)
+        self.problem = problem
+
+
+class NotFoundError(RequestError):
+    """There is no such session or viewer, or not any more."""
+
+
+class CapacityError(RequestError):
+    """The server is full or stopping."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the most similar known one, or all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}."

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ConfigurationError
-from .palettes import nearest
+from .errors import ConfigurationError, nearest
 
 OPENCV_MAPS: Final[dict[str, int]] = {
     name.removeprefix("COLORMAP_").lower(): getattr(cv2, name) for name in dir(cv2) if name.startswith("COLORMAP_")

@@ -1,6 +1,5 @@
 """Seven colours, one per emotion, and how a mixed emotion becomes one colour."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from .color import oklab_to_srgb, srgb_to_oklab
 from .emotions import EMOTIONS
-from .errors import ConfigurationError
+from .errors import ConfigurationError, nearest
 from .faces import Vector
 
 MixMode = Literal["blend", "argmax"]
@@ -74,12 +73,6 @@ def parse_palette(name: str, table: Mapping[str, Any]) -> Palette:
     if missing:
         raise ConfigurationError(f"Palette '{name}' lacks a colour for {', '.join(missing)}.")
     return Palette(name, np.array([_parse_color(name, e, colors[e]) for e in EMOTIONS]))
-
-
-def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
-    """The end of a sentence on an unknown word: ``; did you mean 'X'?`` where one is close, else all that are known."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}."
 
 
 def _parse_color(palette: str, emotion: str, value: Any) -> NDArray[np.float64]:

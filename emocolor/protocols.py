@@ -1,7 +1,7 @@
-"""What the parts look like to each other: each has one working method, and ``close`` where it holds something."""
+"""Protocols between the parts: each has one working method, and ``close`` where it holds something."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,12 @@ from .frames import Frame, Rotation
 Gray = NDArray[np.uint8]
 Rgb = NDArray[np.uint8]
 Tensor = NDArray[np.float32]
+Precision = Literal["f32", "bf16", "f16"]
+"""Arithmetic that a net can run in; f16 on GPUs alone."""
 
 
 class Detector(Protocol):
-    """Finds faces in single pictures."""
+    """Finds faces in single frames."""
 
     def detect(
         self, gray: Gray, known: Sequence[Detection], rotation: Rotation, *, sweep: bool = False
@@ -24,8 +26,8 @@ class Detector(Protocol):
         """Faces in ``gray``, (H, W) uint8 full range, best first.
 
         ``known`` are faces where they are expected, looked for at close range; ``rotation`` is how
-        a player turns the picture; ``sweep`` asks to look everywhere now, for a picture unlike the
-        one before.
+        a player turns the frame; ``sweep`` asks for a search of the whole frame, for one unlike the one
+        before.
         """
         ...
 
@@ -33,7 +35,7 @@ class Detector(Protocol):
 
 
 class PersonSegmenter(Protocol):
-    """Tells people from what is around them."""
+    """Tells people from their background."""
 
     def segment(self, rgb: Rgb) -> Tensor:
         """Where people are in ``rgb``, sRGB (H, W, 3) uint8 shown upright: (H, W) in [0, 1], 1 on a person."""
@@ -43,7 +45,7 @@ class PersonSegmenter(Protocol):
 
 
 class Colorizer(Protocol):
-    """Imagines the colours of gray pictures."""
+    """Predicts the colours of gray images."""
 
     def estimate(self, gray: Gray, vividness: float) -> ChromaEstimate:
         """The colours of ``gray``, (H, W) uint8 full range, on a coarser map.
@@ -54,20 +56,36 @@ class Colorizer(Protocol):
 
 
 class StyleTransfer(Protocol):
-    """Paints pictures in the styles of emotions."""
+    """Paints images in the styles of emotions."""
 
     def paint(self, rgb: Rgb, mixture: Tensor) -> Rgb:
         """``rgb``, sRGB (H, W, 3) uint8 of at least 36 px a side, painted; of the same size.
 
         ``mixture``, (8,) with sum 1, are the parts of the seven emotions' styles, in their order, and of the
-        picture as it is.
+        image as it is.
         """
         ...
 
 
 class Effect(Protocol):
-    """Changes a picture by what is seen in it."""
+    """Changes a frame by what is seen in it.
+
+    An attribute ``needs``, a set of :data:`emocolor.options.Need`, says what the program must prepare; faces and chroma
+    planes where it is absent.
+    """
 
     def apply(self, frame: Frame, scene: Scene) -> Frame:
-        """The picture coloured; it may be the same frame, its planes changed in place."""
+        """The frame recoloured; it may be the same frame, its planes changed in place."""
+        ...
+
+
+class Nets(Protocol):
+    """Where effects get their nets; who implements it decides whether they are shared."""
+
+    def colorizer(self, net: str) -> Colorizer:
+        """A colorizer by name or file. Raises ``ConfigurationError`` and ``EngineError``."""
+        ...
+
+    def style_transfer(self, net: str, precision: Precision) -> StyleTransfer:
+        """A style net by name or file. Raises ``ConfigurationError`` and ``EngineError``."""
         ...

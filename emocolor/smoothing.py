@@ -15,13 +15,14 @@ the result. A causal change of emotion has risen half-way after ``tau ln 2`` sec
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .emotions import EMOTIONS, NEUTRAL
-from .errors import ConfigurationError
 from .faces import Vector, neutral_probabilities
+from .options import Options, option
 
 DOUBT = 0.25
 """Evidence at which certainty is one half; a face seen for long and judged surely has 1 on each side of now."""
@@ -30,19 +31,18 @@ FORGOTTEN = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class SmoothingOptions:
+class SmoothingOptions(Options):
     """How evidence is weighed over time."""
 
-    time_constant: float = 0.5
-    """Seconds in which evidence fades to 1/e, above 0."""
-    look_ahead: float = 1.0
-    """Seconds of what follows that count too (files only); 0 for a causal filter."""
+    section: ClassVar[str] = "smoothing"
 
-    def __post_init__(self) -> None:
-        if not self.time_constant > 0:
-            raise ConfigurationError(f"The time constant must be above 0 seconds, got {self.time_constant:g}.")
-        if self.look_ahead < 0:
-            raise ConfigurationError(f"The look-ahead must not be negative, got {self.look_ahead:g}.")
+    time_constant: Annotated[
+        float, option("Time in which evidence fades to 1/e.", gt=0, le=3600, unit="s", flag="smooth")
+    ] = 0.5
+    look_ahead: Annotated[float, option("How much of what follows counts too; files only.", ge=0, le=60, unit="s")] = (
+        1.0
+    )
+    """0 for a causal filter."""
 
 
 @dataclass(frozen=True)

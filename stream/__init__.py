@@ -6,22 +6,21 @@ Names are loaded when they are asked for, so that ``import stream`` costs nothin
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .graph import Job, open_job
+    from .job import Job
     from .media.sink import SinkOptions
     from .media.source import SourceOptions
     from .pipeline.steps import Step
     from .settings import AnalysisOptions, JobSettings
 
-__all__ = ["AnalysisOptions", "Job", "JobSettings", "SinkOptions", "SourceOptions", "Step", "open_job"]
+__all__ = ["AnalysisOptions", "Job", "JobSettings", "SinkOptions", "SourceOptions", "Step"]
 
 _HOMES = {
     "AnalysisOptions": "settings",
-    "Job": "graph",
+    "Job": "job",
     "JobSettings": "settings",
     "SinkOptions": "media.sink",
     "SourceOptions": "media.source",
     "Step": "pipeline.steps",
-    "open_job": "graph",
 }
 
 

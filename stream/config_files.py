@@ -1,15 +1,15 @@
-"""Palettes as files: found by name among those that ship, or by path."""
+"""Configuration that ships as files, and palettes among it: found by name, or by path."""
 
 import tomllib
 from pathlib import Path
 
-from emocolor.errors import ConfigurationError
-from emocolor.palettes import Palette, nearest, parse_palette
+from emocolor.errors import ConfigurationError, nearest
+from emocolor.palettes import Palette, parse_palette
 
 
 def palette_names() -> list[str]:
     """The palettes that ship."""
-    return sorted(path.stem for path in _palette_folder().glob("*.toml"))
+    return sorted(path.stem for path in shipped_folder("palettes").glob("*.toml"))
 
 
 def read_palette(name_or_path: str) -> Palette:
@@ -18,7 +18,7 @@ def read_palette(name_or_path: str) -> Palette:
     Raises ``ConfigurationError`` with the nearest known name, or with what is wrong in the file.
     """
     by_path = name_or_path.endswith(".toml") or "/" in name_or_path
-    path = Path(name_or_path) if by_path else _palette_folder() / f"{name_or_path}.toml"
+    path = Path(name_or_path) if by_path else shipped_folder("palettes") / f"{name_or_path}.toml"
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -35,7 +35,7 @@ def read_palette(name_or_path: str) -> Palette:
     return parse_palette(path.stem, table)
 
 
-def _palette_folder() -> Path:
-    """Inside the package where it is installed, at the top level of a checkout."""
-    installed = Path(__file__).parent / "data" / "palettes"
-    return installed if installed.is_dir() else Path(__file__).parents[1] / "configs" / "palettes"
+def shipped_folder(kind: str) -> Path:
+    """Where ``palettes`` or ``presets`` lie: in the package where it is installed, at the top level of a checkout."""
+    installed = Path(__file__).parent / "data" / kind
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "configs" / kind

@@ -9,8 +9,8 @@ of luma (:mod:`emocolor.chroma.guided`). Only the chroma planes are written.
 import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar
 
 import cv2
 import numpy as np
@@ -22,8 +22,8 @@ from ..chroma.motion import Map
 from ..chroma.reference import PaletteShift, ReferenceOptions
 from ..chroma.stabilizer import ChromaEstimate, ShotStabilizer, StabilizerOptions
 from ..color import code_range
-from ..errors import ConfigurationError
 from ..frames import Frame, Matrix, Plane, gray_levels
+from ..options import EffectOptions, Need, option
 from ..protocols import Colorizer, Gray
 
 SHORT_SIDE = 256
@@ -33,37 +33,64 @@ LONGEST_SIDE = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColorizeOptions:
+class ColorizeOptions(EffectOptions):
     """How gray footage is coloured."""
 
-    needs_faces: ClassVar[bool] = False
+    section: ClassVar[str] = "colorize"
 
-    net: str = "film"
-    """The colorizer: a shipped net's name, or the path of an ONNX file that has its card beside it."""
-    rate_hz: float = 3.0
-    """Looks of the colorizer a second of media time; 0 for every frame."""
-    vividness: float = 0.3
-    """From the safest colours the net knows (0) to the boldest (1)."""
-    saturation: float = 1.0
-    """Multiplies the colours' distance from gray, 0 to 3."""
-    warmth: float = 0.0
-    """Moves all colours toward orange (to 1) or toward blue (to -1)."""
-    reference: ReferenceOptions | None = None
-    """Whose palette the colours move toward, before saturation and warmth; None for nobody's."""
-    force: bool = False
-    """Give new colours to footage that has colours already."""
+    net: Annotated[
+        str,
+        option(
+            "The colorizer: a shipped net, or an .onnx file with its card beside it.",
+            catalog="colorizers",
+            aliases=("colorizer",),
+            short="",
+            metavar="NAME|FILE",
+        ),
+    ] = "film"
+    rate_hz: Annotated[
+        float,
+        option(
+            "Inferences per second of video; in between, colours travel with the motion. 0 for every frame.",
+            ge=0,
+            le=1000,
+            unit="Hz",
+            flag="rate",
+            short="",
+            aliases=("color-rate",),
+        ),
+    ] = 3.0
+    vividness: Annotated[
+        float, option("From the safest colours the net knows (0) to the boldest (1).", ge=0, le=1, step=0.01, live=True)
+    ] = 0.3
+    saturation: Annotated[
+        float, option("Multiplies the colours' distance from gray.", ge=0, le=3, step=0.05, live=True)
+    ] = 1.0
+    warmth: Annotated[
+        float, option("Moves colours toward orange (1) or blue (-1).", ge=-1, le=1, step=0.05, live=True)
+    ] = 0.0
+    reference: (
+        Annotated[
+            ReferenceOptions,
+            option("Photo whose palette the colours move toward, before saturation and warmth.", metavar="PHOTO"),
+        ]
+        | None
+    ) = None
+    force: Annotated[bool, option("Give new colours to footage that is in colour already.")] = False
     history: StabilizerOptions = field(default_factory=StabilizerOptions)
 
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("rate_hz", 0, 1000),
-            ("vividness", 0, 1),
-            ("saturation", 0, 3),
-            ("warmth", -1, 1),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ConfigurationError(f"{name} must lie between {low:g} and {high:g}, got {value:g}.")
+    @property
+    def needs(self) -> frozenset[Need]:
+        return frozenset({"cuts", "chroma"})
+
+    def for_live(self) -> "ColorizeOptions":
+        """Without look-ahead, and for colour cameras too: nobody can look through a live input beforehand."""
+        return replace(self, history=replace(self.history, look_ahead=0), force=True)
+
+    def limited(self, *, look_ahead: float, max_held: int) -> "ColorizeOptions":
+        """With at most so many seconds of look-ahead, and so many frames held for it."""
+        history = replace(self.history, look_ahead=min(self.history.look_ahead, look_ahead), most_waiting=max_held)
+        return replace(self, history=history)
 
 
 WARM_AB = np.array([4.0, 12.0], np.float32)

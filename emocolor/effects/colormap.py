@@ -13,7 +13,7 @@ steps (frames of four clips) and 2.6 dB or more for Canny's edges (of two).
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -24,52 +24,98 @@ from ..errors import ConfigurationError
 from ..faces import Scene
 from ..frames import ColorSpec, Frame, PixelFormat, Plane
 from ..gradients import Gradient, parse_gradient
-from ..palettes import nearest
+from ..options import EffectOptions, Need, option
 
 Levels = NDArray[np.float32]
 Preprocess = Literal["none", "gaussian", "bilateral", "sobel", "canny", "fourier"]
 
 
+def parse_band(text: str) -> tuple[float, float]:
+    """A band of frequencies such as ``0-40``; either number may be left out, for no lower or no upper end.
+
+    Raises ``ConfigurationError``.
+    """
+    low, dash, high = text.partition("-")
+    try:
+        if not dash:
+            raise ValueError
+        return float(low or 0), float(high or "inf")
+    except ValueError:
+        raise ConfigurationError(f"'{text}' is not a band; write LOW-HIGH, such as 0-40 or 4-.") from None
+
+
+def _band_text(band: tuple[float, float]) -> str:
+    low, high = band
+    return f"{low:g}-{high:g}" if math.isfinite(high) else f"{low:g}-"
+
+
 @dataclass(frozen=True, kw_only=True)
-class ColormapOptions:
-    """Which colours, and what is done first to the luma that they are looked up for."""
+class ColormapOptions(EffectOptions):
+    """Which colours, and how luma is preprocessed before they are looked up."""
 
-    needs_faces: ClassVar[bool] = False
+    section: ClassVar[str] = "colormap"
 
-    gradient: Gradient = field(default_factory=lambda: parse_gradient("turbo"))
-    strength: float = 1.0
-    """How far the mapped picture replaces the decoded one, 0 (not at all) to 1 (wholly)."""
-    preprocess: Preprocess = "none"
-    """``gaussian`` and ``bilateral`` smooth; ``sobel`` shows how steep the picture is (beside a step from
-    black to white: white), ``canny`` white edges on black; ``fourier`` keeps a band of frequencies."""
-    sigma_px: float = 1.5
-    """Standard deviation of the smoothing in luma pixels, 0.1 to 20: of ``gaussian``, of ``bilateral`` in
-    space, and of the Gaussian that goes before ``sobel`` and ``canny``."""
-    sigma_level: float = 0.1
-    """What ``bilateral`` takes for the same surface: standard deviation in parts of black to white, 0.01 to 1."""
-    edge_contrast: float = 0.2
-    """The step, in parts of black to white, from which ``canny`` begins an edge, 0.01 to 1; half of it
-    continues one."""
-    cycles: tuple[float, float] = (0.0, 40.0)
-    """The band that ``fourier`` keeps, in cycles per picture height: (0, high) is a low pass, (low, inf) a
-    high pass. Without the mean (low above 0) what is left is shown around the middle level."""
+    gradient: Annotated[
+        Gradient,
+        option(
+            "An OpenCV colormap, 'intensity', or a gradient such as '#123-#8b4513@.4-#ffe4b5'.",
+            live=True,
+            flag="map",
+            short="",
+            metavar="MAP",
+            parse=parse_gradient,
+            text=lambda gradient: gradient.name,
+        ),
+    ] = field(default_factory=lambda: parse_gradient("turbo"))
+    strength: Annotated[
+        float, option("How far the mapped frame replaces the decoded one.", ge=0, le=1, step=0.01, live=True)
+    ] = 1.0
+    preprocess: Annotated[
+        Preprocess,
+        option("What is done to luma before it is mapped: smoothing, edges, or a band of frequencies.", live=True),
+    ] = "none"
+    """``gaussian`` and ``bilateral`` smooth; ``sobel`` shows the slope (beside a step from black to white: white),
+    ``canny`` white edges on black; ``fourier`` keeps a band of frequencies."""
+    sigma_px: Annotated[
+        float, option("Standard deviation of the smoothing.", ge=0.1, le=20, unit="px", flag="sigma", live=True)
+    ] = 1.5
+    """In luma pixels: of ``gaussian``, of ``bilateral`` in space, of the Gaussian before ``sobel`` and ``canny``."""
+    sigma_level: Annotated[
+        float,
+        option(
+            "What bilateral takes for the same surface, as a fraction of black to white.",
+            ge=0.01,
+            le=1,
+            short="",
+            live=True,
+        ),
+    ] = 0.1
+    edge_contrast: Annotated[
+        float,
+        option("Step from which canny begins an edge, as a fraction of black to white.", ge=0.01, le=1, live=True),
+    ] = 0.2
+    """Half of it continues an edge."""
+    cycles: Annotated[
+        tuple[float, float],
+        option(
+            "Band that fourier keeps, in cycles per frame height; 4- has no upper end.",
+            metavar="LOW-HIGH",
+            parse=parse_band,
+            text=_band_text,
+        ),
+    ] = (0.0, 40.0)
+    """(0, high) is a low pass, (low, inf) a high pass. Without the mean (low above 0) the rest is shown around the
+    middle level."""
 
     def __post_init__(self) -> None:
-        if self.preprocess not in get_args(Preprocess):
-            known = nearest(self.preprocess, get_args(Preprocess))
-            raise ConfigurationError(f"Unknown preprocess '{self.preprocess}'{known}")
-        for name, least, most in (
-            ("strength", 0, 1),
-            ("sigma_px", 0.1, 20),
-            ("sigma_level", 0.01, 1),
-            ("edge_contrast", 0.01, 1),
-        ):
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise ConfigurationError(f"{name} must lie between {least:g} and {most:g}, got {value:g}.")
+        super().__post_init__()
         low, high = self.cycles
         if not 0 <= low < high:
-            raise ConfigurationError(f"cycles must be two numbers, 0 <= low < high, got {low:g} and {high:g}.")
+            raise ConfigurationError(f"colormap cycles must be two numbers, 0 <= low < high, got {low:g} and {high:g}.")
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        return frozenset({"chroma"})
 
 
 class Colormap:

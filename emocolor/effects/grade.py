@@ -21,7 +21,7 @@ code values were SDR's, at half the strength, because a step of theirs is about 
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 import cv2
 import numpy as np
@@ -39,10 +39,10 @@ from ..color import (
     srgb_to_oklab,
 )
 from ..emotions import EMOTIONS, Emotion
-from ..errors import ConfigurationError
 from ..face_regions import place_disc, soft_disc
 from ..faces import Scene, Vector
 from ..frames import ColorSpec, Frame, Matrix, PixelFormat, Plane
+from ..options import EffectOptions, Need, option
 
 Values = NDArray[np.float32]
 
@@ -77,24 +77,33 @@ _FEATHER: Final = 0.35
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradeOptions:
+class GradeOptions(EffectOptions):
     """How far colours follow the emotion."""
 
-    needs_faces: ClassVar[bool] = True
+    section: ClassVar[str] = "grade"
 
-    strength: float = 0.6
-    """Part of the full change, 0 (none) to 1."""
-    certainty: float = 1.0
-    """How far an uncertain emotion weakens the change: 0 not at all, 1 in full proportion."""
-    skin: float = 1.0
-    """How far faces are protected, 0 not at all; at 1 their hue stays and their chroma changes by half (as a
-    logarithm). Their lightness changes with the picture's."""
+    strength: Annotated[float, option("Fraction of the full change.", ge=0, le=1, step=0.01, live=True)] = 0.6
+    certainty: Annotated[
+        float, option("How far an uncertain emotion weakens the change.", ge=0, le=1, step=0.01, live=True)
+    ] = 1.0
+    skin: Annotated[
+        float,
+        option(
+            "How far faces are protected: at 1 they keep their hue, and half of the change in chroma.",
+            ge=0,
+            le=1,
+            step=0.01,
+            live=True,
+        ),
+    ] = 1.0
 
-    def __post_init__(self) -> None:
-        for name in ("strength", "certainty", "skin"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise ConfigurationError(f"{name} must lie between 0 and 1, got {value:g}.")
+    @property
+    def needs(self) -> frozenset[Need]:
+        return frozenset({"faces", "chroma"})
+
+    @property
+    def follows_faces_alone(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True)

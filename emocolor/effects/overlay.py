@@ -1,5 +1,8 @@
 """Show what is known of each face: box, track, emotion, probabilities, certainty. For people who debug."""
 
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
 import cv2
 import numpy as np
 
@@ -7,6 +10,7 @@ from ..color import code_range, rgb_to_codes
 from ..emotions import EMOTIONS
 from ..faces import Face, Scene, Vector
 from ..frames import Frame
+from ..options import EffectOptions, Need, option
 from ..palettes import S0, Palette
 
 BAR_LENGTH = 40
@@ -16,11 +20,34 @@ _WHITE = np.ones(3)
 _BLACK = np.zeros(3)
 
 
-class Overlay:
-    """Draws over the picture, in its planes."""
+@dataclass(frozen=True, kw_only=True)
+class OverlayOptions(EffectOptions):
+    """How faces are marked."""
 
-    def __init__(self, palette: Palette = S0) -> None:
-        self.palette = palette
+    section: ClassVar[str] = "overlay"
+
+    palette: Annotated[
+        Palette,
+        option(
+            "Colours of boxes and bars.",
+            live=True,
+            catalog="palettes",
+            metavar="NAME|FILE",
+            text=lambda palette: palette.name,
+        ),
+    ] = S0
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        return frozenset({"faces", "chroma"})
+
+
+class Overlay:
+    """Draws over the frame, in its planes."""
+
+    def __init__(self, options: OverlayOptions | None = None) -> None:
+        self.options = options or OverlayOptions()
+        self.palette = self.options.palette
 
     def apply(self, frame: Frame, scene: Scene) -> Frame:
         """Draw every face of ``scene`` into ``frame``, in place."""

@@ -23,7 +23,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal, get_args
+from typing import Annotated, ClassVar, Final, Literal
 
 import cv2
 import numpy as np
@@ -31,19 +31,20 @@ from numpy.typing import NDArray
 
 from ..color import code_range, codes_to_rgb, rgb_to_codes
 from ..emotions import EMOTIONS
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, nearest
 from ..face_regions import place_disc, soft_disc
 from ..faces import Face, Scene
 from ..frames import ColorSpec, Frame, Plane
-from ..palettes import nearest
+from ..options import EffectOptions, Need, option
 from ..person_regions import plane_mask
-from ..protocols import Rgb, StyleTransfer, Tensor
+from ..protocols import Precision, Rgb, StyleTransfer, Tensor
 
 StyleRegion = Literal["frame", "face", "keep-face", "person", "background"]
 Keep = Literal["none", "chroma", "luma"]
-Precision = Literal["f32", "bf16", "f16"]
 Mask = NDArray[np.float32]
 
+AUTO: Final = "auto"
+"""In place of a fixed mixture: the style follows the scene."""
 IDENTITY: Final = len(EMOTIONS)
 """The place of the picture as it is in a mixture, behind the seven styles."""
 LEAST: Final = 1 / 512
@@ -55,52 +56,111 @@ _MULTIPLE: Final = 4
 _FEATHER: Final = 0.35
 
 
-@dataclass(frozen=True, kw_only=True)
-class StyleOptions:
-    """What is painted, by which net, and what stays of the picture."""
+def parse_mixture(text: str) -> Mapping[str, float] | None:
+    """A fixed mixture of styles: ``happy``, or ``happy=0.7,sad=0.3``; ``auto`` is none, and follows the scene.
 
-    net: str = "fast"
-    """The style net: a shipped net's name, or the path of an ONNX file that has its card beside it."""
-    strength: float = 1.0
-    """Part of the style, 0 (the picture as it is) to 1."""
-    fixed: Mapping[str, float] | None = None
-    """Emotions whose styles are painted whatever is seen, and their parts, of which only the ratios count; ``None``
-    follows the scene."""
-    certainty: float = 1.0
-    """How far an uncertain emotion weakens the style: 0 not at all, 1 in full proportion. Fixed styles are never
-    weakened. At 0 a face that leaves gives way to the style of neutral, else to the picture as it is."""
-    region: StyleRegion = "frame"
-    """What is painted: everything, the faces, all but the faces, people, or all but people."""
-    keep: Keep = "none"
-    """What stays bit for bit: the picture's chroma (the style gives luma) or its luma (the style gives chroma)."""
-    size: int = 360
-    """Short side of the copy that the net sees, in pixels, 64 to 4320; smaller pictures are painted as they are."""
-    detail: float = 0.5
-    """How much stays, under a full style, of the picture's detail that is too fine for the copy, 0 to 1."""
-    precision: Precision = "f32"
-    """Arithmetic of the net: ``bf16`` takes about half the time where the processor has it; ``f16`` is for GPUs."""
+    Raises ``ConfigurationError``; :class:`StyleOptions` knows names and values.
+    """
+    if text == AUTO:
+        return None
+    if "=" not in text:
+        return {text.strip(): 1.0}
+    parts: dict[str, float] = {}
+    for entry in text.split(","):
+        name, equals, value = (word.strip() for word in entry.partition("="))
+        if not equals:
+            raise ConfigurationError(
+                f"'{entry}' is no part of a mixture; write EMOTION=PART,..., such as happy=0.7,sad=0.3."
+            )
+        if name in parts:
+            raise ConfigurationError(f"The mixture '{text}' names {name} twice.")
+        try:
+            parts[name] = float(value)
+        except ValueError:
+            raise ConfigurationError(f"The part of style '{name}' must be a number from 0 up, got '{value}'.") from None
+    return parts
+
+
+def _mixture_text(parts: Mapping[str, float]) -> str:
+    return ",".join(f"{emotion}={part:g}" for emotion, part in parts.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleOptions(EffectOptions):
+    """What is painted, by which net, and what stays of the frame."""
+
+    section: ClassVar[str] = "style"
+
+    net: Annotated[
+        str,
+        option(
+            "The style net: a shipped net, or an .onnx file with its card beside it.",
+            catalog="style nets",
+            short="",
+            metavar="NAME|FILE",
+        ),
+    ] = "fast"
+    strength: Annotated[
+        float,
+        option("Weight of the style, from the frame as it is (0) to all style (1).", ge=0, le=1, step=0.01, live=True),
+    ] = 1.0
+    fixed: (
+        Annotated[
+            Mapping[str, float],
+            option(
+                "Paint in this emotion's style, or a mixture such as happy=.7,sad=.3; auto follows the faces.",
+                live=True,
+                flag="mix",
+                short="style",
+                metavar="EMOTION[=PART,...]",
+                parse=parse_mixture,
+                text=_mixture_text,
+            ),
+        ]
+        | None
+    ) = None
+    certainty: Annotated[
+        float, option("How far an uncertain emotion weakens a style that follows it.", ge=0, le=1, step=0.01, live=True)
+    ] = 1.0
+    """Fixed styles are never weakened. At 0 a face that leaves gives way to the style of neutral, else to the frame as
+    it is."""
+    region: Annotated[
+        StyleRegion, option("Paint the whole frame, faces, all but faces, people, or all but people.", live=True)
+    ] = "frame"
+    keep: Annotated[Keep, option("Keep the frame's own chroma, or its own luma, bit for bit.", short="", live=True)] = (
+        "none"
+    )
+    size: Annotated[
+        int, option("Short side of what the net sees of larger frames.", ge=64, le=4320, unit="px", short="")
+    ] = 360
+    detail: Annotated[
+        float,
+        option(
+            "How much detail too fine for that size stays under the style.", short="", ge=0, le=1, step=0.01, live=True
+        ),
+    ] = 0.5
+    precision: Annotated[
+        Precision,
+        option("Arithmetic of the net: bf16 takes half the time on CPUs that have it; f16 is for GPUs.", short=""),
+    ] = "f32"
 
     def __post_init__(self) -> None:
-        for name, least, most in (("strength", 0, 1), ("certainty", 0, 1), ("size", 64, 4320), ("detail", 0, 1)):
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise ConfigurationError(f"The style's {name} must lie between {least:g} and {most:g}, got {value:g}.")
-        for name, known in (("region", StyleRegion), ("keep", Keep), ("precision", Precision)):
-            value = getattr(self, name)
-            if value not in get_args(known):
-                raise ConfigurationError(f"Unknown {name} '{value}' of the style{nearest(value, get_args(known))}")
+        super().__post_init__()
         if self.fixed is not None:
             _check_parts(self.fixed)
 
     @property
-    def needs_faces(self) -> bool:
-        """Whether what is painted depends on faces."""
-        return self.fixed is None or self.region in ("face", "keep-face")
+    def needs(self) -> frozenset[Need]:
+        found: set[Need] = {"chroma"}
+        if self.fixed is None or self.region in ("face", "keep-face"):
+            found.add("faces")
+        if self.region in ("person", "background"):
+            found.add("people")
+        return frozenset(found)
 
     @property
-    def needs_person(self) -> bool:
-        """Whether people must be told from their background."""
-        return self.region in ("person", "background")
+    def follows_faces_alone(self) -> bool:
+        return self.fixed is None
 
 
 def _check_parts(parts: Mapping[str, float]) -> None:

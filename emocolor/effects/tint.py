@@ -7,17 +7,17 @@ and chroma becomes the constant ``a Cc``. No frame is converted.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..color import code_range, codes_to_rgb, rgb_to_codes
-from ..errors import ConfigurationError
 from ..face_regions import place_disc, soft_disc
 from ..faces import Face, Scene, Vector
 from ..frames import Frame, Plane
+from ..options import EffectOptions, Need, option
 from ..palettes import S0, MixMode, MixSpace, Palette
 from ..person_regions import Mask, plane_mask
 
@@ -30,40 +30,49 @@ _BAND: Final = 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class TintOptions:
+class TintOptions(EffectOptions):
     """How the tint looks."""
 
-    needs_faces: ClassVar[bool] = True
+    section: ClassVar[str] = "tint"
 
-    palette: Palette = S0
-    alpha: float = 0.5
-    """Part of the colour in the blend, 0 (none) to 1 (nothing else)."""
-    mode: MixMode = "blend"
-    mix: MixSpace = "rgb"
-    """Where mixed emotions mix their colours."""
-    region: TintRegion = "frame"
-    """What is tinted: everything, the faces, people, or all but people."""
-    several: Several = "largest"
-    """Whose emotion colours what: the largest face's, all faces' weighted by their area, or each
-    face's its own region (and, with regions ``frame`` and ``person``, the area-weighted one the rest).
-    A ``background`` has no faces: there ``each`` does what ``area`` does."""
-    base: Base = "gray"
-    """What is tinted: the gray picture, as S0, or the picture with the colours it has."""
-    certainty: float = 0.0
-    """How far an uncertain emotion weakens the tint: 0 not at all, 1 in full proportion."""
-    feather: float = 0.35
-    """Width of a face region's soft edge, as a part of its radius, above 0 up to 1."""
-
-    def __post_init__(self) -> None:
-        for name, low in (("alpha", 0.0), ("certainty", 0.0), ("feather", 0.01)):
-            value = getattr(self, name)
-            if not low <= value <= 1:
-                raise ConfigurationError(f"{name} must lie between {low:g} and 1, got {value:g}.")
+    palette: Annotated[
+        Palette,
+        option(
+            "Colours of the emotions.",
+            live=True,
+            catalog="palettes",
+            metavar="NAME|FILE",
+            text=lambda palette: palette.name,
+        ),
+    ] = S0
+    alpha: Annotated[float, option("Weight of the colour in the blend.", ge=0, le=1, step=0.01, live=True)] = 0.5
+    mode: Annotated[MixMode, option("Mix the colours of all emotions, or take the most likely one's.", live=True)] = (
+        "blend"
+    )
+    mix: Annotated[MixSpace, option("Colour space in which colours mix.", live=True)] = "rgb"
+    region: Annotated[
+        TintRegion, option("Tint the whole frame, faces, people, or everything but people.", live=True)
+    ] = "frame"
+    several: Annotated[
+        Several,
+        option("With several faces: the largest counts, all by area, or each colours its own region.", live=True),
+    ] = "largest"
+    base: Annotated[Base, option("Tint the gray frame, or the frame with its own colours.", live=True)] = "gray"
+    certainty: Annotated[
+        float, option("How far an uncertain emotion weakens the tint.", ge=0, le=1, step=0.01, live=True)
+    ] = 0.0
+    feather: Annotated[
+        float, option("Soft edge of face regions, as a fraction of the radius.", ge=0.01, le=1, step=0.01, live=True)
+    ] = 0.35
 
     @property
-    def needs_person(self) -> bool:
-        """Whether people must be told from their background."""
-        return self.region in ("person", "background")
+    def needs(self) -> frozenset[Need]:
+        people: frozenset[Need] = frozenset({"people"} if self.region in ("person", "background") else ())
+        return people | {"faces", "chroma"}
+
+    @property
+    def weighting(self) -> Literal["largest", "area"]:
+        return "largest" if self.several == "largest" else "area"
 
 
 class Tint:

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from emocolor.effects import ColorizeOptions, ColormapOptions, GradeOptions, StyleOptions, TintOptions
+from emocolor.effects import ChainItem
+from emocolor.options import Options, options_of
 
-from ..effect_chain import EffectOptions
-from ..graph import Job, open_job
+from ..graph import unseen_followers
+from ..job import Job
 from ..pipeline.steps import Step
-from ..restore.restoration import RestorationOptions
-from ..settings import AnalysisOptions, JobSettings
+from ..settings import JobSettings
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -85,7 +85,7 @@ class Interruption:
 
 def run_job(settings: JobSettings, *, show_progress: bool) -> int:
     """Run a job and return its exit code; raises an ``EmocolorError`` where it fails."""
-    job = open_job(settings)
+    job = Job(settings)
     try:
         return asyncio.run(_run(job, show_progress and sys.stderr.isatty()))
     except asyncio.CancelledError:
@@ -132,13 +132,12 @@ def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) 
     return 0
 
 
-def _unseen(effects: Sequence[EffectOptions], tally: Tally) -> list[str]:
-    """That effects which follow emotions and leave the picture as it is without one had none to follow."""
-    waiting = ["grade" for options in effects if isinstance(options, GradeOptions)]
-    waiting += ["style" for options in effects if isinstance(options, StyleOptions) and options.fixed is None]
+def _unseen(effects: Sequence[ChainItem], tally: Tally) -> list[str]:
+    """That effects which follow emotions and leave frames as they are without one had none to follow."""
+    waiting = list(unseen_followers(effects))
     if tally.seen or not waiting:
         return []
-    hint = " --style EMOTION paints whatever is seen." if "style" in waiting else ""
+    hint = " --style EMOTION paints in a style of your choice." if "style" in waiting else ""
     return [f"No face was seen, so there was no emotion for {' and '.join(waiting)} to follow.{hint}"]
 
 
@@ -196,7 +195,7 @@ class _Bar:
 
 def print_plan(settings: JobSettings) -> None:
     """Print what a job would do, from its input's facts and its settings, and write nothing."""
-    job = open_job(settings)
+    job = Job(settings)
     try:
         for line in _plan(job):
             print(line)
@@ -210,16 +209,12 @@ def _plan(job: Job) -> Iterator[str]:
     rate = f"{float(facts.frame_rate):.3f} fps" if facts.frame_rate else "variable rate"
     yield f"input     {facts.location}: {facts.codec}, {facts.width}x{facts.height} {facts.pix_fmt}, {rate}, {length}"
     if settings.analysis is not None:
-        yield from _plan_of_analysis(settings.analysis)
-        smoothing = settings.smoothing
-        yield f"smooth    time constant {smoothing.time_constant:g} s, look-ahead {smoothing.look_ahead:g} s"
-    if settings.restoration is not None:
-        yield _plan_of_restoration(settings.restoration)
-    yield from (_plan_of_effect(options) for options in settings.effects)
+        yield from map(_plan_line, (settings.analysis, settings.smoothing))
+    if settings.restoration.is_needed:
+        yield _plan_line(settings.restoration)
+    yield from map(_plan_line, settings.effects)
     if settings.compare:
         yield "compare   the left half as it came in"
-    if settings.overlay:
-        yield "overlay   boxes, ids, probabilities"
     if job.sink is not None:
         yield f"output    {settings.output}: {job.sink.summary}"
     if settings.timeline is not None:
@@ -228,43 +223,9 @@ def _plan(job: Job) -> Iterator[str]:
         yield f"warning   {warning}"
 
 
-def _plan_of_analysis(analysis: AnalysisOptions) -> Iterator[str]:
-    often = f"{analysis.rate_hz:g} times a second" if analysis.rate_hz else "in every frame"
-    sampling = f"T = {analysis.passes}, seed {analysis.seed}" if analysis.passes else "no dropout"
-    yield f"analyse   faces {often}; net {analysis.net}, {sampling}"
-
-
-def _plan_of_restoration(options: RestorationOptions) -> str:
-    deflicker = "even out flicker" if options.deflicker else "leave flicker"
-    return f"restore   deinterlacing {options.deinterlace}, {deflicker}, denoise {options.denoise:g}"
-
-
-def _plan_of_effect(options: EffectOptions) -> str:
-    match options:
-        case TintOptions():
-            return (
-                f"tint      palette {options.palette.name}, {options.mode} in {options.mix}, alpha {options.alpha:g}, "
-                f"{options.region}, {options.several}, on {options.base}"
-            )
-        case ColormapOptions():
-            return f"colormap  {options.gradient.name}, strength {options.strength:g}, preprocess {options.preprocess}"
-        case GradeOptions():
-            return f"grade     strength {options.strength:g}, skin kept {options.skin:g}"
-        case StyleOptions():
-            return _plan_of_style(options)
-        case ColorizeOptions():
-            often = f"{options.rate_hz:g} times a second" if options.rate_hz else "in every frame"
-            return (
-                f"colorize  net {options.net} {often}, vividness {options.vividness:g}, "
-                f"saturation {options.saturation:g}, warmth {options.warmth:g}"
-            )
-
-
-def _plan_of_style(options: StyleOptions) -> str:
-    fixed = options.fixed or {}
-    what = ", ".join(f"{emotion} {part:g}" for emotion, part in fixed.items()) or "the scene's emotions"
-    kept = "" if options.keep == "none" else f", {options.keep} kept"
-    return (
-        f"style     net {options.net} in {options.precision} at {options.size} px, {what}, "
-        f"strength {options.strength:g}, {options.region}{kept}, detail {options.detail:g}"
-    )
+def _plan_line(group: object) -> str:
+    """A group of options, or an effect of the user's own, on one line."""
+    if isinstance(group, Options):
+        values = (f"{one.flag} {one.text(getattr(group, one.name))}" for one in options_of(type(group)))
+        return f"{group.section:<9} {', '.join(values)}".rstrip()
+    return f"effect    {type(group).__module__}:{type(group).__qualname__}"

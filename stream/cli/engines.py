@@ -13,8 +13,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from emocolor.errors import ConfigurationError, EmocolorError, EngineError
-from emocolor.palettes import nearest
+from emocolor.errors import ConfigurationError, EmocolorError, EngineError, nearest
 from engines.cache import EngineKey, Entry, user_cache
 from engines.runners.selection import (
     BACKENDS,

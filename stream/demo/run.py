@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from emocolor.errors import SinkError
 from emocolor.faces import Vector
 
-from ..graph import open_job
+from ..job import Job
 from ..media.frames import to_rgb
 from ..media.sink import SinkOptions
 from ..media.source import VideoSource
@@ -71,7 +71,7 @@ async def _recolour(clip: Path, result: Path, timeline: Path) -> Gathered:
     settings = JobSettings(
         input=str(clip), output=str(result), timeline=timeline, sink=SinkOptions(overwrite=True, preset="veryfast")
     )
-    async with open_job(settings) as job:
+    async with await Job.open(settings) as job:
         async for step in job:
             gathered.add(step)
     return gathered

@@ -1,92 +1,131 @@
-"""What a viewer may change while the picture runs, as plain values that come from a page or a client."""
+"""What a viewer may change while a live session runs: the chain of effects, and their live options."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
-from emocolor.chroma.stabilizer import StabilizerOptions
-from emocolor.effects import ColorizeOptions, ColormapOptions, GradeOptions, StyleOptions, TintOptions
-from emocolor.effects.tint import Base, TintRegion
-from emocolor.emotions import EMOTIONS
-from emocolor.errors import ConfigurationError
-from emocolor.palettes import nearest
+from emocolor.effects import EFFECTS, ChainItem, TintOptions
+from emocolor.effects.chain import NO_EFFECT, check_chain
+from emocolor.errors import ConfigurationError, nearest
+from emocolor.options import EffectOptions, Option, Readers, options_of
+from emocolor.palettes import Palette
+from emocolor.protocols import Effect
 
 from ..config_files import palette_names, read_palette
-from ..effect_chain import EffectOptions, EffectSettings, parse_chain
 
-AUTO = "auto"
-"""The style that follows the emotion."""
-LONGEST_WORD = 200
+CHAIN: Final = "effect"
+"""The control that holds the chain."""
+LONGEST_TEXT: Final = 200
 """Characters of a value, at most."""
+
+
+def _shipped_palette(name: str) -> Palette:
+    """Files are for the command line: a client on the network must not name paths of this machine."""
+    if name not in palette_names():
+        raise ConfigurationError(f"Unknown palette '{name}'{nearest(name, palette_names())}")
+    return read_palette(name)
+
+
+_READERS: Final[Readers] = {Palette: _shipped_palette}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Controls:
-    """How the picture is coloured."""
+    """How frames are recoloured, now. Options of effects that are not in the chain are kept for when they are."""
 
-    effect: str = "tint"
-    """A chain of effects as the command line takes it, such as ``colorize,tint:0.2``."""
-    palette: str = "s0"
-    """One of the palettes that ship; files are for the command line."""
-    alpha: float = 0.5
-    base: Base = "gray"
-    region: TintRegion = "frame"
-    strength: float = 1.0
-    """Of ``style`` and of ``grade``."""
-    style: str = AUTO
-    """The emotion whose style is painted, or ``auto`` for the one that is seen."""
-    vividness: float = 0.3
-    """Of ``colorize``."""
-    overlay: bool = False
-    """Boxes, ids and bars over the picture."""
+    chain: tuple[str | Effect, ...] = ("tint",)
+    """Names of effects, or effects of the user's own, in the order in which they apply."""
+    options: Mapping[str, EffectOptions] = field(default_factory=dict)
+    """By effect, where they differ from the defaults."""
+    own_effects: Mapping[str, Effect] = field(default_factory=dict)
+    """Effects of the user's own, by the names of their classes. Clients can switch them, never add any."""
+
+    @classmethod
+    def of(cls, effects: Sequence[ChainItem]) -> "Controls":
+        """Controls that start with these effects."""
+        return cls(
+            chain=tuple(item.section if isinstance(item, EffectOptions) else item for item in effects),
+            options={item.section: item for item in effects if isinstance(item, EffectOptions)},
+            own_effects={type(item).__name__: item for item in effects if not isinstance(item, EffectOptions)},
+        )
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            _check_kind(f.name, getattr(self, f.name), getattr(type(self), f.name))
-        for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ConfigurationError(f"Unknown {name} '{getattr(self, name)}'{nearest(getattr(self, name), known)}")
-        self.effects()
+        check_chain(self.effects())
+
+    def effects(self) -> tuple[ChainItem, ...]:
+        """The chain with its options."""
+        return tuple(self.options_for(item) if isinstance(item, str) else item for item in self.chain)
+
+    def options_for(self, effect: str) -> EffectOptions:
+        """The options of one of the table's effects, in the chain or not."""
+        return self.options.get(effect) or EFFECTS[effect].options()
 
     def changed(self, message: Mapping[str, Any]) -> "Controls":
-        """These with some values replaced; raises ``ConfigurationError`` that says which cannot be."""
-        known = [f.name for f in fields(self)]
-        for name in message:
-            if name not in known:
-                raise ConfigurationError(f"There is no control {str(name)[:40]!r}{nearest(str(name)[:40], known)}")
-        return replace(self, **message)
+        """These with some values replaced: ``effect``, a chain as text, and ``EFFECT.OPTION``.
 
-    def effects(self) -> tuple[EffectOptions, ...]:
-        """The chain with its options."""
-        fixed = None if self.style == AUTO else {self.style: 1.0}
-        settings = EffectSettings(
-            tint=TintOptions(palette=read_palette(self.palette), alpha=self.alpha, base=self.base, region=self.region),
-            colormap=ColormapOptions(),
-            colorize=ColorizeOptions(vividness=self.vividness, history=StabilizerOptions(look_ahead=0), force=True),
-            grade=GradeOptions(strength=self.strength),
-            style=StyleOptions(strength=self.strength, fixed=fixed),
-        )
-        return parse_chain(self.effect, settings)
+        Raises ``ConfigurationError`` that says which cannot be.
+        """
+        controls = self
+        for name, value in message.items():
+            _check_text(name)
+            _check_text(value)
+            controls = controls._with_chain(value) if name == CHAIN else controls._with_option(name, value)
+        return controls
 
     def as_message(self) -> dict[str, Any]:
-        """The values by name, for JSON."""
-        return asdict(self)
+        """The chain and all live options by name, for JSON."""
+        names = (item if isinstance(item, str) else type(item).__name__ for item in self.chain)
+        values = {
+            option.key: option.plain(getattr(self.options_for(effect), option.name))
+            for effect, entry in EFFECTS.items()
+            for option in options_of(entry.options)
+            if option.live
+        }
+        return {CHAIN: ",".join(names) or NO_EFFECT, **values}
+
+    def _with_chain(self, text: Any) -> "Controls":
+        if not isinstance(text, str):
+            raise ConfigurationError(f"The control '{CHAIN}' takes text, got {text!r}.")
+        if text.strip() == NO_EFFECT:
+            return replace(self, chain=())
+        controls = self
+        chain: list[str | Effect] = []
+        for part in map(str.strip, text.split(",")):
+            name, colon, value = part.partition(":")
+            if name in self.own_effects and not colon:
+                chain.append(self.own_effects[name])
+                continue
+            if name not in EFFECTS:
+                raise ConfigurationError(f"Unknown effect '{name}'{nearest(name, [*EFFECTS, *self.own_effects])}")
+            if colon:
+                options = EFFECTS[name].with_main(self.options_for(name), value)
+                controls = replace(controls, options={**controls.options, name: options})
+            chain.append(name)
+        return replace(controls, chain=tuple(chain))
+
+    def _with_option(self, key: str, value: Any) -> "Controls":
+        effect, _, name = key.partition(".")
+        options = self.options_for(effect) if effect in EFFECTS else None
+        known = {option.name: option for option in options_of(type(options)) if option.live} if options else {}
+        if options is None or name not in known:
+            raise ConfigurationError(f"There is no control '{key}'{nearest(key, [CHAIN, *_live_keys()])}")
+        changed = replace(options, **{name: known[name].load(value, _READERS)})
+        return replace(self, options={**self.options, effect: changed})
 
 
-_CHOICES: dict[str, list[str]] = {
-    "palette": palette_names(),
-    "base": list(get_args(Base)),
-    "region": list(get_args(TintRegion)),
-    "style": [AUTO, *EMOTIONS],
-}
+def live_options(entry_options: type[EffectOptions]) -> list[Option]:
+    """The options of an effect that may change while a session runs."""
+    return [option for option in options_of(entry_options) if option.live]
 
 
-def _check_kind(name: str, value: Any, default: Any) -> None:
-    """``value`` must be of the default's kind; whole numbers count as numbers, truth values do not."""
-    number = isinstance(default, float)
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool) if number else type(value) is type(default)
-    if not fits:
-        kind = "a number" if number else "true or false" if isinstance(default, bool) else "a word"
-        raise ConfigurationError(f"The control '{name}' takes {kind}, not {repr(value)[:40]}.")
-    if isinstance(value, str) and not (value.isprintable() and len(value) <= LONGEST_WORD):
-        raise ConfigurationError(f"The control '{name}' takes up to {LONGEST_WORD} printable characters.")
+def _live_keys() -> list[str]:
+    return [option.key for entry in EFFECTS.values() for option in live_options(entry.options)]
+
+
+def _check_text(value: Any) -> None:
+    if isinstance(value, str) and not (value.isprintable() and len(value) <= LONGEST_TEXT):
+        raise ConfigurationError(f"Names and values of controls are up to {LONGEST_TEXT} printable characters.")
+
+
+DEFAULT_CONTROLS: Final = Controls.of((TintOptions(),))
+"""What a session begins with where nothing else is asked for."""

@@ -1,6 +1,7 @@
 """How much work a live picture gets, and the controller that keeps it within its latency budget."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -28,6 +29,21 @@ LEVELS: Final = (
 )
 """From the best to the cheapest: faces are looked at less often, then with less certainty, then by a smaller net; the
 picture itself is the last to suffer."""
+
+
+def levels_for(net: str, rate_hz: float, passes: int) -> tuple[Quality, ...]:
+    """``LEVELS`` beginning with what was asked for: no level has more of anything than that."""
+    best = LEVELS[0]
+    asked_rate = rate_hz or math.inf
+    return tuple(
+        replace(
+            level,
+            net=net if level.net == best.net else level.net,
+            rate_hz=asked_rate if level is best else min(level.rate_hz, asked_rate),
+            passes=passes if level is best else min(level.passes, passes),
+        )
+        for level in LEVELS
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

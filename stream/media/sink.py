@@ -8,12 +8,13 @@ import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Final, NoReturn, get_args
+from typing import Annotated, Any, ClassVar, Final, NoReturn
 
 import av
 from av.stream import Disposition
 
-from emocolor.errors import ConfigurationError, SinkError
+from emocolor.errors import SinkError
+from emocolor.options import Options, option
 
 from .companion_streams import MOV_FORMATS, AudioPolicy, CompanionOutput, add_companions, live_metadata, stream_metadata
 from .encoder import VideoEncoder
@@ -40,29 +41,33 @@ MUXER_OPTIONS: Final[dict[str, dict[str, str]]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class SinkOptions:
-    """How to encode and what to carry along."""
+class SinkOptions(Options):
+    """How to encode, and what to carry along."""
 
-    codec: str | None = None
-    """FFmpeg's name of the video encoder; by default what suits the output, mostly ``libx264``."""
-    crf: float | None = None
-    """Constant quality, lower is better; the encoder's own default where ``None``."""
-    preset: str | None = None
-    """Speed of the encoder, such as ``veryfast``."""
-    pix_fmt: str | None = None
-    """FFmpeg's pixel format to encode in; by default the input's or the nearest that the encoder takes."""
-    audio: AudioPolicy = "copy"
-    """Copy sound as it is, encode it anew as AAC, or leave it out."""
-    format: str | None = None
-    """FFmpeg's name of the container format; by default told by the output's ending."""
-    overwrite: bool = False
-    """Replace an existing file."""
+    section: ClassVar[str] = "output"
+
+    codec: (
+        Annotated[str, option("FFmpeg's name of the video encoder; by default what suits the output.", metavar="NAME")]
+        | None
+    ) = None
+    crf: Annotated[float, option("Constant quality, lower is better; by default the encoder's own.")] | None = None
+    preset: (
+        Annotated[str, option("Speed preset of the encoder, such as veryfast.", flag="encoder-preset", metavar="NAME")]
+        | None
+    ) = None
+    pix_fmt: (
+        Annotated[
+            str, option("Pixel format; by default the input's, or the nearest that the encoder takes.", metavar="NAME")
+        ]
+        | None
+    ) = None
+    audio: Annotated[AudioPolicy, option("Copy the audio, encode it as AAC, or leave it out.")] = "copy"
+    format: Annotated[str, option("Container format; by default told by the output's name.", letter="f", metavar="NAME")] | None = (
+        None
+    )
+    overwrite: Annotated[bool, option("Replace existing outputs.", letter="y")] = False
     options: Mapping[str, str] = field(default_factory=dict)
     """Further options of the encoder, by FFmpeg's names."""
-
-    def __post_init__(self) -> None:
-        if self.audio not in get_args(AudioPolicy):
-            raise ConfigurationError(f"Sound can be {', '.join(get_args(AudioPolicy))}, not {self.audio!r}.")
 
 
 class VideoSink:

@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Final
+from typing import Annotated, ClassVar, Final
 
 import av
 
 from emocolor.errors import ConfigurationError, SourceError
 from emocolor.frames import Frame
+from emocolor.options import Options, option
 
 from . import stream_facts
 from .decoder import FrameDecoder, Hardware
@@ -47,29 +48,58 @@ TOLERATED_SHORTFALL_SECONDS: Final = Fraction(1, 2)
 """How much less than the header promises is no sign of a truncated file."""
 
 
+def parse_time(text: str) -> float:
+    """A time as FFmpeg writes it: seconds, MM:SS or HH:MM:SS, with decimals. Raises ``ConfigurationError``."""
+    parts = text.split(":")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= 3 or any(number < 0 for number in numbers):
+        raise ConfigurationError(f"'{text}' is not a time; write seconds, MM:SS or HH:MM:SS.")
+    return sum((number * 60.0**place for place, number in enumerate(reversed(numbers))), 0.0)
+
+
 @dataclass(frozen=True, kw_only=True)
-class SourceOptions:
+class SourceOptions(Options):
     """Which part of an input to read, and how."""
 
-    start_seconds: float | None = None
-    """Where to begin, from the start of the input; the output then begins there."""
-    end_seconds: float | None = None
-    """Where to stop, from the start of the input."""
-    max_pixels: int = 4096 * 2304
-    """Most pixels of a frame; larger inputs are refused."""
-    format: str | None = None
-    """FFmpeg's name of the input format, for pipes and raw data."""
+    section: ClassVar[str] = "input"
+
+    start_seconds: (
+        Annotated[
+            float,
+            option(
+                "Start here: seconds or [HH:]MM:SS; the output begins there.",
+                unit="s",
+                flag="ss",
+                metavar="TIME",
+                parse=parse_time,
+            ),
+        ]
+        | None
+    ) = None
+    end_seconds: (
+        Annotated[
+            float,
+            option("End here, counted from the input's start.", unit="s", flag="to", metavar="TIME", parse=parse_time),
+        ]
+        | None
+    ) = None
+    max_pixels: Annotated[int, option("Refuse larger frames, width times height.", ge=1)] = 4096 * 2304
+    format: (
+        Annotated[str, option("Input format, for pipes and raw data.", flag="input-format", metavar="NAME")] | None
+    ) = None
     options: dict[str, str] = field(default_factory=dict)
     """Further options of FFmpeg's demuxer and protocol, such as ``framerate`` of image sequences."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         start, end = self.start_seconds or 0.0, math.inf if self.end_seconds is None else self.end_seconds
         if not (math.isfinite(start) and start >= 0):
             raise ConfigurationError(f"The start must be a time of 0 s or later, got {self.start_seconds}.")
         if not end > start:
             raise ConfigurationError(f"The end must lie after the start ({start:g} s), got {end:g} s.")
-        if self.max_pixels < 1:
-            raise ConfigurationError(f"The greatest number of pixels must be positive, got {self.max_pixels}.")
         if self.format is not None and self.format not in av.formats_available:
             raise ConfigurationError(f"FFmpeg has no format {self.format!r}.")
 

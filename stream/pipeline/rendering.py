@@ -55,12 +55,15 @@ def segment(steps: Iterable[Step], make_segmenter: Callable[[], PersonSegmenter]
         segmenter.close()
 
 
-def render(steps: Iterable[Step], make_effects: Callable[[], Sequence[Effect]], workers: int = 1) -> Iterator[Step]:
+def render(
+    steps: Iterable[Step], make_effects: Callable[[], Sequence[Effect]], *, needs_chroma: bool = True, workers: int = 1
+) -> Iterator[Step]:
     """Apply the effects, in order, to every frame; each frame's result depends on that frame and its scene alone.
 
-    Each of ``workers`` has effects, and a thread, of its own.
+    With ``needs_chroma`` gray frames get neutral chroma planes first. Each of ``workers`` has effects, and a thread, of
+    its own.
     """
-    return ordered_parallel_map(steps, lambda: partial(_rendered, effects=make_effects()), workers)
+    return ordered_parallel_map(steps, lambda: partial(_rendered, effects=make_effects(), needs_chroma=needs_chroma), workers)
 
 
 def with_chroma_planes(frame: Frame) -> Frame:
@@ -90,11 +93,11 @@ def write(steps: Iterable[Step], sink: VideoSink | None, timeline: TimelineWrite
                 output.abort()
 
 
-def _rendered(step: Step, *, effects: Sequence[Effect]) -> Step:
+def _rendered(step: Step, *, effects: Sequence[Effect], needs_chroma: bool) -> Step:
     frame, scene = step.frame, step.scene
     if frame is None or scene is None or not effects:
         return step
-    frame = with_chroma_planes(frame)
+    frame = with_chroma_planes(frame) if needs_chroma else writable(frame)
     for effect in effects:
         frame = effect.apply(frame, scene)
     return replace(step, unit=replace(step.unit, frame=frame))

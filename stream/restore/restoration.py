@@ -9,11 +9,11 @@ shot is treated by itself, so that nothing of a picture gets across a cut.
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, get_args
+from typing import Annotated, ClassVar, Literal, Protocol
 
 from emocolor.cuts import CutDetector
-from emocolor.errors import ConfigurationError
 from emocolor.frames import ColorSpec, Frame, PixelFormat
+from emocolor.options import Options, option
 from emocolor.restoration.flicker import FlickerFilter
 from emocolor.restoration.grain import GrainFilter
 
@@ -26,22 +26,21 @@ _Form = tuple[PixelFormat, tuple[int, int], ColorSpec]
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestorationOptions:
-    """What is done to old footage."""
+class RestorationOptions(Options):
+    """What is done to old footage before it is analysed or recoloured."""
 
-    deinterlace: Deinterlacing = "auto"
-    """Make interlaced pictures progressive: where they are found to be, everywhere, or nowhere."""
-    denoise: float = 0.0
-    """How much of the grain is taken out of luma: 0 none, 0.5 what suits most film, up to 1."""
-    deflicker: bool = False
-    """Even out exposure that wavers from frame to frame."""
+    section: ClassVar[str] = "restoration"
 
-    def __post_init__(self) -> None:
-        if self.deinterlace not in get_args(Deinterlacing):
-            choices = ", ".join(get_args(Deinterlacing))
-            raise ConfigurationError(f"Deinterlacing can be {choices}, not {self.deinterlace!r}.")
-        if not 0 <= self.denoise <= 1:
-            raise ConfigurationError(f"The strength of denoising must lie between 0 and 1, got {self.denoise:g}.")
+    deinterlace: Annotated[
+        Deinterlacing, option("Make interlaced frames progressive: where they are found, everywhere, or nowhere.")
+    ] = "off"
+    denoise: Annotated[float, option("How much grain is taken out of luma; 0.5 suits most film.", ge=0, le=1)] = 0.0
+    deflicker: Annotated[bool, option("Even out exposure that varies from frame to frame.")] = False
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything is done."""
+        return self != RestorationOptions()
 
 
 class ShotFilter(Protocol):

@@ -1,0 +1,115 @@
+"""Chains of effects: as text (``colorize,tint:0.2``), as options, and what they need together."""
+
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, cast
+
+from ..errors import ConfigurationError, nearest
+from ..options import EffectOptions, Need, Readers, load_options
+from ..protocols import Effect
+from .table import EFFECTS, EffectEntry, entry_of
+
+ChainItem = EffectOptions | Effect
+"""An effect of ours by its options, or an effect of the user's own: any object with ``apply``."""
+
+NO_EFFECT: Final = "none"
+OWN_EFFECT_NEEDS: Final[frozenset[Need]] = frozenset({"faces", "chroma"})
+"""What an effect of the user's own gets where it does not declare ``needs``."""
+
+
+def parse_chain(
+    text: str,
+    values: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    readers: Readers | None = None,
+    allow_imports: bool = False,
+) -> tuple[ChainItem, ...]:
+    """The effects of a chain, in the order in which they apply.
+
+    Effects are separated by commas; what follows a colon is the effect's main option: ``tint:0.2``, ``colormap:turbo``.
+    ``none``, alone, is no effect. ``values`` are options by effect and name, as TOML and JSON have them,
+    and ``readers`` read those kept in files. With
+    ``allow_imports``, which is for text that the user of this machine wrote, ``package.module:Class`` is an effect of
+    their own, made without arguments.
+
+    Raises ``ConfigurationError`` that names the part that is wrong.
+    """
+    if text.strip() == NO_EFFECT:
+        return ()
+    chain = tuple(
+        _own_effect(*part.split(":")) if allow_imports and _is_own(part) else _parse_item(part, values or {}, readers)
+        for part in map(str.strip, text.split(","))
+    )
+    check_chain(chain)
+    return chain
+
+
+def names_in(text: str) -> list[str]:
+    """The names of the table's effects in a chain, each once, whether the chain is valid or not."""
+    names = (part.strip().partition(":")[0] for part in text.split(","))
+    return list(dict.fromkeys(name for name in names if name in EFFECTS))
+
+
+def check_chain(chain: Sequence[ChainItem]) -> None:
+    """Raises ``ConfigurationError`` where an effect that works over time is not the first."""
+    for item in chain[1:]:
+        if isinstance(item, EffectOptions) and entry_of(item).build_temporal is not None:
+            raise ConfigurationError(
+                f"Effect '{item.section}' comes once and first: what follows builds on its colours."
+            )
+
+
+def needs_of(item: ChainItem) -> frozenset[Need]:
+    """What an effect needs; one of the user's own says so in an attribute ``needs``."""
+    return frozenset(getattr(item, "needs", OWN_EFFECT_NEEDS))
+
+
+def needs_of_all(chain: Iterable[ChainItem]) -> frozenset[Need]:
+    return frozenset().union(*map(needs_of, chain))
+
+
+def temporal_of(chain: Sequence[ChainItem]) -> tuple[EffectOptions, EffectEntry] | None:
+    """The effect that works over time, which leads the chain, and its entry; ``None`` where there is none."""
+    first = chain[0] if chain else None
+    if not isinstance(first, EffectOptions) or entry_of(first).build_temporal is None:
+        return None
+    return first, entry_of(first)
+
+
+def _is_own(part: str) -> bool:
+    """Whether a part of a chain names a class of the user's own, ``module:Class``."""
+    name, _, value = part.partition(":")
+    return name not in EFFECTS and value.isidentifier()
+
+
+def _parse_item(part: str, values: Mapping[str, Mapping[str, Any]], readers: Readers | None) -> EffectOptions:
+    name, colon, value = part.partition(":")
+    if colon and not value:
+        raise ConfigurationError(f"Effect '{part}' lacks what should follow the colon; leave the colon out.")
+    if name == NO_EFFECT:
+        raise ConfigurationError(f"Effect '{NO_EFFECT}' stands alone.")
+    if name in EFFECTS:
+        entry = EFFECTS[name]
+        options = load_options(entry.options, values.get(name, {}), readers)
+        return entry.with_main(options, value) if colon else options
+    raise ConfigurationError(f"Unknown effect '{name}'{nearest(name, [*EFFECTS, NO_EFFECT])}")
+
+
+def _own_effect(module_name: str, class_name: str) -> Effect:
+    """An instance of the user's class ``module:Class``."""
+    try:
+        made = getattr(importlib.import_module(module_name), class_name)()
+    except ImportError as error:
+        raise ConfigurationError(
+            f"Effect '{module_name}:{class_name}': {error}. Known are {', '.join(EFFECTS)}; "
+            "a module of your own must be on the import path."
+        ) from error
+    except AttributeError as error:
+        raise ConfigurationError(f"Effect '{module_name}:{class_name}': {error}.") from error
+    except TypeError as error:
+        raise ConfigurationError(
+            f"Effect '{module_name}:{class_name}' cannot be made without arguments: {error}."
+        ) from error
+    if not callable(getattr(made, "apply", None)):
+        raise ConfigurationError(f"Effect '{module_name}:{class_name}' has no method apply(frame, scene).")
+    return cast(Effect, made)

@@ -1,0 +1,173 @@
+"""One film: opened off the event loop, iterated with ``for`` or ``async for``, stopped, or discarded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from emocolor.chroma.detection import is_coloured
+from emocolor.errors import EmocolorError
+from emocolor.frames import Frame
+from emocolor.options import options_of
+from emocolor.protocols import Precision
+from engines.runners.selection import check_device
+
+from .graph import FileParts, file_stages, hardware_for
+from .media.sink import VideoSink
+from .media.source import VideoSource
+from .media.source_facts import SourceFacts
+from .nets import check_nets
+from .pipeline.pipeline import Pipeline
+from .pipeline.steps import Step
+from .report.timeline import TimelineWriter
+from .restore.color_detection import input_is_coloured
+from .settings import JobSettings
+
+
+class Job:
+    """One video on its way from source to sink::
+
+        with Job(JobSettings(input="in.mp4", output="out.mp4")) as job:
+            for step in job:
+                print(step.frame.time, step.scene.emotion)
+
+        async with await Job.open(settings) as job:     # opening blocks, so it is done in a thread
+            async for step in job: ...
+
+    When the loop ends by itself the output is in place; when it is left early, or fails, no output is left behind.
+    ``stop`` ends the input instead, so that what was done is finished properly.
+    """
+
+    def __init__(self, settings: JobSettings) -> None:
+        """Check the nets, open the input and check the output; nothing runs before the job is entered.
+
+        This may wait for files, networks and devices: on an event loop use :meth:`open`. Raises an ``EmocolorError``
+        that says what to do where one of them cannot be used.
+        """
+        self.settings = settings
+        self.warnings: list[str] = []
+        """Things a user should know about what is done, one line each; processing may add to them."""
+        # Nets and devices that cannot be used are known before anything is opened.
+        hardware = hardware_for(settings, cuda=check_device(settings.device, *_precisions(settings)))
+        check_nets(settings.groups)
+        self.source = VideoSource(settings.input, settings.source, hardware=hardware)
+        self.sink: VideoSink | None = None
+        self._timeline: TimelineWriter | None = None
+        try:
+            if settings.output is not None:
+                self.sink = VideoSink(
+                    settings.output,
+                    _facts_of_output(self.source.facts, settings),
+                    settings.sink,
+                    on_device=self.source.on_device,
+                )
+            if settings.timeline is not None:
+                self._timeline = TimelineWriter(settings.timeline, overwrite=settings.sink.overwrite)
+        except EmocolorError:
+            self.discard()
+            raise
+        parts = FileParts(
+            facts=self.source.facts,
+            on_device=self.source.on_device,
+            sink=self.sink,
+            timeline=self._timeline,
+            has_colors=self._input_has_colors,
+            frames_have_colors=self._frames_have_colors,
+        )
+        self._pipeline = Pipeline(self.source.units, file_stages(settings, parts))
+
+    @classmethod
+    async def open(cls, settings: JobSettings) -> Self:
+        """Open a job in a thread, so that a slow disk or a dead address does not hold up the event loop."""
+        return await asyncio.to_thread(cls, settings)
+
+    @property
+    def facts(self) -> SourceFacts:
+        """What is known of the input."""
+        return self.source.facts
+
+    @property
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU time of each stage, once the job has ended; see :class:`~stream.pipeline.pipeline.Pipeline`."""
+        return self._pipeline.cpu_seconds
+
+    def stop(self) -> None:
+        """End the input here; what has been read is still processed and written."""
+        self.source.stop()
+
+    def discard(self) -> None:
+        """Give up a job that was not entered, leaving no file behind."""
+        self.source.close()
+        for output in (self.sink, self._timeline):
+            if output is not None:
+                output.abort()
+
+    def __enter__(self) -> Self:
+        self._pipeline.__enter__()
+        return self
+
+    def __iter__(self) -> Iterator[Step]:
+        """A step per frame, in order, after it was written; units without a frame are left out."""
+        for step in self._pipeline:
+            if step.frame is not None:
+                yield step
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._pipeline.__exit__(kind, error, trace)
+        finally:
+            self.source.close()
+
+    async def __aenter__(self) -> Self:
+        await self._pipeline.__aenter__()
+        return self
+
+    async def __aiter__(self) -> AsyncIterator[Step]:
+        """As ``__iter__``, off the event loop."""
+        async for step in self._pipeline:
+            if step.frame is not None:
+                yield step
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._pipeline.__aexit__(kind, error, trace)
+        finally:
+            self.source.close()
+
+    def _input_has_colors(self) -> bool | None:
+        found = input_is_coloured(self.settings.input, self.settings.source, self.source.facts)
+        if found:
+            self._note_colors()
+        return found
+
+    def _frames_have_colors(self, frames: Sequence[Frame]) -> bool:
+        found = is_coloured(frames)
+        if found:
+            self._note_colors()
+        return found
+
+    def _note_colors(self) -> None:
+        self.warnings.append(
+            "The input is in colour already, so its colours are kept; the option force gives it new ones."
+        )
+
+
+def _precisions(settings: JobSettings) -> list[Precision]:
+    """The precision of every net that runs."""
+    return [
+        getattr(group, one.name)
+        for group in settings.groups
+        for one in options_of(type(group))
+        if one.name == "precision"
+    ]
+
+
+def _facts_of_output(facts: SourceFacts, settings: JobSettings) -> SourceFacts:
+    """What the sink is told of the frames that it gets."""
+    deinterlaced = settings.restoration.deinterlace != "off"
+    return replace(facts, field_order="progressive") if deinterlaced else facts
