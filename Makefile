@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 demo: $(VENV)/.run
 	$(BIN)/emocolor-stream demo demo
@@ -22,6 +22,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# MkDocs is pinned below 2; the variable silences its theme's notice about that.
+docs: $(VENV)/.docs
+	$(BIN)/python -m docs.options_page
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks --clips $(CLIPS)
 
@@ -32,8 +37,12 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	$(PIP) install --constraint constraints.txt --editable '.[dev,train]'
+	$(PIP) install --constraint constraints.txt --editable '.[dev,docs,train]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.run
+	$(PIP) install --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
