@@ -56,12 +56,15 @@ class _Setup:
 
     def apply(self, context: av.VideoCodecContext, encoder: str) -> None:
         """Put everything onto a context that is not open yet."""
-        context.width, context.height = self.size_wh
-        context.pix_fmt = self.format
-        context.framerate, context.time_base = self.rate, self.time_base
-        context.sample_aspect_ratio = self.sample_aspect
-        context.color_range, context.colorspace = self.tags.range, self.tags.matrix
-        context.color_primaries, context.color_trc = self.tags.primaries, self.tags.transfer
+        describe_frames(
+            context,
+            size_wh=self.size_wh,
+            format=self.format,
+            time_base=self.time_base,
+            tags=self.tags,
+            sample_aspect=self.sample_aspect,
+        )
+        context.framerate = self.rate
         # Frame threads: slices, which PyAV asks for, cost x264 quality and speed.
         context.thread_type = "AUTO"
         context.flags |= FRAME_DURATION
@@ -72,6 +75,23 @@ class _Setup:
         if encoder in QUANTISERS and not {"b", "global_quality"} & set(self.options):
             context.qscale, context.global_quality = True, QUANTISERS[encoder] * QUANTISER_UNIT
         context.options = dict(self.options)
+
+
+def describe_frames(
+    context: av.VideoCodecContext,
+    *,
+    size_wh: tuple[int, int],
+    format: str,
+    time_base: Fraction,
+    tags: ColorTags,
+    sample_aspect: Fraction = Fraction(1),
+) -> None:
+    """Tell an encoder that is not open yet what its frames are like."""
+    context.width, context.height = size_wh
+    context.pix_fmt, context.time_base = format, time_base
+    context.sample_aspect_ratio = sample_aspect
+    context.color_range, context.colorspace = tags.range, tags.matrix
+    context.color_primaries, context.color_trc = tags.primaries, tags.transfer
 
 
 class VideoEncoder:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import av
 
-from emocolor.errors import SourceError
+from emocolor.errors import SinkError, SourceError
 
 PROTOCOLS: Final = ("file", "http", "https", "hls", "rtsp", "rtmp", "rtmps", "rtp", "udp", "tcp", "tls", "pipe")
 """What the FFmpeg inside PyAV can reach; SRT is not among them."""
@@ -111,6 +111,19 @@ def _invalid(location: str) -> str:
     if head[4:8] == b"ftyp":
         return "its index (the moov atom) is missing; the recording or download did not finish"
     return "it is not a video in a format FFmpeg knows, or its header is damaged"
+
+
+def write_failure(target: str, error: Exception, *, disk_full: str) -> SinkError:
+    """FFmpeg's error from writing as one line about ``target``, a name for messages.
+
+    ``disk_full`` says what it means and what to do where the disk is full.
+    """
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return SinkError(f"The disk is full: {disk_full}.")
+    if number == errno.EPIPE:
+        return SinkError(f"The reader of {target} went away before the video ended.")
+    return SinkError(f"Cannot write {target}: {reason_of(error)}.")
 
 
 def reason_of(error: Exception) -> str:

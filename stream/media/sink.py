@@ -4,7 +4,6 @@ A file appears under its name only when it is whole. The same input and options 
 """
 
 import contextlib
-import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,7 +18,7 @@ from emocolor.options import Options, option
 from .companion_streams import MOV_FORMATS, AudioPolicy, CompanionOutput, add_companions, live_metadata, stream_metadata
 from .encoder import VideoEncoder
 from .encoder_choice import default_encoder, encoder_options, find_encoder, holds_hdr
-from .locations import reason_of
+from .locations import write_failure
 from .packets import Packet
 from .source import Unit, VideoSource
 from .source_facts import SourceFacts
@@ -185,14 +184,8 @@ class VideoSink:
             self._fail(error)
 
     def _fail(self, error: Exception) -> NoReturn:
-        number = getattr(error, "errno", None)
-        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            text = f"The disk is full: {self._target.room()}. Free some space, or write elsewhere."
-        elif number == errno.EPIPE:
-            text = f"The reader of {self._target.shown} went away before the video ended."
-        else:
-            text = f"Cannot write {self._target.shown}: {reason_of(error)}."
-        raise SinkError(text) from error
+        disk_full = f"{self._target.room()}. Free some space, or write elsewhere"
+        raise write_failure(self._target.shown, error, disk_full=disk_full) from error
 
     def _check_single_image(self) -> None:
         if self._target.format == "image2" and not self._target.is_pattern and self._facts.frame_count != 1:
