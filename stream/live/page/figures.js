@@ -16,7 +16,7 @@ export function showFigures(state) {
 
 const SHORT = {
   fps: ({ fps_out }) => fps_out.toFixed(0),
-  latency: ({ delay_ms }) => milliseconds(delay_ms),
+  latency: ({ recent_latency_ms }) => milliseconds(recent_latency_ms),
   size: ({ size: [width, height] }) => `${width} × ${height}`,
   level: ({ level, levels }) => (level === 0 ? "full" : `${level} of ${levels - 1} steps down`),
 };

@@ -20,11 +20,11 @@ from aiortc.mediastreams import MediaStreamError
 from yarl import URL
 
 from stream.live.controls import Controls
-from stream.live.face_judge import BatchedClassifier
+from stream.live.batched_classifier import BatchedClassifier
 from stream.live.rate_limits import TokenBuckets
 from stream.live.server.access import Access
 from stream.live.server.app import make_app
-from stream.live.shared_nets import SharedNets
+from stream.nets import SharedNets
 from stream.live.webrtc.publication import Resources
 from stream.live.webrtc.publications import Sessions
 
@@ -74,7 +74,7 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def running(
-    judge: BatchedClassifier,
+    classifier: BatchedClassifier,
     *,
     access: Access | None = None,
     controls: Controls | None = None,
@@ -87,7 +87,7 @@ async def running(
     controls = controls or Controls()
     nets = SharedNets()
     sessions = Sessions(
-        Resources(judge=judge, nets=nets, controls=controls, **resources),
+        Resources(classifier=classifier, nets=nets, controls=controls, **resources),
         most=most,
         most_viewers=most_viewers,
         make_recording=make_recording,
