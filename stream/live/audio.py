@@ -1,4 +1,4 @@
-"""Sound beside a live picture: packets that outlive the input they came from."""
+"""Audio beside a live video: packets that outlive the input they came from."""
 
 import io
 from dataclasses import dataclass, field
@@ -11,30 +11,30 @@ from ..media.companion_streams import AudioPolicy, CompanionOutput, add_companio
 from ..media.packets import Packet
 from ..media.source_facts import CompanionStream
 
-NARROW_FORMATS: Final = {
+WIDELY_PLAYED: Final = {
     "flv": frozenset({"aac", "mp3"}),
     "mp4": frozenset({"aac", "mp3", "ac3", "eac3", "opus"}),
     "mov": frozenset({"aac", "mp3", "ac3", "eac3", "opus"}),
 }
-"""Formats that FFmpeg puts more into than players and servers take out, and what these do take."""
+"""Audio codecs that players and servers accept in containers in which FFmpeg writes more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AudioFormat:
-    """What a decoder must know of a stream of sound. Equal forms can be told by one decoder."""
+    """What a decoder must know of an audio stream. One decoder can decode all packets of equal formats."""
 
     codec: str
     """FFmpeg's name, such as ``aac``."""
     rate: int
-    """Samples a second."""
+    """Samples per second."""
     layout: str
-    """FFmpeg's name of the channels' layout."""
+    """FFmpeg's name of the channel layout."""
     extradata: bytes
     prototype: av.AudioStream = field(compare=False, repr=False)
 
     @classmethod
     def of(cls, stream: av.AudioStream) -> "AudioFormat":
-        """The form of an input's stream, whole after the input is closed."""
+        """The format of an input's stream; it stays valid after the input is closed."""
         context = stream.codec_context
         return cls(
             codec=context.codec.canonical_name,
@@ -45,15 +45,15 @@ class AudioFormat:
         )
 
     def stream(self) -> av.AudioStream:
-        """A stream of this form with a decoder of its own, for one thread."""
+        """A stream of this format with a decoder of its own, for one thread."""
         return _detached(self.prototype)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AudioPacket:
-    """Encoded sound with its place on the timeline. Values alone, so any number of outputs may take it."""
+    """Encoded audio with its place on the timeline. A plain value, so any number of outputs may share it."""
 
-    form: AudioFormat
+    format: AudioFormat
     data: bytes
     pts: int
     """In units of ``time_base``, as ``dts`` and ``duration``."""
@@ -62,14 +62,14 @@ class AudioPacket:
     time_base: Fraction
 
     @classmethod
-    def of(cls, packet: Packet, form: AudioFormat) -> "AudioPacket | None":
-        """The packet's content; ``None`` where it has no time."""
+    def of(cls, packet: Packet, format: AudioFormat) -> "AudioPacket | None":
+        """The packet's content; ``None`` where it has no timestamp."""
         pts = packet.pts if packet.pts is not None else packet.dts
         if pts is None:
             return None
         dts = packet.dts if packet.dts is not None else pts
         return cls(
-            form=form,
+            format=format,
             data=bytes(packet),
             pts=pts,
             dts=dts,
@@ -83,7 +83,7 @@ class AudioPacket:
         return float(self.pts * self.time_base)
 
     def packet_after(self, origin_s: Fraction) -> Packet:
-        """A packet of its own, with times counted from ``origin_s``."""
+        """A new packet, with times counted from ``origin_s``."""
         packet: Packet = av.Packet(self.data)
         offset = round(origin_s / self.time_base)
         packet.time_base = self.time_base
@@ -91,24 +91,24 @@ class AudioPacket:
         return packet
 
 
-def add_sound(
-    container: av.container.OutputContainer, form: AudioFormat, warnings: list[str]
+def add_audio(
+    container: av.container.OutputContainer, format: AudioFormat, warnings: list[str]
 ) -> CompanionOutput | None:
-    """A stream for the sound: copied where the container takes its codec, else encoded anew.
+    """An audio stream for ``format``: copied where players of the container accept its codec, else encoded as AAC.
 
-    What is converted or left out is told in ``warnings``.
+    What is converted or left out is added to ``warnings``.
     """
-    taken = NARROW_FORMATS.get(container.format.name)
-    policy: AudioPolicy = "copy" if taken is None or form.codec in taken else "aac"
-    companion = CompanionStream(index=0, kind="audio", codec=form.codec, metadata={}, handle=form.stream())
+    accepted = WIDELY_PLAYED.get(container.format.name)
+    policy: AudioPolicy = "copy" if accepted is None or format.codec in accepted else "aac"
+    companion = CompanionStream(index=0, kind="audio", codec=format.codec, metadata={}, handle=format.stream())
     if policy == "aac":
-        warnings.append(f"{container.format.name} is mostly played with other sound than {form.codec}; it becomes aac.")
+        warnings.append(f"Few players accept {format.codec} audio in {container.format.name}; it is encoded as AAC.")
     return add_companions(container, [companion], policy, warnings).get(0)
 
 
 def _detached(stream: av.AudioStream) -> av.AudioStream:
-    """The stream's description in a container that exists in memory alone, never written."""
+    """The stream's parameters in a container in memory that is never written."""
     holder = av.open(io.BytesIO(), "w", format="nut")
-    made = holder.add_stream_from_template(stream, opaque=True)
-    assert isinstance(made, av.AudioStream)
-    return made
+    copy = holder.add_stream_from_template(stream, opaque=True)
+    assert isinstance(copy, av.AudioStream)
+    return copy

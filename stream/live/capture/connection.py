@@ -1,8 +1,6 @@
-"""One opened live input: its packets placed in time, its pictures decoded, nothing waited for."""
+"""One opened live input: its packets are placed on the timeline, its frames decoded with the least latency."""
 
 import math
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,52 +18,58 @@ from stream.media.locations import open_failure, reason_of
 from stream.media.packets import Packet
 
 from ..audio import AudioFormat, AudioPacket
+from ..clock import SYSTEM_CLOCK, Clock, StopSignal
 from ..media_clock import TICK, MediaClock
 from .inputs import LiveInput
 
 UNTIMED_FORMATS: Final = frozenset({"mpjpeg", "mjpeg"})
-"""Inputs without times of their own; FFmpeg would count them at 25 a second, whatever their rate."""
+"""Inputs without timestamps; FFmpeg would count them at 25 frames per second, whatever their rate."""
 SEGMENT_FORMATS: Final = frozenset({"hls", "dash"})
-"""Inputs that come in pieces, each faster than it plays."""
-USUAL_RATE: Final = Fraction(30)
-FASTEST_RATE: Final = 120
-LATE_S, VERY_LATE_S, CAUGHT_UP_S = 0.5, 1.5, 0.2
-"""How far behind the decoder leaves pictures out that no other needs, then all but key frames, and when no more."""
+"""Inputs that come in segments, each faster than it plays."""
+DEFAULT_RATE: Final = Fraction(30)
+MAX_RATE: Final = 120
+SKIP_NONREF_LAG_S, SKIP_NONKEY_LAG_S, CAUGHT_UP_LAG_S = 0.5, 1.5, 0.2
+"""From which lag on the decoder skips frames that no other needs, then all but key frames, and when it stops that."""
 WAITED_S: Final = 0.003
-"""A reader that had to wait so long for data has taken all there was."""
+"""A reader that had to wait this long for data has read all there was."""
 
 
 @dataclass(frozen=True)
-class Captured:
-    """A decoded picture and when its data came in, on the monotonic clock."""
+class CapturedFrame:
+    """A decoded frame, and when its data came in on the monotonic clock."""
 
     frame: Frame
     received_at: float
 
 
 class Connection:
-    """An input from opening to its end; for one thread, but for ``close``'s flag.
+    """An input from opening to its end; used by one thread, but for ``stop``.
 
-    Pictures come upright, tagged with their colours, in units of ``TICK``; an input that has a length, or that comes
-    in pieces, comes at its own pace, all others as they are sent.
+    Frames come upright, with colour tags, and timed in ``TICK``. An input that has a length, or that comes in
+    segments, is read at its own pace, all others as they are sent.
     """
 
     def __init__(
-        self, source: LiveInput, clock: MediaClock, *, skipped: Callable[[int], None] = lambda packets: None
+        self,
+        source: LiveInput,
+        media_clock: MediaClock,
+        *,
+        skipped: Callable[[int], None] = lambda packets: None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """Open it; ``skipped`` is told of packets that were not decoded because the decoder was too slow.
+        """Open it; ``skipped`` gets the number of packets that were not decoded because the decoder was too slow.
 
         Raises ``SourceError`` with one line that says what to do.
         """
-        self._source, self._clock, self._skipped = source, clock, skipped
-        self._stopped = threading.Event()
+        self._source, self._media_clock, self._skipped, self._clock = source, media_clock, skipped, clock
+        self._stop = StopSignal(clock)
         self._container = _open(source)
         try:
             self._video = self._main_video()
-            sound = next((one for one in self._container.streams.audio if one.codec_context is not None), None)
-            self._sound = sound
-            self.sound = None if sound is None else AudioFormat.of(sound)
-            """The form of its first stream of sound, if it has any."""
+            audio = next((stream for stream in self._container.streams.audio if stream.codec_context is not None), None)
+            self._audio = audio
+            self.audio_format = None if audio is None else AudioFormat.of(audio)
+            """That of its first audio stream, if it has any."""
         except BaseException:
             self._container.close()
             raise
@@ -73,56 +77,56 @@ class Connection:
         self._untimed = name in UNTIMED_FORMATS and source.kind != "file"
         self.has_end = source.kind == "file" or bool(self._container.duration)
         """Whether it is a recording, which ends by itself."""
-        self._pace = _Pace() if self.has_end or name in SEGMENT_FORMATS else None
+        self._pace = Pace(clock) if self.has_end or name in SEGMENT_FORMATS else None
         self._lag = Lag()
-        clock.begin(recording=self._pace is not None)
+        media_clock.begin(recording=self._pace is not None)
 
     @property
     def rate(self) -> Fraction:
-        """Frames a second, nominal; the usual where the input does not say."""
+        """Nominal frames per second; ``DEFAULT_RATE`` where the input does not tell."""
         rate = stream_facts.frame_rate_of(self._video)
-        return rate if rate and rate <= FASTEST_RATE else USUAL_RATE
+        return rate if rate and rate <= MAX_RATE else DEFAULT_RATE
 
     @property
     def summary(self) -> str:
         """What it is, in a few words."""
         context = self._video.codec_context
-        sound = "" if self.sound is None else f", {self.sound.codec} sound"
-        return f"{context.codec.canonical_name} {context.width}x{context.height}, {float(self.rate):.4g} fps{sound}"
+        audio = "" if self.audio_format is None else f", {self.audio_format.codec} audio"
+        return f"{context.codec.canonical_name} {context.width}x{context.height}, {float(self.rate):.4g} fps{audio}"
 
-    def read(self) -> Iterator[Captured | AudioPacket]:
-        """Pictures and sound as they come, until the input ends or ``stop``.
+    def read(self) -> Iterator[CapturedFrame | AudioPacket]:
+        """Frames and audio as they come, until the input ends or ``stop`` is called.
 
         Raises ``SourceError`` where it breaks off.
         """
-        streams: list[Any] = [self._video] if self._sound is None else [self._video, self._sound]
+        streams: list[Any] = [self._video] if self._audio is None else [self._video, self._audio]
         packets = self._container.demux(streams)
-        asked = time.monotonic()
-        while not self._stopped.is_set() and (packet := self._next(packets)) is not None:
-            now = time.monotonic()
-            self._lag.waited(now - asked)
+        asked_at = self._clock.now()
+        while not self._stop.is_set() and (packet := self._next(packets)) is not None:
+            now = self._clock.now()
+            self._lag.waited(now - asked_at)
             if packet.stream.index == self._video.index:
-                yield from self._pictures(packet, now)
-            elif (sound := self._sound_of(packet)) is not None:
-                yield sound
-            asked = time.monotonic()
-        if not self._stopped.is_set():
-            yield from self._decoded(None, time.monotonic())
+                yield from self._frames_of(packet, now)
+            elif (audio := self._audio_of(packet)) is not None:
+                yield audio
+            asked_at = self._clock.now()
+        if not self._stop.is_set():
+            yield from self._decode(None, self._clock.now())
 
     def stop(self) -> None:
         """Let ``read`` end at its next packet; from any thread."""
-        self._stopped.set()
+        self._stop.set()
 
     def close(self) -> None:
         """Release the input; by the thread that reads, or when none does."""
-        self._stopped.set()
+        self._stop.set()
         self._container.close()
 
     def _main_video(self) -> av.VideoStream:
         stream = stream_facts.main_video(self._container)
         if stream is None:
-            raise SourceError(f"{self._source.shown} has no video that can be decoded. Give one with moving pictures.")
-        # A thread for each frame would hold back as many frames as there are threads.
+            raise SourceError(f"{self._source.shown} has no video that can be decoded. Name an input with video.")
+        # Frame threads would delay the output by as many frames as there are threads.
         stream.thread_type = "SLICE"
         stream.codec_context.flags |= Flags.low_delay
         return stream
@@ -137,97 +141,99 @@ class Connection:
 
     def _broke_off(self, error: Exception) -> SourceError:
         if isinstance(error, av.error.ExitError):
-            return SourceError(f"{self._source.shown} sent nothing for {self._source.silence_s:g} s.")
+            return SourceError(f"{self._source.shown} sent nothing for {self._source.timeout_s:g} s.")
         return SourceError(f"{self._source.shown} broke off: {reason_of(error)}.")
 
-    def _pictures(self, packet: Packet, now: float) -> Iterator[Captured]:
+    def _frames_of(self, packet: Packet, now: float) -> Iterator[CapturedFrame]:
         if self._untimed:
             packet.pts = packet.dts = round(now / packet.time_base)
-        self._clock.place(packet, now)
+        self._media_clock.place(packet, now)
         if self._pace is None and packet.dts is not None:
             self._keep_up(float(packet.dts * packet.time_base), now)
-        yield from self._decoded(packet, now)
+        yield from self._decode(packet, now)
 
-    def _decoded(self, packet: Packet | None, now: float) -> Iterator[Captured]:
+    def _decode(self, packet: Packet | None, now: float) -> Iterator[CapturedFrame]:
         try:
-            pictures = self._video.codec_context.decode(packet)
+            decoded = self._video.codec_context.decode(packet)
         except (av.FFmpegError, OSError, ValueError):
-            return  # a damaged packet, or the middle of a group before the first key frame
-        if not pictures and self._video.codec_context.skip_frame != "DEFAULT":
+            return  # a damaged packet, or one from before the first key frame
+        if not decoded and self._video.codec_context.skip_frame != "DEFAULT":
             self._skipped(1)
-        for picture in pictures:
-            frame = self._frame(picture, now)
+        for one in decoded:
+            frame = self._frame(one, now)
             if self._pace is not None:
-                now = self._pace.wait(frame.time, self._stopped)
-            yield Captured(frame, now)
+                now = self._pace.wait(frame.time, self._stop)
+            yield CapturedFrame(frame, now)
 
-    def _frame(self, picture: av.VideoFrame, now: float) -> Frame:
-        timed = picture.pts is not None and picture.time_base is not None
-        seconds = Fraction(picture.pts or 0) * (picture.time_base or 0) if timed else self._clock.now(now)
-        form, _ = working_format(picture.format.name)
-        rotation = stream_facts.rotation_of(picture, stream_facts.display_matrix_of(picture))
+    def _frame(self, decoded: av.VideoFrame, now: float) -> Frame:
+        timed = decoded.pts is not None and decoded.time_base is not None
+        seconds = Fraction(decoded.pts or 0) * (decoded.time_base or 0) if timed else self._media_clock.at(now)
+        form, _ = working_format(decoded.format.name)
+        rotation = stream_facts.rotation_of(decoded, stream_facts.display_matrix_of(decoded))
         aspect = self._video.sample_aspect_ratio or Fraction(1)
-        picture = to_working_format(picture, form, (picture.width, picture.height))
-        # A guess that goes by the size must not change when the picture is made smaller.
-        ColorTags.for_spec(color_of(picture)).put(picture)
+        decoded = to_working_format(decoded, form, (decoded.width, decoded.height))
+        # Missing tags are guessed from the size, which may change later: so the guess is written down here.
+        ColorTags.for_spec(color_of(decoded)).put(decoded)
         if rotation:
-            picture, aspect = _turned(picture, rotation), aspect if rotation == 180 else 1 / aspect
-        return wrap(picture, pts=round(seconds / TICK), time_base=TICK, duration=0, sample_aspect=aspect)
+            decoded, aspect = _rotated(decoded, rotation), aspect if rotation == 180 else 1 / aspect
+        return wrap(decoded, pts=round(seconds / TICK), time_base=TICK, duration=0, sample_aspect=aspect)
 
-    def _sound_of(self, packet: Packet) -> AudioPacket | None:
-        assert self.sound is not None
-        return AudioPacket.of(packet, self.sound) if self._clock.shift(packet) else None
+    def _audio_of(self, packet: Packet) -> AudioPacket | None:
+        assert self.audio_format is not None
+        return AudioPacket.of(packet, self.audio_format) if self._media_clock.shift(packet) else None
 
     def _keep_up(self, media_time: float, now: float) -> None:
-        """Let the decoder leave pictures out while it is behind."""
+        """Let the decoder skip frames while it lags."""
         lag, context = self._lag.update(media_time, now), self._video.codec_context
-        if lag > VERY_LATE_S:
+        if lag > SKIP_NONKEY_LAG_S:
             context.skip_frame = "NONKEY"
-        elif lag > LATE_S and context.skip_frame == "DEFAULT":
+        elif lag > SKIP_NONREF_LAG_S and context.skip_frame == "DEFAULT":
             context.skip_frame = "NONREF"
-        elif lag < CAUGHT_UP_S:
+        elif lag < CAUGHT_UP_LAG_S:
             context.skip_frame = "DEFAULT"
 
 
 class Lag:
-    """How far a reader is behind what was sent: what it leaves waiting in the buffers of others."""
+    """How far a reader is behind what was sent: how much of it waits in buffers along the way."""
 
     def __init__(self) -> None:
         self._least: float | None = None
         self._caught_up = False
 
     def waited(self, seconds: float) -> None:
-        """The reader waited so long for what it reads next."""
+        """The reader waited for so long before its next packet came."""
         self._caught_up = self._caught_up or seconds >= WAITED_S
 
     def update(self, media_time: float, now: float) -> float:
-        """Take a packet of that time, which is read now; the lag in seconds, 0 where nothing is left waiting.
+        """The lag in seconds at a packet of ``media_time`` that is read now; 0 where nothing waits in buffers.
 
-        Measured from the delay when nothing was: a network that becomes slower makes a picture late, but no lag.
+        Measured against the transit time when nothing waited: a network that becomes slower makes frames late, which
+        is no lag.
         """
-        delay = now - media_time
-        if self._least is None or self._caught_up or delay < self._least:
-            self._least, self._caught_up = delay, False
-        return delay - self._least
+        transit = now - media_time
+        if self._least is None or self._caught_up or transit < self._least:
+            self._least, self._caught_up = transit, False
+        return transit - self._least
 
 
-class _Pace:
-    """Holds pictures back until their time."""
+class Pace:
+    """Holds frames back until they are due."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._ahead = -math.inf
-        """Media time less monotonic time where a picture is due."""
+        """Media time minus monotonic time at which a frame is due."""
 
-    def wait(self, media_time: float, stopped: threading.Event) -> float:
-        """Wait until the picture of ``media_time`` is due, or ``stopped``; the monotonic time then.
+    def wait(self, media_time: float, stop: StopSignal) -> float:
+        """Wait until the frame of ``media_time`` is due, or ``stop``; the monotonic time then.
 
-        A picture that comes too late is not made up for: those after it keep their distance to it.
+        A late frame is not made up for: those after it keep their distance from it.
         """
-        now = time.monotonic()
+        now = self._clock.now()
         due = media_time - self._ahead
         if due > now and not math.isinf(due):
-            stopped.wait(due - now)
-            return time.monotonic()
+            stop.wait(due - now)
+            return self._clock.now()
         self._ahead = media_time - now
         return now
 
@@ -241,7 +247,7 @@ def _open(source: LiveInput) -> av.container.InputContainer:
                 "r",
                 format=source.format,
                 container_options=dict(options),
-                timeout=source.silence_s,
+                timeout=source.timeout_s,
                 metadata_errors="replace",
             )
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -255,21 +261,20 @@ def _failure(source: LiveInput, error: Exception) -> SourceError:
     if source.kind != "camera":
         return open_failure(source.location, error)
     if isinstance(error, PermissionError):
-        what = "permission denied; add yourself to the group that owns it, mostly 'video'"
+        what = "permission denied; add yourself to the group that owns it, usually 'video'"
     elif isinstance(error, FileNotFoundError):
         what = "it is gone"
     else:
-        what = f"{reason_of(error)}; another program may use it, or it lacks the size or rate that was asked for"
+        what = f"{reason_of(error)}; another program may use it, or it does not support the size or rate asked for"
     return SourceError(f"Cannot open the camera {source.location}: {what}.")
 
 
-def _turned(picture: av.VideoFrame, degrees: int) -> av.VideoFrame:
-    """The picture turned clockwise, as 8-bit 4:2:0, with its colour tags."""
-    tags, flat = ColorTags.of(picture), convert(picture, color_of(picture), "yuv420p")
-    form, sideways = PIXEL_FORMATS["yuv420p"], degrees != 180
-    made = av.VideoFrame(*((flat.height, flat.width) if sideways else (flat.width, flat.height)), form.name)
-    before, after = wrap(flat), wrap(made)
-    for plane, target in zip(before.planes, after.planes, strict=True):
+def _rotated(stored: av.VideoFrame, degrees: int) -> av.VideoFrame:
+    """The frame turned clockwise by a multiple of 90 degrees, as 8-bit 4:2:0, with its colour tags."""
+    tags, flat = ColorTags.of(stored), convert(stored, color_of(stored), "yuv420p")
+    width, height = (flat.width, flat.height) if degrees == 180 else (flat.height, flat.width)
+    turned = av.VideoFrame(width, height, PIXEL_FORMATS["yuv420p"].name)
+    for plane, target in zip(wrap(flat).planes, wrap(turned).planes, strict=True):
         np.copyto(target, np.rot90(plane, -degrees // 90))
-    tags.put(made)
-    return made
+    tags.put(turned)
+    return turned

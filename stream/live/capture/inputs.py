@@ -19,27 +19,27 @@ from stream.media.locations import (
     shown,
 )
 
-Kind = Literal["camera", "network", "file", "pipe"]
+InputKind = Literal["camera", "network", "file", "pipe"]
 
-SILENCE_S: Final = 10.0
-"""A network peer that sends nothing for so long is taken for dead."""
-SEGMENT_SILENCE_S: Final = 30.0
-"""The same for HLS, whose pieces come whole and seldom."""
+NETWORK_TIMEOUT_S: Final = 10.0
+"""A network peer that sends nothing for this long counts as dead."""
+SEGMENT_TIMEOUT_S: Final = 30.0
+"""The same for HLS, whose segments come whole and seldom."""
 DEVICES: Final = Path("/dev")
 CAMERA_FORMAT: Final = "video4linux2,v4l2"
-MOST_PIXELS_A_SIDE: Final = 8192
-FASTEST: Final = 240.0
+MAX_SIDE_PX: Final = 8192
+MAX_FPS: Final = 240.0
 
 NETWORK_OPTIONS: Final = {
-    # What FFmpeg looks through before it names the streams. What it read meanwhile is kept ("nobuffer" is not set):
-    # the reader takes it faster than it was sent, and the first picture does not wait for a second key frame.
+    # How much FFmpeg reads before it names the streams. What it read is kept ("nobuffer" is not set): the reader
+    # consumes it faster than it was sent, and the first frame need not wait for a second key frame.
     "analyzeduration": "1000000",
     "probesize": "2000000",
 }
 PROTOCOL_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
-    # RTP over UDP loses packets on most ways that are not a cable, and every loss smears until the next key frame.
+    # RTP over UDP loses packets on most links but cables, and every loss smears until the next key frame.
     "rtsp": {"rtsp_transport": "tcp"},
-    # A reader that is late loses the oldest data, not the connection.
+    # A late reader loses the oldest data, not the connection.
     "udp": {"overrun_nonfatal": "1"},
 }
 
@@ -50,13 +50,13 @@ class LiveInput:
 
     location: str
     """As FFmpeg takes it."""
-    kind: Kind
+    kind: InputKind
     format: str | None = None
-    """FFmpeg's name of the input format, where it cannot tell."""
+    """FFmpeg's name of the input format, where FFmpeg cannot tell."""
     options: tuple[Mapping[str, str], ...] = field(default=({},))
-    """Options for FFmpeg's demuxer; where it refuses the first, the next are tried."""
-    silence_s: float | None = None
-    """Longest wait for data, on opening and on reading; ``None`` waits as long as it takes."""
+    """Options for FFmpeg's demuxer; where it refuses the first ones, the next are tried."""
+    timeout_s: float | None = None
+    """Longest wait for data, on opening and on reading; ``None`` waits forever."""
 
     @property
     def shown(self) -> str:
@@ -64,26 +64,31 @@ class LiveInput:
         return shown(self.location)
 
     @property
-    def comes_back(self) -> bool:
+    def reopens(self) -> bool:
         """Whether it makes sense to open it again when it has ended."""
         return self.kind in ("camera", "network")
 
 
-def parse_input(text: str, *, size: str | None = None, fps: float | None = None) -> LiveInput:
+def parse_input(
+    text: str, *, size: str | None = None, fps: float | None = None, devices: Path = DEVICES, system: str = sys.platform
+) -> LiveInput:
     """The input that ``text`` names: ``webcam``, ``webcam:1``, ``/dev/video0``, a URL, a file, or ``-``.
 
-    ``size`` such as ``1280x720`` and ``fps`` are what a camera is asked for. Raises ``ConfigurationError`` where they
-    make no sense, and ``SourceError`` for what is not there.
+    ``size`` such as ``1280x720`` and ``fps`` are what a camera is asked for; cameras are found in ``devices`` on the
+    operating system ``system``, named as in ``sys.platform``. Raises ``ConfigurationError`` for values that make no
+    sense, and ``SourceError`` for what is not there.
     """
     wanted = _camera_options(size, fps)
-    device = _camera_device(text)
+    device = _camera_device(text, devices)
     if device is not None:
-        _check_camera(device)
-        # Most cameras reach their larger sizes at full rate as JPEG alone; those without JPEG refuse to open so.
+        _check_camera(device, system)
+        # Most cameras reach their larger sizes at full rate as JPEG only; those without JPEG refuse to open with it.
         attempts = ({**wanted, "input_format": "mjpeg"}, wanted)
         return LiveInput(location=str(device), kind="camera", format=CAMERA_FORMAT, options=attempts)
     if wanted:
-        raise ConfigurationError(f"--size and --fps are for cameras; {shown(text)} comes as it is.")
+        raise ConfigurationError(
+            f"Only cameras can be asked for a size or a frame rate, not {shown(text)}. Leave them out."
+        )
     if is_standard_stream(text):
         if sys.stdin is not None and sys.stdin.isatty():
             raise SourceError("Nothing is piped into standard input. Pipe a video into it, or name an input.")
@@ -95,31 +100,31 @@ def _camera_options(size: str | None, fps: float | None) -> dict[str, str]:
     options = {}
     if size is not None:
         sides = re.fullmatch(r"(\d{1,5})x(\d{1,5})", size)
-        if sides is None or not all(0 < int(side) <= MOST_PIXELS_A_SIDE for side in sides.groups()):
-            raise ConfigurationError(f"'{size}' is no size; write WIDTHxHEIGHT, such as 1280x720.")
+        if sides is None or not all(0 < int(side) <= MAX_SIDE_PX for side in sides.groups()):
+            raise ConfigurationError(f"'{size}' is no size of a camera; write WIDTHxHEIGHT, such as 1280x720.")
         options["video_size"] = size
     if fps is not None:
-        if not 0 < fps <= FASTEST:
-            raise ConfigurationError(f"--fps must lie above 0 and up to {FASTEST:g}, got {fps:g}.")
+        if not 0 < fps <= MAX_FPS:
+            raise ConfigurationError(f"The frame rate must be above 0 and at most {MAX_FPS:g} fps, got {fps:g}.")
         options["framerate"] = f"{fps:g}"
     return options
 
 
-def _camera_device(text: str) -> Path | None:
-    """The device that ``text`` stands for, or ``None`` where it is none."""
+def _camera_device(text: str, devices: Path) -> Path | None:
+    """The device that ``text`` names, or ``None`` where it names none."""
     if text == "webcam":
-        return DEVICES / "video0"
+        return devices / "video0"
     if text.startswith("webcam:"):
         number = text.removeprefix("webcam:")
         if not (number.isascii() and number.isdigit()):
             raise ConfigurationError(f"'{text}' is no camera; write webcam, or webcam:1 for the second.")
-        return DEVICES / f"video{int(number)}"
+        return devices / f"video{int(number)}"
     return Path(text) if re.fullmatch(r"/dev/video\d+", text) else None
 
 
-def _check_camera(device: Path) -> None:
-    if not sys.platform.startswith("linux"):
-        raise SourceError("Cameras are read by Video4Linux2, which is on Linux alone. Give a URL or a file.")
+def _check_camera(device: Path, system: str) -> None:
+    if not system.startswith("linux"):
+        raise SourceError(f"Cameras are read through Video4Linux2, which '{system}' lacks. Name a URL or a file.")
     if device.exists():
         return
     others = sorted(path.name for path in device.parent.glob("video*") if re.fullmatch(r"video\d+", path.name))
@@ -127,7 +132,7 @@ def _check_camera(device: Path) -> None:
         names = ", ".join(f"webcam:{name.removeprefix('video')}" for name in others)
         raise SourceError(f"There is no camera {device}. There are: {names}.")
     raise SourceError(
-        f"There is no camera: no {device.parent}/video* exists. Plug one in (a container must be given the device), "
+        f"There is no camera: no {device.parent}/video* exists. Connect one (a container must be given the device), "
         "or name a URL or a file."
     )
 
@@ -143,7 +148,7 @@ def _network_input(text: str) -> LiveInput:
         location=text,
         kind="network",
         options=({**NETWORK_OPTIONS, **PROTOCOL_OPTIONS.get(scheme, {})},),
-        silence_s=SEGMENT_SILENCE_S if segments else SILENCE_S,
+        timeout_s=SEGMENT_TIMEOUT_S if segments else NETWORK_TIMEOUT_S,
     )
 
 

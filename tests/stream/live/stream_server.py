@@ -1,4 +1,4 @@
-"""A stream on loopback that tests can break: MPEG-TS over TCP or HTTP, at its own pace."""
+"""A stream on loopback that tests can break: MPEG-TS over TCP or HTTP, mostly in real time."""
 
 import contextlib
 import io
@@ -13,34 +13,34 @@ RATE = 25
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def make_stream(seconds, *, size_wh=(160, 120), luma=120, sound=True):
-    """Frames of plain gray with a bar that moves, and a tone; key frames twice a second. MPEG-TS."""
+def make_stream(seconds, *, size_wh=(160, 120), luma=120, audio=True):
+    """MPEG-TS: frames of plain gray with a bar that moves, and a tone; key frames twice a second."""
     memory = io.BytesIO()
     container = av.open(memory, "w", format="mpegts")
     options = {"preset": "ultrafast", "g": "12", "tune": "zerolatency"}
     video = container.add_stream("libx264", rate=RATE, options=options)
     video.width, video.height, video.pix_fmt = *size_wh, "yuv420p"
-    voice = container.add_stream("aac", rate=48000) if sound else None
+    tone = container.add_stream("aac", rate=48000) if audio else None
     played = 0
     for index in range(round(seconds * RATE)):
-        container.mux(video.encode(gray_picture(index, size_wh, luma)))
-        while voice is not None and played < (index + 1) * 48000 // RATE:
-            container.mux(voice.encode(_tone(played)))
+        container.mux(video.encode(gray_frame(index, size_wh, luma)))
+        while tone is not None and played < (index + 1) * 48000 // RATE:
+            container.mux(tone.encode(_tone(played)))
             played += 1024
-    for stream in (video, *([voice] if voice else [])):
+    for stream in (video, *([tone] if tone else [])):
         container.mux(stream.encode(None))
     container.close()
     return memory.getvalue()
 
 
-def gray_picture(index, size_wh, luma):
+def gray_frame(index, size_wh, luma):
     width, height = size_wh
     planes = np.full((height * 3 // 2, width), 128, np.uint8)
     planes[:height] = luma
     planes[:height, index * 2 % width :][:, :4] = luma + 60
-    picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-    picture.pts, picture.time_base = index, Fraction(1, RATE)
-    return picture
+    frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+    frame.pts, frame.time_base = index, Fraction(1, RATE)
+    return frame
 
 
 def _tone(start):
@@ -51,17 +51,22 @@ def _tone(start):
 
 
 class StreamServer:
-    """Sends a stream from its beginning to everyone who connects, until it is stopped or the stream ends."""
+    """Sends a stream from its start to everyone who connects, until it is stopped or the stream ends."""
 
-    def __init__(self, stream, seconds, *, port=0, http=False, silent_after=None):
-        """``silent_after``: seconds after which nothing more is sent, with the connection left open."""
+    def __init__(self, stream, seconds, *, port=0, http=False, silent_after=None, real_time=True):
+        """``silent_after``: seconds after which nothing more is sent, with the connection left open.
+
+        Without ``real_time`` the stream is sent as fast as it is read.
+        """
         self._stream, self._slices, self._http = stream, round(seconds * RATE), http
         self._silent_after = None if silent_after is None else round(silent_after * RATE)
+        self._interval_s = 1 / RATE if real_time else 0
         self._stopped = threading.Event()
         self._listening = socket.create_server(("127.0.0.1", port), reuse_port=False)
-        self._listening.settimeout(0.1)
         self.port = self._listening.getsockname()[1]
         self.url = f"{'http' if http else 'tcp'}://127.0.0.1:{self.port}"
+        self.connected = threading.Event()
+        """Set once somebody has connected."""
         self.served = 0
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -69,9 +74,12 @@ class StreamServer:
     def stop(self):
         """End all connections and free the port."""
         self._stopped.set()
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)  # wakes accept
         for thread in self._threads:
             thread.join(10)
             assert not thread.is_alive()
+        self._listening.close()
 
     def __enter__(self):
         return self
@@ -80,16 +88,16 @@ class StreamServer:
         self.stop()
 
     def _accept(self):
-        with self._listening:
+        with contextlib.suppress(OSError):
             while not self._stopped.is_set():
-                with contextlib.suppress(TimeoutError):
-                    connection, _ = self._listening.accept()
-                    self.served += 1
-                    self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
-                    self._threads[-1].start()
+                connection, _ = self._listening.accept()
+                self.served += 1
+                self.connected.set()
+                self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
+                self._threads[-1].start()
 
     def _serve(self, connection):
-        # A peer that went away, and one that reads nothing, end the sending, never the test.
+        # A peer that goes away, and one that reads nothing, end the sending, never the test.
         with connection, contextlib.suppress(OSError):
             connection.settimeout(5)
             if self._http:
@@ -99,7 +107,7 @@ class StreamServer:
             for index in range(self._slices):
                 if index == self._silent_after:
                     self._stopped.wait(60)
-                if self._stopped.wait(1 / RATE):
+                if self._stopped.wait(self._interval_s):
                     return
                 self._send(connection, self._stream[index * size : (index + 1) * size])
             self._send(connection, b"")

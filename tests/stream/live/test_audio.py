@@ -1,4 +1,4 @@
-"""Sound that outlives the input it came from: copied or encoded anew, in its place."""
+"""Audio that outlives the input it came from: copied or encoded, at its time."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -6,26 +6,26 @@ from fractions import Fraction
 import av
 import pytest
 
-from stream.live.audio import AudioFormat, AudioPacket, add_sound
+from stream.live.audio import AudioFormat, AudioPacket, add_audio
 
 FIRST_S = 7
 
 
-def sound_of(clip):
-    """The form and the packets of a clip that is closed by then, moved to begin at seven seconds."""
+def audio_of(clip):
+    """The format and the packets of a clip that is closed by then, shifted to start at seven seconds."""
     with av.open(str(clip)) as container:
         stream = container.streams.audio[0]
-        form = AudioFormat.of(stream)
-        packets = [AudioPacket.of(packet, form) for packet in container.demux(stream) if packet.size]
+        audio_format = AudioFormat.of(stream)
+        packets = [AudioPacket.of(packet, audio_format) for packet in container.demux(stream) if packet.size]
     shift = round(FIRST_S / packets[0].time_base) - packets[0].pts
-    return form, [replace(packet, pts=packet.pts + shift, dts=packet.dts + shift) for packet in packets]
+    return audio_format, [replace(packet, pts=packet.pts + shift, dts=packet.dts + shift) for packet in packets]
 
 
-def written(path, form, packets):
-    """What an output at ``path`` has: codec, samples, time of the first, warnings."""
+def written(path, audio_format, packets):
+    """What an output at ``path`` holds: codec, samples, time of the first, warnings."""
     warnings = []
     with av.open(str(path), "w") as container:
-        output = add_sound(container, form, warnings)
+        output = add_audio(container, audio_format, warnings)
         for packet in packets:
             container.mux(output.put(packet.packet_after(Fraction(FIRST_S))))
         container.mux(output.flush())
@@ -47,26 +47,26 @@ def written(path, form, packets):
         ("pcm_s16le", "in.mkv", "out.mp4", "aac"),
     ],
 )
-def test_sound_is_copied_where_it_can_be(codec, source, target, becomes, make_clip, tmp_path):
+def test_audio_is_copied_where_it_can_be(codec, source, target, becomes, make_clip, tmp_path):
     clip = make_clip(source, audio=[{"codec": codec, "parts": 40}])
-    form, packets = sound_of(clip)
-    found, samples, first, warnings = written(tmp_path / target, form, packets)
+    audio_format, packets = audio_of(clip)
+    found, samples, first, warnings = written(tmp_path / target, audio_format, packets)
     assert found == becomes
     assert samples == pytest.approx(40 * 1024, abs=3 * 1024)
     assert first == pytest.approx(0, abs=0.05)
-    assert bool(warnings) == (becomes != form.codec)
+    assert bool(warnings) == (becomes != audio_format.codec)
 
 
-def test_the_same_sound_of_another_connection_goes_on(make_clip, tmp_path):
+def test_the_same_audio_of_another_connection_goes_on(make_clip, tmp_path):
     """Two inputs with the same settings: the second's packets fit an output that was opened for the first."""
-    first, _ = sound_of(make_clip("one.mp4", audio=[{"codec": "aac", "parts": 10}]))
-    second, packets = sound_of(make_clip("two.mp4", audio=[{"codec": "aac", "parts": 40}]))
+    first, _ = audio_of(make_clip("one.mp4", audio=[{"codec": "aac", "parts": 10}]))
+    second, packets = audio_of(make_clip("two.mp4", audio=[{"codec": "aac", "parts": 40}]))
     assert first == second
     assert written(tmp_path / "out.mkv", first, packets)[1] == pytest.approx(40 * 1024, abs=3 * 1024)
 
 
-def test_other_sound_is_told_apart(make_clip):
-    aac, _ = sound_of(make_clip("one.mp4", audio=[{"codec": "aac", "parts": 4}]))
-    slower, _ = sound_of(make_clip("two.mp4", audio=[{"codec": "aac", "parts": 4, "rate": 44100}]))
-    opus, _ = sound_of(make_clip("three.mkv", audio=[{"codec": "libopus", "parts": 4}]))
+def test_other_formats_are_told_apart(make_clip):
+    aac, _ = audio_of(make_clip("one.mp4", audio=[{"codec": "aac", "parts": 4}]))
+    slower, _ = audio_of(make_clip("two.mp4", audio=[{"codec": "aac", "parts": 4, "rate": 44100}]))
+    opus, _ = audio_of(make_clip("three.mkv", audio=[{"codec": "libopus", "parts": 4}]))
     assert len({aac, slower, opus}) == 3

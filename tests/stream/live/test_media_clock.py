@@ -1,4 +1,4 @@
-"""One timeline, whatever the inputs' clocks do; monotonic times are given, none is read."""
+"""One timeline, whatever the inputs' clocks do; monotonic times are passed in."""
 
 from fractions import Fraction
 
@@ -21,7 +21,7 @@ def packet(dts_ms, pts_ms=None, base=BASE):
 
 
 def placed(clock, now, dts_ms, pts_ms=None):
-    """Milliseconds on the timeline of a packet's decoding and showing."""
+    """A packet's decoding and presentation times on the timeline, in milliseconds."""
     made = packet(dts_ms, pts_ms)
     clock.place(made, now)
     return made.dts, made.pts
@@ -50,11 +50,11 @@ def test_a_clock_that_runs_back_goes_on():
     assert placed(clock, 1.5, 60)[0] == 540
 
 
-def test_a_leap_is_no_gap_but_a_pause_is():
+def test_a_jump_is_no_gap_but_a_pause_is():
     clock = MediaClock()
     placed(clock, 1.0, 0)
-    assert placed(clock, 1.04, 500_000)[0] == 40, "the clock leapt: no time had passed"
-    assert placed(clock, 9.0, 508_000)[0] == 8040, "the sender paused, and said so"
+    assert placed(clock, 1.04, 500_000)[0] == 40, "the clock jumped: no time had passed"
+    assert placed(clock, 9.0, 508_000)[0] == 8040, "the sender paused, and its clock went on"
 
 
 def test_a_gap_in_a_recording_is_a_pause():
@@ -66,7 +66,7 @@ def test_a_gap_in_a_recording_is_a_pause():
 
 
 def test_a_packet_without_a_decoding_time_starts_no_new_count():
-    """Matroska leaves it out where pictures are shown in another order than they are stored."""
+    """Matroska leaves it out where the order of presentation is not that of decoding."""
     clock, first = MediaClock(), packet(0)
     first.dts = None
     clock.place(first, 1.0)
@@ -80,13 +80,13 @@ def test_a_packet_without_a_decoding_time_starts_no_new_count():
     assert placed(clock, 1.2, 120, 120)[1] == 120
 
 
-def test_sound_moves_with_the_picture():
+def test_audio_moves_with_the_video():
     clock = MediaClock()
-    assert not clock.shift(packet(5000)), "no picture yet"
+    assert not clock.shift(packet(5000)), "no video yet"
     placed(clock, 3.0, 5000)
-    sound = packet(5120, base=Fraction(1, 48000))
-    assert clock.shift(sound)
-    assert sound.pts == 120 * 48
+    audio = packet(5120, base=Fraction(1, 48000))
+    assert clock.shift(audio)
+    assert audio.pts == 120 * 48
     clock.begin()
     assert not clock.shift(packet(5000)), "another connection: its offset is not known"
 
@@ -97,8 +97,8 @@ def test_a_packet_without_times_is_where_the_clock_is():
     assert placed(clock, 2.25, None)[1] == 250
 
 
-def test_a_first_packet_without_times_tells_nothing_of_the_inputs_clock():
-    """RTSP sends one, at every new beginning; those that follow count from a time of their own."""
+def test_a_first_packet_without_times_sets_no_offset():
+    """RTSP sends one at every start; those that follow count from a time of their own."""
     clock = MediaClock()
     placed(clock, 10.0, 5000)
     placed(clock, 10.1, 5100)
@@ -110,7 +110,7 @@ def test_a_first_packet_without_times_tells_nothing_of_the_inputs_clock():
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.integers(-5000, 5000), st.booleans()), min_size=2, max_size=60))
 def test_the_timeline_never_runs_back_nor_away(steps):
-    """Whatever clocks say: it stays within what has passed and what a stream may lead by."""
+    """Whatever clocks show: it stays within the time that has passed and the lead that a stream may have."""
     clock, now, dts, before = MediaClock(), 0.0, 0, None
     for passed, step, anew in steps:
         now, dts = now + passed, dts + step
@@ -124,8 +124,8 @@ def test_the_timeline_never_runs_back_nor_away(steps):
 
 
 @pytest.mark.parametrize("now", [0.0, 1e6])
-def test_now_is_what_has_passed(now):
+def test_between_packets_the_timeline_goes_on(now):
     clock = MediaClock()
-    assert clock.now(now) == 0
+    assert clock.at(now) == 0
     placed(clock, now, 300)
-    assert float(clock.now(now + 0.5)) == pytest.approx(0.5)
+    assert float(clock.at(now + 0.5)) == pytest.approx(0.5)
