@@ -1,1 +1,1 @@
-"""Live outputs: files, network streams, windows, virtual cameras."""
+"""Live outputs: files, network streams, windows, virtual cameras, recordings."""

@@ -1,4 +1,4 @@
-"""The one form that all outputs of a live picture get, whatever comes in: encoders cannot change under way."""
+"""The one form that all outputs of a live video get, whatever comes in: encoders cannot change in mid-stream."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,11 +15,11 @@ from stream.media.frames import ColorTags, convert, unwrap
 from ..media_clock import TICK
 
 FORMAT: Final = "yuv420p"
-"""What every player, server and virtual camera takes."""
+"""What every player, server and virtual camera accepts."""
 BLACK: Final = (16, 128, 128)
 """Y, U and V of black in limited range."""
-DIMMED: Final = 0.4
-"""Part of the contrast that is left to a picture that is held."""
+DIMMED_CONTRAST: Final = 0.4
+"""Contrast of the last frame while there is no signal."""
 NOTICE: Final = "No signal"
 
 
@@ -43,64 +43,64 @@ class Canvas:
 
     @property
     def tags(self) -> ColorTags:
-        """What pictures and streams in this form are marked with."""
+        """The colour tags of frames and streams in this form."""
         return ColorTags.for_spec(self.color)
 
     def draw(self, frame: Frame) -> av.VideoFrame:
-        """The frame on the canvas, as large as fits, with black beside it; the frame is used up.
+        """The frame on the canvas, as large as fits, with black bars beside it; the frame is used up.
 
         Its time stays, in units of ``TICK``.
         """
-        picture = self._scaled(frame, self._inner(frame))
-        if (picture.width, picture.height) != self.size_wh:
-            picture = self._framed(picture)
-        return self._finished(picture, round(frame.pts * frame.time_base / TICK))
+        drawn = self._scaled(frame, self._inner_wh(frame))
+        if (drawn.width, drawn.height) != self.size_wh:
+            drawn = self._with_bars(drawn)
+        return self._finished(drawn, round(frame.pts * frame.time_base / TICK))
 
-    def show(self, planes: NDArray[np.uint8], pts: int) -> av.VideoFrame:
-        """A picture of ``planes``, (H * 3 / 2, W) uint8 as ``hold`` gives them."""
-        return self._finished(av.VideoFrame.from_ndarray(planes, format=FORMAT), pts)
-
-    def hold(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
-        """A picture of this canvas dimmed, with ``NOTICE`` on it: its planes, (H * 3 / 2, W) uint8."""
+    def no_signal(self, last: av.VideoFrame) -> NDArray[np.uint8]:
+        """A frame of this canvas dimmed, with ``NOTICE`` on it: its planes, (H * 3 / 2, W) uint8."""
         _, height = self.size_wh
-        planes = np.asarray(picture.to_ndarray(), np.float32)
-        planes[:height] = BLACK[0] + (planes[:height] - BLACK[0]) * DIMMED
-        planes[height:] = BLACK[1] + (planes[height:] - BLACK[1]) * DIMMED
+        planes = np.asarray(last.to_ndarray(), np.float32)
+        planes[:height] = BLACK[0] + (planes[:height] - BLACK[0]) * DIMMED_CONTRAST
+        planes[height:] = BLACK[1] + (planes[height:] - BLACK[1]) * DIMMED_CONTRAST
         dimmed = planes.round().astype(np.uint8)
         _write(dimmed[:height], NOTICE)
         return dimmed
 
-    def _inner(self, frame: Frame) -> tuple[int, int]:
-        """The size at which the frame fits, its shape kept."""
+    def frame_of(self, planes: NDArray[np.uint8], pts: int) -> av.VideoFrame:
+        """A frame of ``planes``, (H * 3 / 2, W) uint8 as ``no_signal`` returns them."""
+        return self._finished(av.VideoFrame.from_ndarray(planes, format=FORMAT), pts)
+
+    def _inner_wh(self, frame: Frame) -> tuple[int, int]:
+        """The size at which the frame fits, with its aspect ratio kept."""
         width, height = frame.size_wh
-        shape = width * frame.sample_aspect / height
+        aspect = width * frame.sample_aspect / height
         across, down = self.size_wh
-        if abs(shape * down - across) < 2:  # what rounding to even sides makes of the same shape
+        if abs(aspect * down - across) < 2:  # the same aspect ratio, but for rounding to even sides
             return self.size_wh
-        return (across, _even(across / shape)) if shape * down > across else (_even(down * shape), down)
+        return (across, _even(across / aspect)) if aspect * down > across else (_even(down * aspect), down)
 
     def _scaled(self, frame: Frame, size_wh: tuple[int, int]) -> av.VideoFrame:
-        """The frame at that size, in the canvas' format and colours; the same picture where it is so already."""
+        """The frame at that size, in the canvas's format and colours; without a copy where it is in them already."""
         return convert(unwrap(frame), frame.color, FORMAT, size_wh, full_range=False, matrix=self.color.matrix)
 
-    def _framed(self, picture: av.VideoFrame) -> av.VideoFrame:
+    def _with_bars(self, inner: av.VideoFrame) -> av.VideoFrame:
         width, height = self.size_wh
-        left, top = (width - picture.width) // 4 * 2, (height - picture.height) // 4 * 2
-        made = av.VideoFrame(width, height, FORMAT)
-        for index, (source, target) in enumerate(zip(picture.planes, made.planes, strict=True)):
-            halved = 2 if index else 1
+        left, top = (width - inner.width) // 4 * 2, (height - inner.height) // 4 * 2
+        drawn = av.VideoFrame(width, height, FORMAT)
+        for index, (source, target) in enumerate(zip(inner.planes, drawn.planes, strict=True)):
+            subsampling = 2 if index else 1
             rows, whole = _rows(source), _rows(target)
             whole[:] = BLACK[index]
-            y, x = top // halved, left // halved
+            y, x = top // subsampling, left // subsampling
             whole[y : y + source.height, x : x + source.width] = rows[:, : source.width]
-        return made
+        return drawn
 
-    def _finished(self, picture: av.VideoFrame, pts: int) -> av.VideoFrame:
-        self.tags.put(picture)
-        picture.pts, picture.time_base, picture.duration = pts, TICK, 0
-        # The decoder's choice of picture types would be forced upon the encoders.
-        picture.pict_type = 0
-        return picture
+    def _finished(self, drawn: av.VideoFrame, pts: int) -> av.VideoFrame:
+        self.tags.put(drawn)
+        drawn.pts, drawn.time_base, drawn.duration = pts, TICK, 0
+        # Encoders would take over the picture type that the decoder left here.
+        drawn.pict_type = 0
+        return drawn
 
 
 def _rows(plane: av.video.plane.VideoPlane) -> NDArray[np.uint8]:
@@ -113,7 +113,7 @@ def _even(side: Fraction | int) -> int:
 
 
 def _write(luma: NDArray[np.uint8], text: str) -> None:
-    """White letters in the middle of the plane, which is changed."""
+    """White letters in the middle of the plane, which is changed in place."""
     height, width = luma.shape
     face, scale, thickness = cv2.FONT_HERSHEY_SIMPLEX, height / 300, max(1, height // 180)
     (across, down), _ = cv2.getTextSize(text, face, scale, thickness)

@@ -1,8 +1,8 @@
 """A process that sends a live stream to a network address.
 
-FFmpeg connects, writes its header and takes its leave in calls during which PyAV lets no other Python code run. With
-an address that does not answer that would stop the picture for minutes; here it stops this process alone, which
-can be ended at any time.
+FFmpeg connects, writes its header and says goodbye in calls during which PyAV holds the interpreter's lock. An address
+that does not answer would stop all threads for minutes; here it stops this process alone, which can be killed at any
+time.
 
     python -m stream.live.output.network_sender CARRIER FORMAT URL < stream
 """
@@ -17,22 +17,22 @@ import av
 from emocolor.errors import SinkError
 from stream.media.locations import reason_of
 
-from .destinations import FORMATS, SOON, Destination
+from .destinations import FORMATS, LOW_LATENCY, Destination
 
-LEAVE_S: Final = 3.0
-"""How long a publisher may take to say good-bye to its server."""
-LAST_WORDS_S: Final = 1.0
-"""How long a publisher that closed its pipe may take to say why."""
-LONGEST_MESSAGE: Final = 2000
+END_TIMEOUT_S: Final = 3.0
+"""How long the process may take to end the stream and say goodbye to the server."""
+REASON_TIMEOUT_S: Final = 1.0
+"""How long a process that closed its pipe may take to say why."""
+MAX_REASON_BYTES: Final = 2000
 
 
-class Publisher:
-    """The running process, seen from the one that makes the stream."""
+class NetworkSender:
+    """The running process, as seen from the one that encodes the stream."""
 
     def __init__(self, destination: Destination) -> None:
         arguments = [destination.stream_format, destination.format, destination.name]
         self._shown = destination.shown
-        # A session of its own, so that Ctrl-C in a terminal does not reach it before the stream is finished.
+        # In a session of its own, so that Ctrl-C in a terminal does not reach it before the stream is finished.
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, *arguments],
             stdin=subprocess.PIPE,
@@ -43,6 +43,7 @@ class Publisher:
         assert self._process.stdin is not None
         assert self._process.stderr is not None
         self._stdin, self._stderr = self._process.stdin, self._process.stderr
+        self.pid = self._process.pid
         self.descriptor = self._stdin.fileno()
         """Where the stream is written to."""
 
@@ -50,26 +51,26 @@ class Publisher:
         """End the stream and wait until it is sent. Raises ``SinkError`` where that fails."""
         self._stdin.close()
         try:
-            self._process.wait(LEAVE_S)
+            self._process.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise SinkError(f"{self._shown} did not take the end of the stream.") from None
+            raise SinkError(f"{self._shown} did not accept the end of the stream.") from None
         if self._process.returncode != 0:
             raise self.failure()
         self.release()
 
     def failure(self) -> SinkError:
-        """Why the process ended, or takes nothing; it is ended if it still runs."""
+        """Why the process ended or accepts nothing; it is killed if it still runs."""
         try:
-            self._process.wait(LAST_WORDS_S)
+            self._process.wait(REASON_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            return SinkError(f"Cannot write {self._shown}: it takes nothing.")
-        words = self._stderr.read(LONGEST_MESSAGE).decode(errors="replace").split()
-        return SinkError(f"Cannot write {self._shown}: {' '.join(words) or 'the connection ended'}.")
+            return SinkError(f"Cannot write {self._shown}: it accepts no data.")
+        reason = self._stderr.read(MAX_REASON_BYTES).decode(errors="replace").split()
+        return SinkError(f"Cannot write {self._shown}: {' '.join(reason) or 'the connection ended'}.")
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process immediately."""
         self._process.kill()
         self._process.wait()
 
@@ -80,15 +81,15 @@ class Publisher:
         self._stderr.close()
 
 
-def publish(carrier: str, format_name: str, url: str) -> None:
-    """Send the stream on standard input, which is in FFmpeg's format ``carrier``, to ``url``.
+def send(carrier: str, format_name: str, url: str) -> None:
+    """Send the stream on standard input, in FFmpeg's format ``carrier``, to ``url``.
 
     Raises FFmpeg's errors.
     """
     options = {"probesize": "1000000", "analyzeduration": "1000000"}
     with (
         av.open("pipe:0", format=carrier, container_options=options) as source,
-        av.open(url, "w", format=format_name, container_options={**SOON, **FORMATS[format_name]}) as sink,
+        av.open(url, "w", format=format_name, container_options={**LOW_LATENCY, **FORMATS[format_name]}) as sink,
     ):
         streams = {stream.index: sink.add_stream_from_template(stream, opaque=True) for stream in source.streams}
         for packet in source.demux():
@@ -100,7 +101,7 @@ def publish(carrier: str, format_name: str, url: str) -> None:
 def main() -> int:
     carrier, format_name, url = sys.argv[1:]
     try:
-        publish(carrier, format_name, url)
+        send(carrier, format_name, url)
     except (av.FFmpegError, OSError, ValueError) as error:
         print(reason_of(error), file=sys.stderr)
         return SinkError.exit_code

@@ -1,12 +1,12 @@
-"""A session recorded to a Matroska file on the server: H.264 and Opus, written by a thread of its own.
+"""A session recorded to a Matroska file on the server: H.264 and Opus, written in a thread of its own.
 
-The file needs no end to be playable: clusters are written as they come, so that one that a crash cut off lacks its
-last second only. All pictures are put onto the size of the first, since an encoder cannot change it.
+The file can be played without a proper end: clusters are written as they come, so that after a crash at most the last
+second is missing. All frames are fitted to the size of the first, since an encoder cannot change it.
 """
 
 import logging
-import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -17,160 +17,151 @@ import av
 from emocolor.errors import SinkError
 from stream.media.frames import wrap
 
-from ..handover import Handover
-from ..mailbox import Closed
+from ..handoff import Handoff
 from ..media_clock import TICK
-from ..webrtc.outgoing_tracks import HEAD_START_S
-from .canvas import FORMAT, Canvas
+from ..webrtc.outgoing_tracks import AUDIO_LAG_S
+from ..worker import Worker
+from .canvas import Canvas
+from .h264 import EncoderOptions, add_h264
 
-ROOM: Final = {"picture": 8, "sound": 100}
-"""What may wait for the encoder: a quarter of a second, and two."""
-ENCODER: Final = {"preset": "veryfast", "crf": "23", "tune": "zerolatency", "g": "60"}
-CONTAINER: Final = {"cluster_time_limit": "1000", "flush_packets": "1", "max_interleave_delta": "500000"}
-"""In ms and us: sound that does not come holds pictures back for half a second."""
+CAPACITY: Final = {"video": 8, "audio": 100}
+"""What may wait for the encoder: a quarter of a second of video, two seconds of audio."""
+NOMINAL_RATE: Final = Fraction(30)
+CONTAINER_OPTIONS: Final = {"cluster_time_limit": "1000", "flush_packets": "1", "max_interleave_delta": "500000"}
+"""In ms and us: where audio does not come, video waits for it for half a second."""
 SAMPLE_RATE: Final = 48_000
 SAMPLE: Final = Fraction(1, SAMPLE_RATE)
-DRIFT_S: Final = 0.5
-"""Where media time is this far from the time of receipt, it has jumped."""
+OPUS_FRAME: Final = 960
+MAX_DRIFT_S: Final = 0.5
+"""Where media time differs by more from the time of receipt, it has jumped."""
 
 log = logging.getLogger(__name__)
 
 
-class FileRecording:
-    """Takes pictures and sound from any thread; where the encoder is too slow, the oldest that wait are dropped."""
+@dataclass(frozen=True)
+class _Received:
+    frame: av.VideoFrame | av.AudioFrame
+    received_at: float
 
-    def __init__(self, path: Path, *, sound: bool) -> None:
-        """``sound``: there will be some. Raises ``SinkError`` where the file cannot be made; it must not exist."""
+
+class FileRecording:
+    """Takes video and audio from any thread; what the encoder is too slow for is dropped, the oldest first."""
+
+    def __init__(self, path: Path, *, has_audio: bool) -> None:
+        """``has_audio``: there will be some. Raises ``SinkError`` where the file cannot be made; it must not exist."""
         try:
             path.open("xb").close()
         except OSError as error:
             raise SinkError(f"The recording {path} cannot be written: {error.strerror}.") from error
         self.path = path
-        self._writer = _Writer(path, sound=sound)
-        self._items: Handover[str, tuple[Any, float]] = Handover(ROOM)
-        self._thread = threading.Thread(target=self._work, name=f"record {path.stem[-4:]}", daemon=True)
-        self._thread.start()
+        self._writer = _Writer(path, has_audio=has_audio)
+        self._items: Handoff[_Received] = Handoff(CAPACITY)
+        self._worker = Worker(f"record {path.stem[-4:]}", self._run, stop=self._items.close)
+        self._worker.start()
 
-    def put(self, picture: av.VideoFrame, received_at: float) -> None:
-        """Leave a picture, ``yuv420p``, which is the recording's own from then on; never blocks."""
-        self._items.put("picture", (picture, received_at))
+    def put(self, frame: av.VideoFrame, received_at: float) -> None:
+        """Leave a ``yuv420p`` frame, which is the recording's own from then on; never blocks."""
+        self._items.put(_Received(frame, received_at), "video")
 
-    def put_audio(self, sound: av.AudioFrame, received_at: float) -> None:
-        """Leave a piece of sound; never blocks. What comes before the first picture is left out."""
-        self._items.put("sound", (sound, received_at))
+    def put_audio(self, frame: av.AudioFrame, received_at: float) -> None:
+        """Leave audio; never blocks. What comes before the first video frame is left out."""
+        self._items.put(_Received(frame, received_at), "audio")
 
     def close(self) -> None:
         """Encode what is left and finish the file. One that holds nothing is removed."""
-        self._items.close()
-        self._thread.join()
+        self._worker.close()
 
-    def _work(self) -> None:
-        writer = self._writer
+    def _run(self) -> None:
         try:
-            while True:
-                item = self._items.take()
-                assert item is not None
-                writer.write(*item)
-        except Closed:
-            self._guarded(writer.finish)
+            for item in self._items:
+                self._writer.write(item.frame, item.received_at)
         except (OSError, av.FFmpegError) as error:
             log.error("the recording %s ends here: %s", self.path.name, error)
-            self._items.close()
-            self._guarded(writer.finish)
-        if dropped := self._items.dropped:
-            log.warning("the recording %s lacks what its encoder was too slow for: %s", self.path.name, dict(dropped))
-
-    def _guarded(self, finish: Callable[[], None]) -> None:
+            self._items.cancel()
         try:
-            finish()
+            self._writer.finish()
         except (OSError, av.FFmpegError) as error:
             log.error("the recording %s has no proper end: %s", self.path.name, error)
+        if dropped := self._items.dropped:
+            log.warning("the recording %s lacks what its encoder was too slow for: %s", self.path.name, dropped)
 
 
 def recordings_in(folder: Path) -> Callable[[str, bool], FileRecording]:
     """Opens recordings in ``folder``, named by the time and the first letters of the session's id.
 
-    Nothing that came over the network is in the name but letters of an id that the server made.
+    Nothing that came over the network is in the name, only letters of an id that the server made.
     """
 
-    def make(session: str, sound: bool) -> FileRecording:
-        return FileRecording(folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{session[:4]}.mkv", sound=sound)
+    def open_recording(session: str, has_audio: bool) -> FileRecording:
+        return FileRecording(folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{session[:4]}.mkv", has_audio=has_audio)
 
-    return make
+    return open_recording
 
 
-class _Track:
-    """Places what comes on one timeline: by its own clock, and by the time of receipt where that has jumped."""
+class _Timestamps:
+    """Places one stream on the recording's timeline: by its own clock, and by the time of receipt where that jumps."""
 
-    def __init__(self, begun_at: float) -> None:
-        self._begun_at = begun_at
+    def __init__(self, started_at: float) -> None:
+        self._started_at = started_at
         self._offset: float | None = None
         self._last = -1
 
-    def ticks(self, media_time: float, received_at: float, unit: Fraction) -> int | None:
-        """The place in units of ``unit``, after the one before; ``None`` for what was before the beginning."""
-        passed = received_at - self._begun_at
-        if self._offset is None or abs(media_time + self._offset - passed) > DRIFT_S:
-            self._offset = passed - media_time
-        ticks = round((media_time + self._offset) / unit)
-        if ticks < 0:
+    def place(self, media_time: float, received_at: float, unit: Fraction) -> int | None:
+        """The timestamp in units of ``unit``, later than the one before; ``None`` for what precedes the start."""
+        elapsed = received_at - self._started_at
+        if self._offset is None or abs(media_time + self._offset - elapsed) > MAX_DRIFT_S:
+            self._offset = elapsed - media_time
+        timestamp = round((media_time + self._offset) / unit)
+        if timestamp < 0:
             return None
-        self._last = max(ticks, self._last + 1)
+        self._last = max(timestamp, self._last + 1)
         return self._last
 
 
 class _Writer:
-    """The container and its streams, made when the first picture tells the size."""
+    """The container and its streams, made when the first video frame tells the size."""
 
-    def __init__(self, path: Path, *, sound: bool) -> None:
+    def __init__(self, path: Path, *, has_audio: bool) -> None:
         self._path = path
-        self._sound = sound
+        self._has_audio = has_audio
         self._container: av.container.OutputContainer | None = None
 
-    def write(self, item: av.VideoFrame | av.AudioFrame, received_at: float) -> None:
-        if isinstance(item, av.VideoFrame):
-            container = self._container or self._open(item, received_at)
-            self._write_picture(container, item, received_at)
-        elif self._container is not None and self._sound:
-            self._write_sound(self._container, item, received_at - HEAD_START_S)
+    def write(self, frame: av.VideoFrame | av.AudioFrame, received_at: float) -> None:
+        if isinstance(frame, av.VideoFrame):
+            self._write_video(self._container or self._open(frame, received_at), frame, received_at)
+        elif self._container is not None and self._has_audio:
+            self._write_audio(self._container, frame, received_at - AUDIO_LAG_S)
 
     def finish(self) -> None:
         if self._container is None:
             self._path.unlink()
             return
         self._container.mux(self._video.encode(None))
-        if self._sound:
-            for piece in self._resampler.resample(None):
-                self._container.mux(self._audio.encode(piece))
+        if self._has_audio:
+            for resampled in self._resampler.resample(None):
+                self._container.mux(self._audio.encode(resampled))
             self._container.mux(self._audio.encode(None))
         self._container.close()
 
     def _open(self, first: av.VideoFrame, received_at: float) -> av.container.OutputContainer:
-        container = self._container = av.open(str(self._path), "w", format="matroska", options=CONTAINER)
+        container = self._container = av.open(str(self._path), "w", format="matroska", options=CONTAINER_OPTIONS)
         self._canvas = Canvas.of(wrap(first))
-        self._video: Any = container.add_stream("libx264", rate=30, options=ENCODER)
-        context, tags = self._video.codec_context, self._canvas.tags
-        (context.width, context.height), context.pix_fmt, context.time_base = self._canvas.size_wh, FORMAT, TICK
-        context.color_range, context.colorspace = tags.range, tags.matrix
-        context.color_primaries, context.color_trc = tags.primaries, tags.transfer
-        if self._sound:
+        self._video = add_h264(container, self._canvas, NOMINAL_RATE, EncoderOptions().x264_options(NOMINAL_RATE))
+        if self._has_audio:
             self._audio: Any = container.add_stream("libopus", rate=SAMPLE_RATE, layout="stereo")
-            self._resampler = av.AudioResampler("s16", "stereo", SAMPLE_RATE, frame_size=960)
-        self._pictures, self._sounds = _Track(received_at), _Track(received_at)
+            self._resampler = av.AudioResampler("s16", "stereo", SAMPLE_RATE, frame_size=OPUS_FRAME)
+        self._video_times, self._audio_times = _Timestamps(received_at), _Timestamps(received_at)
         return container
 
-    def _write_picture(
-        self, container: av.container.OutputContainer, picture: av.VideoFrame, received_at: float
-    ) -> None:
-        ticks = self._pictures.ticks(float(picture.time or 0.0), received_at, TICK)
-        if ticks is None:
-            return
-        container.mux(self._video.encode(self._canvas.draw(wrap(picture, pts=ticks, time_base=TICK))))
+    def _write_video(self, container: av.container.OutputContainer, frame: av.VideoFrame, received_at: float) -> None:
+        pts = self._video_times.place(float(frame.time or 0.0), received_at, TICK)
+        if pts is not None:
+            container.mux(self._video.encode(self._canvas.draw(wrap(frame, pts=pts, time_base=TICK))))
 
-    def _write_sound(self, container: av.container.OutputContainer, sound: av.AudioFrame, received_at: float) -> None:
-        ticks = self._sounds.ticks(float(sound.time or 0.0), received_at, SAMPLE)
-        if ticks is None:
+    def _write_audio(self, container: av.container.OutputContainer, frame: av.AudioFrame, received_at: float) -> None:
+        pts = self._audio_times.place(float(frame.time or 0.0), received_at, SAMPLE)
+        if pts is None:
             return
-        sound.pts, sound.time_base = ticks, SAMPLE
-        for piece in self._resampler.resample(sound):
-            container.mux(self._audio.encode(piece))
+        frame.pts, frame.time_base = pts, SAMPLE
+        for resampled in self._resampler.resample(frame):
+            container.mux(self._audio.encode(resampled))

@@ -1,9 +1,10 @@
-"""The picture in a window, through OpenCV, by the main thread."""
+"""The video in a window, through OpenCV, in the main thread."""
 
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Final
 
 import av
@@ -14,35 +15,35 @@ from numpy.typing import NDArray
 from emocolor.errors import MissingDependencyError
 
 from ..audio import AudioPacket
-from .output import Form
+from .queued_output import OutputFormat
 
 TITLE: Final = "emocolor-stream"
-OPENING_S: Final = 20.0
+TRIAL_TIMEOUT_S: Final = 20.0
 ESCAPE: Final = 27
 
 
-def check_window() -> None:
+def check_window(environment: Mapping[str, str] = os.environ) -> None:
     """Raises ``MissingDependencyError`` where no window can be opened.
 
-    OpenCV's window systems end the whole program where there is no screen, so that is tried in another.
+    OpenCV's window systems end the whole process where there is no display, so another process tries.
     """
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise MissingDependencyError("--view needs a screen: neither DISPLAY nor WAYLAND_DISPLAY is set here.")
+    if sys.platform.startswith("linux") and not (environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")):
+        raise MissingDependencyError("A window needs a display: neither DISPLAY nor WAYLAND_DISPLAY is set here.")
+    trial = [sys.executable, "-c", "import cv2; cv2.namedWindow('trial'); cv2.destroyAllWindows()"]
     try:
-        trial = "import cv2; cv2.namedWindow('trial'); cv2.destroyAllWindows()"
-        done = subprocess.run([sys.executable, "-c", trial], capture_output=True, timeout=OPENING_S, check=False)
+        done = subprocess.run(trial, capture_output=True, timeout=TRIAL_TIMEOUT_S, check=False, env=environment)
         works = done.returncode == 0
     except subprocess.TimeoutExpired:
         works = False
     if not works:
         raise MissingDependencyError(
-            "--view cannot open a window: the screen cannot be reached, or this OpenCV was built without windows "
+            "No window can be opened: the display cannot be reached, or OpenCV was built without windows "
             "(opencv-python-headless)."
         )
 
 
 class Window:
-    """Shows the newest picture whenever the main thread comes by; no picture waits for it."""
+    """Shows the newest frame whenever the main thread refreshes it; no frame waits for it."""
 
     def __init__(self) -> None:
         self._newest: av.VideoFrame | None = None
@@ -50,20 +51,20 @@ class Window:
         self._open = False
         self._full_screen = False
 
-    def put_picture(self, picture: av.VideoFrame, form: Form) -> None:
-        """Leave a picture; from any thread."""
+    def put_frame(self, frame: av.VideoFrame, output_format: OutputFormat) -> None:
+        """Leave a frame; from any thread."""
         with self._lock:
-            self._newest = picture
+            self._newest = frame
 
     def put_audio(self, packet: AudioPacket) -> None:
-        """A window has no sound."""
+        """A window has no audio."""
 
     def refresh(self) -> bool:
-        """Show the newest picture and look at the keys; whether the viewer wants to end. In the main thread, often."""
+        """Show the newest frame and handle keys: whether the viewer wants to end. Called often, in the main thread."""
         with self._lock:
-            picture, self._newest = self._newest, None
-        if picture is not None:
-            self._show(np.asarray(picture.to_ndarray(format="bgr24"), np.uint8))
+            frame, self._newest = self._newest, None
+        if frame is not None:
+            self._show(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
         if not self._open:
             return False
         key = cv2.waitKey(1) & 0xFF
@@ -83,7 +84,7 @@ class Window:
     def _show(self, bgr: NDArray[np.uint8]) -> None:
         """``bgr`` is (H, W, 3) uint8."""
         if not self._open:
-            os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # OpenCV's Qt misses its fonts at every turn
+            os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")  # OpenCV's Qt warns of missing fonts all along
             cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             height, width = bgr.shape[:2]
             cv2.resizeWindow(TITLE, width, height)

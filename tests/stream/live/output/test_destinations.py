@@ -1,4 +1,4 @@
-"""Where a live picture may go, and what is refused before anything is opened."""
+"""Where a live video may go, and what is refused before anything is opened."""
 
 import pytest
 
@@ -11,12 +11,12 @@ def parsed(text, *, format_name=None, overwrite=False, source="in.mp4"):
 
 
 @pytest.mark.parametrize(
-    ("name", "form"),
+    ("name", "format"),
     [("a.mkv", "matroska"), ("a.mp4", "mp4"), ("a.mov", "mov"), ("a.ts", "mpegts"), ("a.flv", "flv")],
 )
-def test_files_are_written_under_their_own_name(name, form, tmp_path):
+def test_files_are_written_under_their_own_name(name, format, tmp_path):
     place = parsed(tmp_path / name)
-    assert (place.kind, place.name, place.format, place.stream_format) == ("file", str(tmp_path / name), form, form)
+    assert (place.kind, place.name, place.format, place.stream_format) == ("file", str(tmp_path / name), format, format)
     assert list(tmp_path.iterdir()) == [], "nothing is made yet"
 
 
@@ -38,15 +38,15 @@ def test_stream_keys_are_not_shown(url):
     assert place.name == url
 
 
-def test_standard_output_is_matroska_unless_told():
+def test_standard_output_is_matroska_by_default():
     assert (parsed("-").kind, parsed("-").format) == ("pipe", "matroska")
     assert parsed("-", format_name="mp4").options["movflags"] == "frag_keyframe+empty_moov+default_base_moof"
 
 
 @pytest.mark.parametrize(
-    ("name", "error", "words"),
+    ("name", "error", "message"),
     [
-        ("a.avi", ConfigurationError, r"would be avi, .* Take \.mkv, \.mp4"),
+        ("a.avi", ConfigurationError, r"would be avi, .* Use \.mkv, \.mp4"),
         ("a.png", ConfigurationError, "would be image2"),
         ("a.xyz", ConfigurationError, "tells no video format"),
         ("no/such/a.mkv", SinkError, "does not exist"),
@@ -54,9 +54,9 @@ def test_standard_output_is_matroska_unless_told():
         ("srt://host:1", ConfigurationError, "'srt'"),
     ],
 )
-def test_what_cannot_be_is_refused(name, error, words, tmp_path):
+def test_what_cannot_be_is_refused(name, error, message, tmp_path):
     (tmp_path / "there.mkv").touch()
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=message):
         parsed(name if ":" in name else tmp_path / name)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -13,15 +14,16 @@ import av
 import numpy as np
 import pytest
 
-from emocolor.errors import ConfigurationError, SinkError
+from emocolor.errors import SinkError
 from stream.live.audio import AudioFormat, AudioPacket
 from stream.live.media_clock import TICK
 from stream.live.output.canvas import Canvas
 from stream.live.output.destinations import parse_output
-from stream.live.output.media import EncoderOptions, MediaOutput
-from stream.live.output.output import Form
+from stream.live.output.h264 import EncoderOptions
+from stream.live.output.media_output import BytePipe, MediaOutput
+from stream.live.output.queued_output import OutputFormat
 from stream.media.frames import wrap
-from tests.stream.live.stream_server import gray_picture
+from tests.stream.live.stream_server import gray_frame
 
 SIZE = (160, 120)
 RATE = Fraction(25)
@@ -29,23 +31,22 @@ START_S = 3
 QUICK = EncoderOptions(preset="ultrafast")
 
 
-def pictures(count, size_wh=SIZE):
-    """Pictures on a canvas, from three seconds on."""
+def frames(count, size_wh=SIZE):
+    """Frames on a canvas, from three seconds on."""
     drawn = []
     for index in range(count):
-        frame = wrap(gray_picture(index, size_wh, 120), pts=round((START_S + index / RATE) / TICK), time_base=TICK)
+        frame = wrap(gray_frame(index, size_wh, 120), pts=round((START_S + index / RATE) / TICK), time_base=TICK)
         drawn.append(Canvas.of(frame).draw(frame))
     return drawn
 
 
-def write_all(output, shots):
-    for picture in shots:
-        output.write(picture)
+def write_all(output, drawn):
+    for frame in drawn:
+        output.write(frame)
 
 
-def form_of(sound=None, size_wh=SIZE):
-    frame = wrap(gray_picture(0, size_wh, 120))
-    return Form(Canvas.of(frame), RATE, sound)
+def output_format(audio=None, size_wh=SIZE):
+    return OutputFormat(Canvas.of(wrap(gray_frame(0, size_wh, 120))), RATE, audio)
 
 
 def destination(text, **more):
@@ -54,25 +55,25 @@ def destination(text, **more):
 
 @pytest.fixture
 def tone(make_clip):
-    """Two seconds of sound that begins with the pictures: its form and its packets."""
+    """Two seconds of audio that starts with the frames: its format and its packets."""
     with av.open(str(make_clip("tone.mkv", audio=[{"codec": "aac", "parts": 94}]))) as container:
         stream = container.streams.audio[0]
-        form = AudioFormat.of(stream)
+        audio = AudioFormat.of(stream)
         packets = [packet for packet in container.demux(stream) if packet.size]
         for packet in packets:
             packet.pts += round(START_S / packet.time_base)
             packet.dts = packet.pts
-        made = [AudioPacket.of(packet, form) for packet in packets]
-        return form, [packet for packet in made if packet.time >= START_S]
+        made = [AudioPacket.of(packet, audio) for packet in packets]
+        return audio, [packet for packet in made if packet.time >= START_S]
 
 
 @pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "ts", "flv"])
-def test_a_file_holds_pictures_and_sound_in_step(ending, tmp_path, tone):
-    path, (sound, packets) = tmp_path / f"out.{ending}", tone
-    output = MediaOutput(destination(path), form_of(sound), QUICK)
-    shots = pictures(50)
-    for index, picture in enumerate(shots):
-        output.write(picture)
+def test_a_file_holds_video_and_audio_in_sync(ending, tmp_path, tone):
+    path, (audio_format, packets) = tmp_path / f"out.{ending}", tone
+    output = MediaOutput(destination(path), output_format(audio_format), QUICK)
+    drawn = frames(50)
+    for index, frame in enumerate(drawn):
+        output.write(frame)
         for packet in packets[index * 94 // 50 : (index + 1) * 94 // 50]:
             output.write_audio(packet)
     output.finish()
@@ -87,31 +88,31 @@ def test_a_file_holds_pictures_and_sound_in_step(ending, tmp_path, tone):
         assert begin["audio"][0] == pytest.approx(begin["video"][0], abs=0.06)
         assert begin["audio"][-1] == pytest.approx(begin["video"][-1], abs=0.12)
         if ending != "ts":
-            assert begin["video"][0] == pytest.approx(0, abs=0.06), "times are counted from the first picture"
-    assert all(picture.pts == round((START_S + k / RATE) / TICK) for k, picture in enumerate(shots)), "left alone"
+            assert begin["video"][0] == pytest.approx(0, abs=0.06), "times are counted from the first frame"
+    assert all(frame.pts == round((START_S + k / RATE) / TICK) for k, frame in enumerate(drawn)), "left alone"
 
 
-def test_pictures_are_as_they_were_and_marked(tmp_path):
+def test_frames_stay_as_they_were_and_are_tagged(tmp_path):
     path = tmp_path / "out.mkv"
-    output = MediaOutput(destination(path), form_of(), EncoderOptions(crf=10))
-    shots = pictures(30)
-    for picture in shots:
-        output.write(picture)
+    output = MediaOutput(destination(path), output_format(), EncoderOptions(crf=10))
+    drawn = frames(30)
+    for frame in drawn:
+        output.write(frame)
     output.finish()
     with av.open(str(path)) as container:
         stream = container.streams.video[0].codec_context
         assert (stream.width, stream.height, stream.pix_fmt) == (*SIZE, "yuv420p")
         assert (stream.color_range, stream.colorspace) == (1, 6)
-        for decoded, picture in zip(container.decode(video=0), shots, strict=True):
-            difference = decoded.to_ndarray().astype(int) - picture.to_ndarray().astype(int)
+        for decoded, frame in zip(container.decode(video=0), drawn, strict=True):
+            difference = decoded.to_ndarray().astype(int) - frame.to_ndarray().astype(int)
             assert np.abs(difference).mean() < 2
 
 
 def test_key_frames_come_every_two_seconds(tmp_path):
     path = tmp_path / "out.mkv"
-    output = MediaOutput(destination(path), form_of(), QUICK)
-    for picture in pictures(110):
-        output.write(picture)
+    output = MediaOutput(destination(path), output_format(), QUICK)
+    for frame in frames(110):
+        output.write(frame)
     output.finish()
     with av.open(str(path)) as container:
         keys = [float(p.pts * p.time_base) for p in container.demux(video=0) if p.size and p.is_keyframe]
@@ -120,10 +121,10 @@ def test_key_frames_come_every_two_seconds(tmp_path):
 
 CRASH = """
 import os, signal, sys
-from tests.stream.live.test_media_output import QUICK, MediaOutput, destination, form_of, pictures
-output = MediaOutput(destination(sys.argv[1]), form_of(), QUICK)
-for picture in pictures(200):
-    output.write(picture)
+from tests.stream.live.output.test_media_output import QUICK, MediaOutput, destination, output_format, frames
+output = MediaOutput(destination(sys.argv[1]), output_format(), QUICK)
+for frame in frames(200):
+    output.write(frame)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -142,31 +143,33 @@ def test_a_file_is_playable_after_a_crash(ending, tmp_path):
 
 @pytest.mark.parametrize("ending", ["mp4", "mov"])
 def test_a_finished_file_has_one_index(ending, tmp_path):
-    """What was written in fragments is an ordinary file in the end, which any player seeks in at once."""
+    """What was written in fragments is an ordinary file in the end, in which any player can seek."""
     path = tmp_path / f"out.{ending}"
-    output = MediaOutput(destination(path), form_of(), QUICK)
-    for picture in pictures(100):
-        output.write(picture)
+    output = MediaOutput(destination(path), output_format(), QUICK)
+    for frame in frames(100):
+        output.write(frame)
     output.finish()
     with av.open(str(path)) as container:
         assert container.streams.video[0].frames == 100
         assert container.duration == pytest.approx(4_000_000, abs=50_000)
 
 
-@pytest.mark.parametrize("form", [None, "mpegts", "mp4"])
-def test_standard_output_takes_a_stream(form, tmp_path):
-    script = CRASH.replace("destination(sys.argv[1])", f"destination('-', format_name={form!r})")
+@pytest.mark.parametrize("container_format", [None, "mpegts", "mp4"])
+def test_standard_output_takes_a_stream(container_format, tmp_path):
+    script = CRASH.replace("destination(sys.argv[1])", f"destination('-', format_name={container_format!r})")
     script = script.replace("os.kill(os.getpid(), signal.SIGKILL)", "output.finish()")
-    script = script.replace("pictures(200)", "pictures(50)")
+    script = script.replace("frames(200)", "frames(50)")
     done = subprocess.run([sys.executable, "-c", script], timeout=120, check=True, stdout=subprocess.PIPE)
     (tmp_path / "piped").write_bytes(done.stdout)
     with av.open(str(tmp_path / "piped")) as container:
-        assert container.format.name.split(",")[0] in {None: "matroska", "mp4": "mov"}.get(form, form)
+        assert container.format.name.split(",")[0] in {None: "matroska", "mp4": "mov"}.get(
+            container_format, container_format
+        )
         assert sum(1 for _ in container.decode(video=0)) == 50
 
 
-def test_a_reader_that_goes_away_is_told():
-    script = CRASH.replace("destination(sys.argv[1])", "destination('-')").replace("pictures(200)", "pictures(2000)")
+def test_a_reader_that_goes_away_is_reported():
+    script = CRASH.replace("destination(sys.argv[1])", "destination('-')").replace("frames(200)", "frames(2000)")
     with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=False
     ) as process:
@@ -174,7 +177,7 @@ def test_a_reader_that_goes_away_is_told():
         process.stdout.close()
         said = process.stderr.read().decode()
         assert process.wait(60) == 1
-    assert "SinkError: The reader of standard output went away." in said
+    assert "SinkError: The reader of standard output went away before the video ended." in said
 
 
 def free_port():
@@ -196,7 +199,7 @@ class RtmpServer:
         assert not self._thread.is_alive()
 
     def _work(self):
-        # FFmpeg's server takes the publisher's leave for a broken connection.
+        # FFmpeg's server takes the end of publishing for a broken connection.
         with (
             contextlib.suppress(av.error.OSError),
             av.open(self._url, options={"listen": "1"}, timeout=20) as container,
@@ -206,12 +209,12 @@ class RtmpServer:
                 self.times.append(frame.time)
 
 
-def test_rtmp_is_published_with_sound(tone):
-    port, (sound, packets) = free_port(), tone
+def test_rtmp_is_published_with_audio(tone):
+    port, (audio_format, packets) = free_port(), tone
     server = RtmpServer(port)
-    output = MediaOutput(destination(f"rtmp://127.0.0.1:{port}/live/key"), form_of(sound), QUICK)
-    for index, picture in enumerate(pictures(75)):
-        output.write(picture)
+    output = MediaOutput(destination(f"rtmp://127.0.0.1:{port}/live/key"), output_format(audio_format), QUICK)
+    for index, frame in enumerate(frames(75)):
+        output.write(frame)
         for packet in packets[index * 94 // 50 : (index + 1) * 94 // 50]:
             output.write_audio(packet)
     output.finish()
@@ -221,59 +224,68 @@ def test_rtmp_is_published_with_sound(tone):
     assert np.diff(server.times) == pytest.approx(1 / 25, abs=2e-3)
 
 
-def test_a_server_that_is_not_there_is_told():
-    output = MediaOutput(destination(f"rtmp://127.0.0.1:{free_port()}/live/key"), form_of(), QUICK)
+def test_a_server_that_is_not_there_is_reported():
+    output = MediaOutput(destination(f"rtmp://127.0.0.1:{free_port()}/live/key"), output_format(), QUICK)
     with pytest.raises(SinkError, match=r"Cannot write rtmp://127\.0\.0\.1:\d+/live/\*\*\*: Connection refused\."):
-        write_all(output, pictures(2000, (320, 240)))
+        write_all(output, frames(2000, (320, 240)))
     output.abort()
 
 
-def test_a_server_that_takes_nothing_is_given_up(monkeypatch):
-    """It accepts the connection and never answers; the pipe to the publisher fills up."""
-    monkeypatch.setattr("stream.live.output.byte_pipe.PATIENCE_S", 0.5)
+def test_a_server_that_accepts_nothing_is_given_up():
+    """It accepts the connection and never answers; the pipe to the sending process fills up."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"rtmp://127.0.0.1:{deaf.getsockname()[1]}/live/key"
-        output = MediaOutput(destination(url), form_of(), EncoderOptions(crf=0, preset="ultrafast"))
-        with pytest.raises(SinkError, match="it takes nothing"):
-            write_all(output, pictures(3000, (320, 240)))
+        options = EncoderOptions(crf=0, preset="ultrafast")
+        output = MediaOutput(destination(url), output_format(), options, pipe_timeout_s=0.5)
+        with pytest.raises(SinkError, match="it accepts no data"):
+            write_all(output, frames(3000, (320, 240)))
         output.abort()
 
 
-def test_a_full_disk_is_told(tmp_path):
-    """/dev/full takes nothing."""
+def test_a_pipe_whose_reader_stopped_is_given_up():
+    reader, writer = os.pipe()
+    try:
+        pipe = BytePipe(writer, 0.01)
+        assert pipe.write(b"some bytes") == 10
+        with pytest.raises(TimeoutError, match="accepted nothing for 0.01 s"):
+            pipe.write(bytes(1 << 20))
+        os.close(reader)
+        with pytest.raises(BrokenPipeError):
+            pipe.write(b"more")
+    finally:
+        os.close(writer)
+
+
+def test_a_full_disk_is_reported(tmp_path):
+    """/dev/full accepts nothing."""
     place = destination(tmp_path / "out.ts")
     full = type(place)(kind="file", shown="out.ts", name="/dev/full", format="mpegts")
-    output = MediaOutput(full, form_of(), QUICK)
+    output = MediaOutput(full, output_format(), QUICK)
     with pytest.raises(SinkError, match=r"The disk is full: out\.ts holds what was written so far\."):
-        write_all(output, pictures(50))
+        write_all(output, frames(50))
     output.abort()
 
 
-def test_what_x264_does_not_take_is_refused():
-    with pytest.raises(ConfigurationError, match="crf"):
-        EncoderOptions(crf=99)
-    with pytest.raises(ConfigurationError, match="no preset 'quick'"):
-        EncoderOptions(preset="quick")
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_a_publisher_ends_with_the_one_who_feeds_it():
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux can wait for the end of a stranger's process")
+def test_the_sending_process_ends_with_the_one_that_feeds_it():
     """kill -9 of the program leaves no process behind."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"rtmp://127.0.0.1:{deaf.getsockname()[1]}/live/key"
         script = CRASH.replace("destination(sys.argv[1])", f"destination({url!r})")
-        script = script.replace("pictures(200)", "pictures(9)").replace(
-            "os.kill", "print(output._publisher._process.pid, flush=True); os.kill"
+        script = script.replace("frames(200)", "frames(9)").replace(
+            "os.kill", "print(output._sender.pid, flush=True); os.kill"
         )
         done = subprocess.run([sys.executable, "-c", script], timeout=120, check=False, stdout=subprocess.PIPE)
         assert done.returncode == -signal.SIGKILL
-        publisher = int(done.stdout)
-    # The listening socket is closed, so the publisher hears from nobody any more.
-    for _ in range(100):
-        try:
-            os.kill(publisher, 0)
-        except ProcessLookupError:
-            return
-        threading.Event().wait(0.1)
-    os.kill(publisher, signal.SIGKILL)
-    pytest.fail("the publisher is still there")
+    # The listening socket is closed, so the sending process hears from nobody any more.
+    try:
+        sender = os.pidfd_open(int(done.stdout))
+    except ProcessLookupError:
+        return
+    try:
+        ended, _, _ = select.select([sender], [], [], 10)
+        if not ended:
+            signal.pidfd_send_signal(sender, signal.SIGKILL)
+        assert ended, "the sending process is still there"
+    finally:
+        os.close(sender)
