@@ -105,8 +105,9 @@ def live_command() -> Callable[..., None]:
 
 def _run(values: RawValues, *, source: Any, outputs: Sequence[str], show_status: bool, **places: bool) -> int:
     from ..live.controls import Controls
-    from ..live.live_run import LiveSettings, run_live
     from ..live.output.destinations import parse_output
+    from ..live.run import LiveSettings
+    from .live_console import run_live
 
     sink = section_of(SinkOptions, values)
     destinations = (
@@ -127,9 +128,9 @@ def _run(values: RawValues, *, source: Any, outputs: Sequence[str], show_status:
             analysis=section_of(AnalysisOptions, values),
             options=section_of(LiveOptions, values),
             device=values.get("device", "auto"),
-            show_status=show_status,
             **places,
-        )
+        ),
+        show_status=show_status,
     )
 
 
