@@ -17,6 +17,8 @@ WIDELY_PLAYED: Final = {
     "mov": frozenset({"aac", "mp3", "ac3", "eac3", "opus"}),
 }
 """Audio codecs that players and servers accept in containers in which FFmpeg writes more."""
+HEADER_FORMATS: Final = frozenset({"matroska", "mp4", "mov"})
+"""Containers that store a codec's header before the first packet, so that it cannot be added later in a stream."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,17 +94,23 @@ class AudioPacket:
 
 
 def add_audio(
-    container: av.container.OutputContainer, format: AudioFormat, warnings: list[str]
+    container: av.container.OutputContainer, format: AudioFormat, warnings: list[str], *, seekable: bool = True
 ) -> CompanionOutput | None:
     """An audio stream for ``format``: copied where players of the container accept its codec, else encoded as AAC.
 
-    What is converted or left out is added to ``warnings``.
+    ``seekable``: what was written can be changed later. What is converted or left out is added to ``warnings``.
     """
-    accepted = WIDELY_PLAYED.get(container.format.name)
-    policy: AudioPolicy = "copy" if accepted is None or format.codec in accepted else "aac"
+    name = container.format.name
+    accepted = WIDELY_PLAYED.get(name)
+    policy: AudioPolicy = "copy"
+    if accepted is not None and format.codec not in accepted:
+        policy = "aac"
+        warnings.append(f"Few players accept {format.codec} audio in {name}; it is encoded as AAC.")
+    elif format.codec == "aac" and not format.extradata and name in HEADER_FORMATS and not seekable:
+        # MPEG-TS repeats AAC's header in every packet instead; FFmpeg moves it, but only into a file.
+        policy = "aac"
+        warnings.append(f"The AAC audio lacks the header that {name} needs; it is encoded anew.")
     companion = CompanionStream(index=0, kind="audio", codec=format.codec, metadata={}, handle=format.stream())
-    if policy == "aac":
-        warnings.append(f"Few players accept {format.codec} audio in {container.format.name}; it is encoded as AAC.")
     return add_companions(container, [companion], policy, warnings).get(0)
 
 

@@ -104,7 +104,8 @@ class MediaOutput:
         if output_format.audio is None:
             return None
         warnings: list[str] = []
-        audio = add_audio(self._container, output_format.audio, warnings)
+        seekable = self._destination.kind == "file"
+        audio = add_audio(self._container, output_format.audio, warnings, seekable=seekable)
         for warning in warnings:
             log.warning("%s: %s", self._destination.shown, warning)
         return audio

@@ -1,5 +1,6 @@
 """Audio that outlives the input it came from: copied or encoded, at its time."""
 
+import io
 from dataclasses import replace
 from fractions import Fraction
 
@@ -55,6 +56,36 @@ def test_audio_is_copied_where_it_can_be(codec, source, target, becomes, make_cl
     assert samples == pytest.approx(40 * 1024, abs=3 * 1024)
     assert first == pytest.approx(0, abs=0.05)
     assert bool(warnings) == (becomes != audio_format.codec)
+
+
+class Pipe:
+    """What can only be written to."""
+
+    def __init__(self):
+        self.data = b""
+
+    def write(self, data):
+        self.data += data
+        return len(data)
+
+
+@pytest.mark.parametrize(("source", "is_encoded"), [("in.ts", True), ("in.mp4", False)])
+@pytest.mark.parametrize("container_format", ["matroska", "mp4"])
+def test_aac_without_a_header_is_encoded_anew_for_a_pipe(source, is_encoded, container_format, make_clip):
+    """As MPEG-TS has it; FFmpeg would refuse to write the container's header."""
+    audio_format, packets = audio_of(make_clip(source, audio=[{"codec": "aac", "parts": 40}]))
+    assert bool(audio_format.extradata) != is_encoded
+    warnings, pipe = [], Pipe()
+    options = {"movflags": "frag_keyframe+empty_moov"} if container_format == "mp4" else {}
+    with av.open(pipe, "w", format=container_format, container_options=options) as container:
+        output = add_audio(container, audio_format, warnings, seekable=False)
+        for packet in packets:
+            container.mux(output.put(packet.packet_after(Fraction(FIRST_S))))
+        container.mux(output.flush())
+    with av.open(io.BytesIO(pipe.data)) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+    assert samples == pytest.approx(40 * 1024, abs=3 * 1024)
+    assert bool(warnings) == is_encoded
 
 
 def test_the_same_audio_of_another_connection_goes_on(make_clip, tmp_path):
