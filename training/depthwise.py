@@ -1,10 +1,10 @@
-"""Depthwise convolutions whose gradients are fast on a CPU.
+"""Depthwise convolutions with fast gradients on a CPU.
 
-torch 2.13 computes two of them by slow paths in bfloat16: the gradient of the input under a stride of 2,
-and that of a 5x5 kernel. Both can be said in terms of fast ones: a strided convolution's gradient is
-that of an unstrided one whose output gradient is filled with zeros, and a 5x5 kernel is covered by four
-3x3 kernels on shifted input. On two cores this halves the time of an EfficientNet-Lite0 step
-(``python -m tests.benchmarks.depthwise_gradients``). The values are the same up to rounding.
+torch 2.13 computes two of them by slow paths in bfloat16: the gradient of the input under a stride of 2, and that of a
+5x5 kernel. Both can be expressed by fast ones: a strided convolution's gradient is that of an unstrided one whose
+output gradient is filled with zeros, and a 5x5 kernel is covered by four 3x3 kernels on shifted input. On two cores
+this halves the time of an EfficientNet-Lite0 step (``python -m tests.benchmarks.depthwise_gradients``). The values are
+the same up to rounding.
 """
 
 from typing import Any
@@ -17,14 +17,14 @@ from engines.nets.efficientnet_lite import SameConv2d
 
 
 def speed_up_depthwise(net: nn.Module) -> None:
-    """Let every depthwise ``SameConv2d`` of ``net`` (3x3 or 5x5) take its gradients the fast way."""
+    """Replace the gradients of every depthwise ``SameConv2d`` of ``net`` (3x3 or 5x5) by the fast ones."""
     for module in net.modules():
         if isinstance(module, SameConv2d) and module.groups > 1:
             module.forward = _Forward(module)  # type: ignore[method-assign]
 
 
 class _Forward:
-    """Stands in for ``SameConv2d.forward``."""
+    """Replaces ``SameConv2d.forward``."""
 
     def __init__(self, conv: SameConv2d) -> None:
         self._conv = conv
@@ -56,7 +56,7 @@ class _Depthwise(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         kernel = weight.shape[-1]
         if ctx.stride > 1:
-            # Where the strided outputs lie among those of stride 1, which is padded evenly.
+            # Offset of the strided outputs among those of stride 1, whose padding is symmetric.
             row, column = (kernel // 2 - before for before, _ in ctx.padding)
             spread = torch.zeros_like(x)
             spread[:, :, row :: ctx.stride, column :: ctx.stride] = gradient
@@ -65,10 +65,10 @@ class _Depthwise(torch.autograd.Function):
         of_input = functional.conv2d(gradient, weight.flip(2, 3), None, 1, kernel // 2, 1, len(weight))
         if kernel == 3:
             return of_input, _kernel_gradient(gradient, x, weight, padding=1), None, None
-        return of_input, _gradient_of_5x5(gradient, x, weight), None, None
+        return of_input, _kernel_gradient_5x5(gradient, x, weight), None, None
 
 
-def _gradient_of_5x5(gradient: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+def _kernel_gradient_5x5(gradient: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     height, width = x.shape[2:]
     padded = functional.pad(x, (2, 2, 2, 2))
     corner = weight[:, :, :3, :3].contiguous()

@@ -1,10 +1,12 @@
-"""Figures as files, with the machine and the versions they were measured on. Needs no torch."""
+"""Results as JSON files, and what has to stand beside them: machine, versions, checksums, settings. Needs no torch."""
 
+import hashlib
 import json
 import os
 import platform
 import re
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,8 @@ from emocolor.errors import ConfigurationError
 JsonObject = dict[str, Any]
 
 
-def facts_of_machine() -> JsonObject:
-    """Commit, versions, processor and its logical cores, for the record."""
+def machine_info() -> JsonObject:
+    """Commit, versions, CPU model and number of logical cores."""
     git = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, check=False
     )
@@ -24,24 +26,53 @@ def facts_of_machine() -> JsonObject:
         "python": platform.python_version(),
         "torch": _version("torch"),
         "openvino": _version("openvino"),
-        "device": _processor(),
+        "device": _cpu_model(),
         "threads": os.cpu_count(),
     }
 
 
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_json(path: Path, value: JsonObject) -> None:
-    """Indented, but for lists of plain values, which stay on one line."""
+    """Write indented JSON; lists of plain values stay on one line."""
     text = re.sub(r"\[[^][{}]*\]", lambda found: _one_line(found[0]), json.dumps(value, indent=2))
     path.write_text(text + "\n")
 
 
-def read_measured(path: Path) -> JsonObject:
-    """What a script wrote; raises ``ConfigurationError`` where it was not run yet."""
+def read_json(path: Path) -> JsonObject:
+    """Read what a script wrote; raises ``ConfigurationError`` where it has not been run yet."""
     try:
         found: JsonObject = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}. Measure it first.") from error
+        raise ConfigurationError(
+            f"{path} cannot be read: {error.strerror}. Run the script that writes it first."
+        ) from error
     return found
+
+
+def settings_in_words(settings: Mapping[str, Any]) -> str:
+    """A run's settings in one line, without those that are off."""
+    return ", ".join(f"{key} {_value_in_words(value)}" for key, value in _active(settings).items())
+
+
+def _active(settings: Mapping[str, Any]) -> JsonObject:
+    """The settings that are on and do not depend on one that is off."""
+    needs = {"teacher_part": "teachers", "teacher_temperature": "teachers", "balance_degrees": "balance_to"}
+    return {
+        key: value
+        for key, value in settings.items()
+        if value not in (None, "", [], 0.0, False) and (key not in needs or settings[needs[key]])
+    }
+
+
+def _value_in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{k} {_value_in_words(v)}" for k, v in value.items() if v not in (0.0, False)) + ")"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _one_line(text: str) -> str:
@@ -55,7 +86,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def _cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

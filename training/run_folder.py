@@ -1,21 +1,27 @@
 """The folder a training run leaves: all that is needed to believe, resume or repeat it.
 
-``config.json`` settings, seed, commit, versions, machine and data checksums; ``epochs.csv`` one
-row per epoch; ``checkpoint.pt`` the last whole state (read back with ``weights_only``);
-``final.json`` the metrics of the finished run.
+``config.json`` settings, seed, commit, versions, machine and data checksums; ``epochs.csv`` one row per epoch;
+``checkpoint.pt`` the state after the last whole epoch (read back with ``weights_only``); ``final.json`` the metrics of
+the finished run; ``curves.png`` the columns of ``epochs.csv``.
 """
 
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
 from emocolor.errors import ConfigurationError, SinkError
 
-from .records import JsonObject, write_json
+from .records import JsonObject, machine_info, read_json, write_json
+
+CONFIG = "config.json"
+EPOCHS = "epochs.csv"
+CHECKPOINT = "checkpoint.pt"
+FINAL = "final.json"
 
 
 def open_run(folder: Path, config: JsonObject, *, resume: bool) -> JsonObject | None:
@@ -23,28 +29,35 @@ def open_run(folder: Path, config: JsonObject, *, resume: bool) -> JsonObject | 
 
     Raises ``ConfigurationError`` if the folder holds another run, naming the settings that differ.
     """
-    stored = folder / "config.json"
+    stored = folder / CONFIG
     if stored.exists():
         _refuse_another_run(folder, json.loads(stored.read_text()), json.loads(json.dumps(config)), resume)
-        checkpoint = folder / "checkpoint.pt"
+        checkpoint = folder / CHECKPOINT
         return torch.load(checkpoint, weights_only=True) if checkpoint.exists() else None
     folder.mkdir(parents=True, exist_ok=True)
     write_json(stored, config)
     return None
 
 
+def training_machine(device: torch.device) -> JsonObject:
+    """``records.machine_info`` with the GPU, or the threads of torch on the CPU, for ``config.json``."""
+    if device.type == "cuda":
+        return machine_info() | {"device": torch.cuda.get_device_name(device)}
+    return machine_info() | {"threads": torch.get_num_threads()}
+
+
 def save_checkpoint(folder: Path, state: JsonObject) -> None:
-    """Replace the checkpoint as a whole: a full disk or a kill leaves the old one.
+    """Replace the checkpoint atomically: after a full disk or a kill the old one is still whole.
 
     Raises ``SinkError`` where it cannot be written.
     """
-    fresh = folder / "checkpoint.pt.new"
+    fresh = folder / f"{CHECKPOINT}.new"
     try:
         with fresh.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(fresh, folder / "checkpoint.pt")
+        os.replace(fresh, folder / CHECKPOINT)
     except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into a RuntimeError
         fresh.unlink(missing_ok=True)
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
@@ -54,15 +67,75 @@ def save_checkpoint(folder: Path, state: JsonObject) -> None:
         ) from error
 
 
-def append_row(folder: Path, row: Mapping[str, float]) -> None:
-    """Add one epoch to ``epochs.csv``; an epoch that a killed run wrote already is replaced."""
-    path = folder / "epochs.csv"
-    rows = csv.DictReader(path.read_text().splitlines()) if path.exists() else []
-    rows = [r for r in rows if int(r["epoch"]) < row["epoch"]]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
+def log_epoch(folder: Path, row: Mapping[str, float]) -> None:
+    """Add a row to ``epochs.csv`` and print it; a row that a killed run wrote for the same epoch is replaced."""
+    earlier = [r for r in read_epochs(folder) if int(r["epoch"]) < row["epoch"]]
+    write_epochs(folder, [*earlier, {k: f"{v:.6g}" for k, v in row.items()}])
+    print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+
+
+def read_epochs(folder: Path) -> list[dict[str, str]]:
+    """The rows of ``epochs.csv``; none where there is no such file."""
+    path = folder / EPOCHS
+    return list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
+
+
+def write_epochs(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replace ``epochs.csv``; the columns are those of the last row."""
+    with (folder / EPOCHS).open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[-1]))
         writer.writeheader()
-        writer.writerows([*rows, {k: f"{v:.6g}" for k, v in row.items()}])
+        writer.writerows(rows)
+
+
+def require_finished(run: Path) -> None:
+    """Raise ``ConfigurationError`` where ``run`` is no folder of a finished run."""
+    if not (run / FINAL).exists():
+        raise ConfigurationError(f"{run} has no {FINAL}: the run is not finished. Resume it first.")
+
+
+def finished_config(run: Path) -> JsonObject:
+    """``config.json`` of a finished run; raises ``ConfigurationError`` where it is not finished."""
+    require_finished(run)
+    return read_json(run / CONFIG)
+
+
+def final_weights(run: Path) -> dict[str, torch.Tensor]:
+    """The evaluated weights of the last checkpoint, on the CPU."""
+    state: dict[str, torch.Tensor] = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)["net"]
+    return state
+
+
+class Panel(NamedTuple):
+    """One plot of ``curves.png``."""
+
+    label: str
+    """Of the vertical axis."""
+    lines: Mapping[str, str]
+    """Columns of ``epochs.csv`` to draw, with their names in the legend; columns that the run lacks are left out."""
+    log: bool = False
+
+
+def draw_curves(run: Path, panels: Sequence[Panel]) -> None:
+    """Draw ``curves.png`` from ``epochs.csv``, a panel beside the other."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = read_epochs(run)
+    epochs = [int(row["epoch"]) for row in rows]
+    figure, axes_of_panels = plt.subplots(1, len(panels), figsize=(3.8 * len(panels), 3.1), layout="constrained")
+    for axes, panel in zip(axes_of_panels, panels, strict=True):
+        lines = {column: name for column, name in panel.lines.items() if column in rows[0]}
+        for (column, name), shade in zip(lines.items(), ("#333333", "#aaaaaa", "#4477aa"), strict=False):
+            axes.plot(epochs, [float(row[column]) for row in rows], color=shade, label=name)
+        if any(lines.values()):
+            axes.legend(frameon=False, fontsize="small")
+        axes.set(xlabel="epoch", ylabel=panel.label, yscale="log" if panel.log else "linear")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(run / "curves.png", dpi=80)
+    plt.close(figure)
 
 
 def _refuse_another_run(folder: Path, stored: JsonObject, wanted: JsonObject, resume: bool) -> None:

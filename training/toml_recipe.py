@@ -1,4 +1,4 @@
-"""Recipes as TOML files, laid over the defaults of a dataclass."""
+"""Recipes as TOML files that override the defaults of a dataclass."""
 
 import tomllib
 from collections.abc import Mapping
@@ -6,13 +6,13 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
 
-from emocolor.errors import ConfigurationError
+from emocolor.errors import ConfigurationError, nearest
 
 Recipe = TypeVar("Recipe")
 
 
 def read_recipe(kind: type[Recipe], path: Path | None) -> Recipe:
-    """A ``kind`` with what a TOML file says, or its defaults; raises ``ConfigurationError`` naming what is wrong."""
+    """A ``kind`` from a TOML file, or its defaults for None; raises ``ConfigurationError`` naming what is wrong."""
     if path is None:
         return kind()
     try:
@@ -23,14 +23,14 @@ def read_recipe(kind: type[Recipe], path: Path | None) -> Recipe:
 
 
 def recipe_from(kind: type[Recipe], table: Mapping[str, Any], path: Path) -> Recipe:
-    """A ``kind`` from TOML's values, tables becoming the dataclasses that its fields are; ``path`` is for messages.
+    """A ``kind`` from TOML values; tables become the dataclasses of its fields. ``path`` is for messages.
 
-    A whole number may stand where a decimal is wanted, and lists become tuples; nothing else is converted.
+    An integer is accepted for a float, and lists become tuples; nothing else is converted.
     """
     hints = get_type_hints(kind)
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     if unknown := sorted(table.keys() - set(known)):
-        raise ConfigurationError(f"{path}: unknown key {', '.join(unknown)}. Known: {', '.join(known)}.")
+        raise ConfigurationError(f"{path}: unknown key '{unknown[0]}'{nearest(unknown[0], known)}")
     return kind(**{key: _value(hints[key], key, value, path) for key, value in table.items()})
 
 

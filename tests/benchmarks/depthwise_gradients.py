@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from engines.nets.lite_emotion import LiteEmotionNet
 from training.depthwise import speed_up_depthwise
-from training.records import facts_of_machine
+from training.records import machine_info
 
 
 def seconds_of_step(net: LiteEmotionNet, batch: int, steps: int) -> float:
@@ -47,7 +47,7 @@ def main() -> None:
                 "ordinary_ms_per_face": round(1e3 * ordinary / options.batch, 2),
                 "fast_ms_per_face": round(1e3 * fast / options.batch, 2),
                 "ratio": round(fast / ordinary, 3),
-                "machine": facts_of_machine(),
+                "machine": machine_info(),
             }
         )
     )

@@ -40,7 +40,7 @@ def test_the_program_uses_the_output_that_the_card_names(name):
 def test_the_card_in_words_is_that_of_the_figures(name):
     pytest.importorskip("torch", reason="torch is not installed; training needs it")
 
-    from training.card import card_text
+    from training.emotion.card import card_text
 
     card = json.loads((EMOTION / f"{name}.json").read_text())
     assert (EMOTION / f"{name}.md").read_text() == card_text(name, card)

@@ -1,5 +1,6 @@
-"""Pictures to train on, and a net to judge them by, made once."""
+"""Images, paintings and clips to train on, and values of VGG16 for the losses, made once."""
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -7,29 +8,35 @@ import pytest
 from emocolor.emotions import EMOTIONS
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def blobs(tmp_path_factory):
-    """A folder of eight pictures of coloured blobs, 96x64."""
+    """A folder of eight images of coloured blobs, 96x64."""
     return _blobs(tmp_path_factory.mktemp("photos"), 8)
 
 
 @pytest.fixture(scope="session")
+def one_blob(tmp_path_factory):
+    """A folder of one such image."""
+    return _blobs(tmp_path_factory.mktemp("photo"), 1)
+
+
+@pytest.fixture(scope="session")
 def two_blobs(tmp_path_factory):
-    """A folder of two such pictures: to measure on where the figures themselves do not matter."""
+    """A folder of two such images: to measure on where the metrics themselves do not matter."""
     return _blobs(tmp_path_factory.mktemp("held_out"), 2)
 
 
 def _blobs(folder, count):
     random = np.random.default_rng(0)
     for number in range(count):
-        picture = cv2.resize(random.integers(0, 256, (3, 4, 3), np.uint8), (96, 64), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / f"{number}.png"), picture)
+        image = cv2.resize(random.integers(0, 256, (3, 4, 3), np.uint8), (96, 64), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{number}.png"), image)
     return folder
 
 
 @pytest.fixture(scope="session")
-def painted_pictures(tmp_path_factory):
-    """A folder of seven pictures to learn styles from, named by the emotions, 80x80."""
+def paintings_folder(tmp_path_factory):
+    """A folder of seven images to learn styles from, named by the emotions, 80x80."""
     folder = tmp_path_factory.mktemp("paintings")
     random = np.random.default_rng(1)
     for number, emotion in enumerate(EMOTIONS):
@@ -42,7 +49,7 @@ def painted_pictures(tmp_path_factory):
 def vgg_arrays():
     """Makes values of VGG16's first layers, as a file holds them: random, but such as a release is known by."""
     pytest.importorskip("torch", reason="torch is not installed; VGG16 needs it")
-    from training.style.vgg_weights import CHANNELS, PLACES, RELEASES
+    from training.vgg_weights import CHANNELS, PLACES, RELEASES
 
     def made(count=10, release=0):
         random, known, found = np.random.default_rng(0), RELEASES[release], {}
@@ -64,3 +71,40 @@ def vgg_file(vgg_arrays, tmp_path_factory):
     path = tmp_path_factory.mktemp("vgg") / "vgg16.npz"
     np.savez(path, **vgg_arrays())
     return path
+
+
+@pytest.fixture(scope="session")
+def write_clip():
+    """Writes images (H, W, 3) as a lossless clip, so that what stands still does and colours are what they were."""
+
+    def write(path, images, fps=25):
+        with av.open(str(path), "w") as container:
+            stream = None
+            for number, rgb in enumerate(images):
+                if stream is None:
+                    stream = container.add_stream("ffv1", rate=fps)
+                    stream.height, stream.width = rgb.shape[:2]
+                    stream.pix_fmt = "yuv444p"
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24").reformat(format="yuv444p")
+                frame.pts = number
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def run_main(capsys):
+    """Runs a script's ``main`` in this process: its exit code, and what it prints on both streams."""
+
+    def run(main, *arguments):
+        code = 0
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as ended:
+            code = ended.code
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run

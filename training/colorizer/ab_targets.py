@@ -1,8 +1,8 @@
-"""Colour as classification (Zhang, Isola and Efros 2016): soft targets over bins of ab, and the weights that rare
-colours get. The way back from a distribution to one colour is ``engines.nets.annealed``'s.
+"""Colour as classification (Zhang, Isola and Efros 2016): soft targets over bins of ab, and weights for rare colours.
 
-S2 states the method with other numbers than the paper it follows; both sets are here. What S2's formula 4
-prints as Q / lambda is lambda / Q in the original, which is what makes a distribution of the sum.
+``engines.nets.annealed`` turns a distribution over bins back into one colour. S2 states the method with other numbers
+than the paper it follows; both sets are here. What S2's formula 4 prints as Q / lambda is lambda / Q in the original,
+which makes the sum a distribution.
 """
 
 from collections.abc import Iterable
@@ -19,19 +19,19 @@ from emocolor.errors import ConfigurationError
 from engines.nets.ab_bins import AbBins
 
 NEIGHBOURS: Final = 5
-"""Bins that share a colour in a soft target: the paper's number (the authors' code takes ten)."""
+"""Bins of a soft target: the paper's number (the authors' code takes ten)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BinParameters:
-    """The numbers of the classification."""
+    """Hyperparameters of the classification."""
 
     grid: int
     """Side of a bin in CIELAB units."""
     uniform_part: float
-    """Lambda, in (0, 1]: how much of the uniform distribution is mixed into the prior before it is inverted."""
+    """Lambda, in (0, 1]: weight of the uniform distribution that is mixed into the prior before it is inverted."""
     sigma: float
-    """Standard deviation in CIELAB units of the Gaussian in soft targets, and of that which smooths the prior."""
+    """Standard deviation in CIELAB units of the Gaussian of soft targets, and of the one that smooths the prior."""
     temperature: float
     """Of the annealed mean."""
 
@@ -48,16 +48,16 @@ S2_ORIGINAL: Final = BinParameters(grid=10, uniform_part=1 / 2, sigma=5.0, tempe
 
 
 class SoftTargets(NamedTuple):
-    """Distributions over bins that are zero but for k bins a pixel."""
+    """Sparse distributions over bins: k bins per pixel, all others are zero."""
 
     indices: Tensor
     """(N, k, h, w) int64, nearest bin first."""
     weights: Tensor
-    """(N, k, h, w) float32, of sum 1."""
+    """(N, k, h, w) float32, with sum 1."""
 
 
 def soft_targets(ab: Tensor, bins: AbBins, *, sigma: float, neighbours: int = NEIGHBOURS) -> SoftTargets:
-    """Spread each colour over its nearest bins, by a Gaussian of the distance to their centers.
+    """Spread each colour over its nearest bins, weighted by a Gaussian of the distance to their centers.
 
     ``ab`` is (N, 2, h, w) in CIELAB units; at most five ``neighbours``.
     """
@@ -75,7 +75,7 @@ def soft_targets(ab: Tensor, bins: AbBins, *, sigma: float, neighbours: int = NE
 
 
 def bin_prior(photos: Iterable[NDArray[np.uint8]], bins: AbBins) -> NDArray[np.float64]:
-    """The part of all pixels that each bin is nearest to, (Q,), of sRGB photos (H, W, 3).
+    """Share of all pixels whose nearest bin it is, (Q,), over sRGB photos (H, W, 3).
 
     Raises ``ValueError`` where there is no photo.
     """
@@ -88,7 +88,7 @@ def bin_prior(photos: Iterable[NDArray[np.uint8]], bins: AbBins) -> NDArray[np.f
 
 
 def rebalancing_weights(prior: NDArray[np.float64], bins: AbBins, parameters: BinParameters) -> NDArray[np.float64]:
-    """What a pixel counts whose nearest bin is q, (Q,): rare colours more; 1 in the mean under the smoothed prior."""
+    """Loss weight of a pixel whose nearest bin is q, (Q,): higher for rare colours; mean 1 under the smoothed prior."""
     smooth = bins.spread(prior, parameters.sigma)
     weights = 1 / ((1 - parameters.uniform_part) * smooth + parameters.uniform_part / len(bins))
     return np.asarray(weights / (smooth * weights).sum())

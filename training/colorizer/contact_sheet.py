@@ -1,8 +1,8 @@
-"""A sheet of photos as a colorizer sees them, as it colours them, and as they were: what no figure tells.
+"""A contact sheet of photos in gray, colorized, and true, because metrics do not show what a colorization looks like.
 
-    python -m training.colorizer.contact_sheet --images val.tar --out sheet.png [--count 40] [--vividness 0.5] [--columns 4]
+    python -m training.colorizer.contact_sheet --images val.tar --out sheet.png [--count 40] [--vividness 0.5]
 
-Photos are taken evenly over the set. Each column of the sheet is three pictures wide: gray, coloured, true.
+Photos are taken evenly over the set. Each column of the sheet is three images wide: gray, colorized, true.
 """
 
 import argparse
@@ -13,32 +13,38 @@ import cv2
 import numpy as np
 
 from emocolor.chroma.conversion import Rgb8, luma_of
-from emocolor.errors import ConfigurationError, EmocolorError, SinkError
+from emocolor.errors import ConfigurationError, EmocolorError
 
-from ..data.photos import Photos, central_crop, read_photos
-from .recolorers import Recolorer, shipped
+from ..data.photos import Photos, center_crop, read_photos, write_image
+from .recolorers import Recolorer, load_recolorer
 
 GAP = 6
-"""Pixels between the pictures of two photos."""
+"""Pixels between two photos."""
+COLORIZED_SIZE = 256
+"""Side at which photos are colorized, px."""
 
 
 def contact_sheet(photos: Photos, recolor: Recolorer, *, count: int, columns: int, size: int) -> Rgb8:
-    """The sheet, (H, W, 3) uint8: ``count`` photos at most, their middle squares ``size`` px wide.
+    """The sheet, (H, W, 3) uint8: at most ``count`` photos, their central squares ``size`` px wide.
 
     Raises ``ConfigurationError`` for a sheet without photos or columns.
     """
     if min(count, columns) < 1:
-        raise ConfigurationError("A sheet needs at least one photo and one column.")
-    indices = np.linspace(0, len(photos) - 1, min(count, len(photos))).round().astype(int)
-    triples = [_triple(central_crop(photos.photo(int(index)), 256), recolor, size) for index in indices]
+        raise ConfigurationError(f"A sheet needs at least one photo and one column, got {count} and {columns}.")
+    squares = (center_crop(photos.photo(index), COLORIZED_SIZE) for index in photos.evenly(count))
+    triples = [_scaled(triptych(square, recolor), size) for square in squares]
     rows = [_row(triples[start : start + columns], columns) for start in range(0, len(triples), columns)]
     return np.concatenate(rows)
 
 
-def _triple(truth: Rgb8, recolor: Recolorer, size: int) -> Rgb8:
+def triptych(truth: Rgb8, recolor: Recolorer) -> Rgb8:
+    """A photo (H, W, 3) uint8 in gray, colorized, and true, side by side: (H, 3 W, 3)."""
     gray = luma_of(truth)
-    whole = np.hstack([np.repeat(gray[..., None], 3, axis=2), recolor(gray), truth])
-    return np.asarray(cv2.resize(whole, (3 * size, size), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.hstack([np.repeat(gray[..., None], 3, axis=2), recolor(gray), truth])
+
+
+def _scaled(triple: Rgb8, size: int) -> Rgb8:
+    return np.asarray(cv2.resize(triple, (3 * size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _row(triples: Sequence[Rgb8], columns: int) -> Rgb8:
@@ -49,33 +55,22 @@ def _row(triples: Sequence[Rgb8], columns: int) -> Rgb8:
     return row
 
 
-def write_picture(path: Path, rgb: Rgb8) -> None:
-    """Write a picture, as JPEG where the name says so, else as PNG; raises ``SinkError`` where that cannot be."""
-    jpeg = path.suffix.lower() in (".jpg", ".jpeg")
-    options = [cv2.IMWRITE_JPEG_QUALITY, 88] if jpeg else [cv2.IMWRITE_PNG_COMPRESSION, 9]
-    _, data = cv2.imencode(".jpg" if jpeg else ".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise SinkError(f"Cannot write the picture {path}: {error.strerror}. Choose another place.") from error
-
-
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, nargs="+", required=True, metavar="DIR_OR_TAR")
     parser.add_argument("--out", type=Path, required=True, help="PNG or JPEG to write")
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--columns", type=int, default=4)
-    parser.add_argument("--size", type=int, default=160, help="side of a picture, px")
+    parser.add_argument("--size", type=int, default=160, help="side of an image, px")
     parser.add_argument("--weights", help="a shipped net's name or an ONNX file (default: the net that ships)")
-    parser.add_argument("--vividness", type=float, help="how vivid the net's answer shall be, 0 to 1")
-    arguments = parser.parse_args()
+    parser.add_argument("--vividness", type=float, help="vividness of the colours, 0 to 1")
+    arguments = parser.parse_args(argv)
     try:
         sheet = contact_sheet(
-            read_photos(arguments.images), shipped(arguments.weights, arguments.vividness),
+            read_photos(arguments.images), load_recolorer(arguments.weights, arguments.vividness),
             count=arguments.count, columns=arguments.columns, size=arguments.size,
         )  # fmt: skip
-        write_picture(arguments.out, sheet)
+        write_image(arguments.out, sheet)
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
 

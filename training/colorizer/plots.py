@@ -1,6 +1,5 @@
-"""Pictures of a colorizer's run, as PNG beside its figures. They show the photos it was measured on."""
+"""Plots of a colorizer's run, as PNG beside its metrics. They show the photos it was measured on."""
 
-import csv
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +14,8 @@ from torch import Tensor, nn
 from emocolor.chroma.conversion import luma_of
 from engines.nets.colorizer import ColorizerNet
 
-from ..data.photos import Photos, central_crop
+from ..data.photos import Photos, center_crop, write_image
+from .contact_sheet import triptych
 from .recolorers import Recolorer
 
 TRIPTYCHS = 8
@@ -24,41 +24,19 @@ CHANNELS = 8
 """Feature maps shown of a layer."""
 
 
-def draw_curves(run: Path) -> None:
-    """``curves.png`` from ``epochs.csv``: training loss, ab error and colourfulness on held-out photos."""
-    rows = list(csv.DictReader((run / "epochs.csv").read_text().splitlines()))
-    epochs = [int(row["epoch"]) for row in rows]
-    figure, panels = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
-    for axes, name, words in zip(
-        panels,
-        ("train_loss", "ab_error", "colorfulness"),
-        ("training loss", "ab error, held-out photos", "colourfulness, held-out photos"),
-        strict=True,
-    ):
-        axes.plot(epochs, [float(row[name]) for row in rows], color="#333333")
-        axes.set(xlabel="epoch", ylabel=words)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(run / "curves.png", dpi=80)
-    plt.close(figure)
-
-
 def draw_triptychs(run: Path, recolor: Recolorer, photos: Photos) -> None:
     """``triptychs.png``: gray, predicted and true, of the first photos."""
-    rows = []
-    for index in range(min(TRIPTYCHS, len(photos))):
-        truth = central_crop(photos.photo(index), SIZE)
-        gray = luma_of(truth)
-        rows.append(np.hstack([np.repeat(gray[..., None], 3, 2), recolor(gray), truth]))
-    plt.imsave(run / "triptychs.png", np.vstack(rows))
+    squares = [center_crop(photos.photo(index), SIZE) for index in range(min(TRIPTYCHS, len(photos)))]
+    write_image(run / "triptychs.png", np.vstack([triptych(square, recolor) for square in squares]))
 
 
 def draw_features(run: Path, net: ColorizerNet, photos: Photos) -> None:
-    """``features.png``: what the first, a middle and the last convolution make of the first photo (S1)."""
+    """``features.png``: feature maps of the first, a middle and the last convolution on the first photo (S1)."""
     convolutions = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)]
     shown = [convolutions[0], convolutions[len(convolutions) // 2], convolutions[-1]]
     found: list[Tensor] = []
     hooks = [module.register_forward_hook(lambda _, __, output: found.append(output)) for module in shown]
-    gray = luma_of(central_crop(photos.photo(0), SIZE))
+    gray = luma_of(center_crop(photos.photo(0), SIZE))
     net.eval()
     with torch.inference_mode():
         net(torch.from_numpy(gray)[None, None].to(next(net.parameters()).device).float() / 255)

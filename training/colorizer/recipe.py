@@ -1,4 +1,4 @@
-"""What a training run of a colorizer is asked to do."""
+"""The recipe of a colorizer's training run."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,54 +19,56 @@ Loss = Literal["rgb", "rgb_perceptual", "ab_l2", "ab_huber", "classes", "rebalan
 
 
 @dataclass(frozen=True, kw_only=True)
-class Film:
-    """How much of the film look training sees."""
+class FilmSettings:
+    """How much of the film look the net sees in training."""
 
     part: float = 0.0
-    """Part of the pictures that get the look; the others stay clean."""
-    look: FilmLook = field(default_factory=FilmLook)
+    """Share of the images that get the film look; the others stay clean."""
+    degradations: FilmLook = field(default_factory=FilmLook)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColorizerRecipe(Optimization):
-    """One recipe; ``configs/training/colorizer_*.toml`` are laid over these defaults."""
+    """All settings of a run; ``configs/training/colorizer_*.toml`` override these defaults."""
 
     net: Literal["s1", "s2", "s4", "video"] = "video"
     width: float = 1.0
     """Channels as a multiple of the paper's (s1, s2, s4)."""
     prior: Prior = "lite0"
-    """Of s4: the pretrained classifier whose embedding is fused in. Of video: whether its backbone starts from it."""
+    """Of s4: the pretrained classifier whose embedding is fused in. Of video: its backbone's pretrained weights."""
     loss: Loss = "classes"
     perceptual_part: float = 0.1
     """Weight of the perceptual term beside the error in RGB."""
     grid: int = 10
     """Side of an ab bin in CIELAB units."""
     sigma: float = 5.0
-    """Of the Gaussian in soft targets and of that which smooths the bins' prior, in CIELAB units."""
+    """Of the Gaussian of soft targets and of the one that smooths the bins' prior, in CIELAB units."""
     uniform_part: float = 0.5
-    """Lambda: uniform distribution mixed into the prior before rare colours are weighted by its inverse."""
+    """Lambda: weight of the uniform distribution mixed into the prior before its inverse becomes the loss weights."""
     crop: int = 128
-    """Side of the squares learnt from, px; of the last epoch's where ``first_crop`` is set."""
+    """Side of the training crops, px; in the last epoch where ``first_crop`` is set."""
     first_crop: int | None = None
-    """Side of the first epoch's squares: from there they grow evenly to ``crop``, since what small pictures teach
-    is cheap (progressive resizing)."""
+    """Side of the crops of the first epoch, from which they grow linearly to ``crop``: small images are cheap
+    (progressive resizing)."""
     accumulate: int = 1
-    """Batches whose gradients are added up before a step (S1)."""
+    """Gradient accumulation: batches per step (S1)."""
     compiled: bool = False
-    """Let torch compile the net and its loss, which takes a minute and makes each step faster, most of all S1's with
-    VGG16's features. Sums are rounded in another order, so that a run is not the same in its last digits."""
-    film: Film = field(default_factory=Film)
+    """Compile the net and its loss with ``torch.compile``, which takes a minute and makes each step faster, most of all
+    S1's with VGG16's features. Sums are taken in another order, so a run is not reproduced to the last digit."""
+    film: FilmSettings = field(default_factory=FilmSettings)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        speaks: dict[str, tuple[str, ...]] = {
+        losses: dict[str, tuple[str, ...]] = {
             "s1": ("rgb", "rgb_perceptual"),
             "s4": ("ab_l2", "ab_huber"),
             "video": ("classes", "rebalanced"),
         }
-        speaks["s2"] = ("ab_l2", "ab_huber", "classes", "rebalanced")
-        if self.loss not in speaks[self.net]:
-            raise ConfigurationError(f"The net {self.net} learns by {', '.join(speaks[self.net])}, not {self.loss}.")
+        losses["s2"] = losses["s4"] + losses["video"]
+        if self.loss not in losses[self.net]:
+            raise ConfigurationError(
+                f"The net {self.net} takes the loss {', '.join(losses[self.net])}, not {self.loss}."
+            )
         for name, side in (("crop", self.crop), ("first_crop", self.first_crop)):
             if side is not None and (side < 32 or side % 32):
                 raise ConfigurationError(f"{name} must be a multiple of 32, got {side}.")
@@ -76,17 +78,17 @@ class ColorizerRecipe(Optimization):
             raise ConfigurationError(f"film.part must lie between 0 and 1, got {self.film.part}.")
 
     def crop_at(self, epoch: int) -> int:
-        """Side of the squares of an epoch, counted from 1: a multiple of 32."""
+        """Side of the crops of an epoch, counted from 1: a multiple of 32."""
         first = self.first_crop or self.crop
-        part = (epoch - 1) / max(1, self.epochs - 1)
-        return round((first + (self.crop - first) * part) / 32) * 32
+        progress = (epoch - 1) / max(1, self.epochs - 1)
+        return round((first + (self.crop - first) * progress) / 32) * 32
 
     @property
     def bins(self) -> BinParameters:
         return BinParameters(grid=self.grid, uniform_part=self.uniform_part, sigma=self.sigma, temperature=1.0)
 
 
-def colorizer_of(recipe: ColorizerRecipe) -> ColorizerNet:
+def make_colorizer(recipe: ColorizerRecipe) -> ColorizerNet:
     """The untrained net of a recipe, without pretrained weights."""
     match recipe.net:
         case "s1":

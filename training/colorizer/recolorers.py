@@ -1,4 +1,4 @@
-"""Whatever turns gray into colour, as one kind of function, so that one evaluation measures them all."""
+"""Functions from gray to colour: trained nets and baselines, so that one evaluation measures them all."""
 
 import os
 from collections.abc import Callable
@@ -6,25 +6,25 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from emocolor.chroma.conversion import rgb_of, with_chroma
+from emocolor.chroma.conversion import Gray, Rgb8, rgb_of, with_chroma
 from emocolor.effects.colorize import ColorizeOptions, fine_chroma, small_size
-from emocolor.errors import ConfigurationError
+from emocolor.errors import ConfigurationError, nearest
 from emocolor.gradients import OPENCV_MAPS, parse_gradient
-from emocolor.palettes import nearest
 from emocolor.protocols import Colorizer
 from engines.colorizer import load_colorizer
 
-Recolorer = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+Recolorer = Callable[[Gray], Rgb8]
 """Gray (H, W) uint8, Y' of BT.601 in full range, to sRGB (H, W, 3) uint8 of the same size."""
 
+BASELINES: Final = ("gray", "mean", "intensity", "turbo", "jet", "hot", "viridis")
+"""Of the README's table: gray, the photos' mean colour, S1's intensity rules, and the maps of OpenCV that S1 names."""
 MEAN_AB: Final = (1.82, 6.70)
 """Mean a* and b* over all pixels of the 5,420 photos that the nets here are trained on."""
 
 
-def baseline(name: str) -> Recolorer:
-    """A recolorer that has learnt nothing: ``gray``, ``mean`` (the photos' mean ab everywhere), or a colormap.
+def baseline_recolorer(name: str) -> Recolorer:
+    """A recolorer without training: ``gray``, ``mean`` (the photos' mean ab everywhere), or a colormap.
 
     Colormaps are those of the effect ``colormap``: OpenCV's by name, ``intensity``, and gradients such as
     ``#000-#8b4513-#fff``. Raises ``ConfigurationError`` for another name.
@@ -39,27 +39,27 @@ def baseline(name: str) -> Recolorer:
     return lambda gray: np.asarray(table[gray], np.uint8)
 
 
-def shipped(weights: str | None, vividness: float | None) -> Recolorer:
-    """A trained net by its name or ONNX file; without ``weights`` the one that the effect takes.
+def load_recolorer(weights: str | None, vividness: float | None) -> Recolorer:
+    """A trained net by its name or ONNX file; the effect's default net without ``weights``.
 
     Raises ``ConfigurationError`` and ``EngineError`` as ``load_colorizer`` does.
     """
     colorizer = load_colorizer(weights or ColorizeOptions().net, threads=os.cpu_count() or 1)
-    boldness = ColorizeOptions().vividness if vividness is None else vividness
-    return lambda gray: recolored(gray, colorizer, boldness)
+    chosen = ColorizeOptions().vividness if vividness is None else vividness
+    return lambda gray: recolor(gray, colorizer, chosen)
 
 
-def recolored(gray: NDArray[np.uint8], colorizer: Colorizer, vividness: float) -> NDArray[np.uint8]:
-    """A picture as the effect colours a single one: at the size it shows the net, and along luma's edges."""
+def recolor(gray: Gray, colorizer: Colorizer, vividness: float) -> Rgb8:
+    """Colorize one image as the effect does: the net gets a small copy, and chroma follows the edges of luma."""
     small = cv2.resize(gray, small_size(gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_AREA)
     estimate = colorizer.estimate(np.asarray(small, np.uint8), vividness)
     levels = gray.astype(np.float32) / np.float32(255)
     return rgb_of(gray, fine_chroma(levels, small, estimate.ab, "bt601"))
 
 
-def _gray(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _gray(gray: Gray) -> Rgb8:
     return np.repeat(gray[..., None], 3, axis=2)
 
 
-def _mean(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _mean(gray: Gray) -> Rgb8:
     return with_chroma(gray, np.full((1, 1, 2), MEAN_AB, np.float32))

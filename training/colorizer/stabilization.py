@@ -1,11 +1,12 @@
-"""How still a colorizer's colours are held at several cadences of its net, for the table in ``training/README.md``.
+"""Temporal stability of a colorizer at several inference rates, for the table in ``training/README.md``.
 
-    python -m training.colorizer.stabilization --clips DIR --out training/results/colorizer/film/video.json [--rates 3 6 0]
+    python -m training.colorizer.stabilization --clips DIR --out training/results/colorizer/film/video.json
 
-``training.evaluate video`` once for each cadence, on the same clips.
+``training.evaluate video`` once for each rate, on the same clips.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +16,30 @@ from ..records import write_json
 from .evaluate_video import VideoEvalConfig, evaluate_video
 
 
-def with_names(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures with clips called by their names, wherever they lie."""
-    for part in ("clips", "left_out"):
-        figures[part] = {Path(path).name: value for path, value in figures[part].items()}
-    return figures
+def with_names(found: dict[str, Any]) -> dict[str, Any]:
+    """The same with clips named by their files, wherever they lie."""
+    renamed = {part: {Path(path).name: value for path, value in found[part].items()} for part in ("clips", "left_out")}
+    return found | renamed
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, nargs="+", required=True, metavar="DIR_OR_FILE")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--rates", type=float, nargs="+", default=[3.0, 6.0, 0.0], help="looks a second, 0 for all")
+    parser.add_argument(
+        "--rates", type=float, nargs="+", default=[3.0, 6.0, 0.0], help="inferences a second, 0 for all"
+    )
     parser.add_argument("--seconds", type=float, default=2.0, help="how much of each clip is measured")
     parser.add_argument("--weights", help="a shipped net's name or an ONNX file (default: the net that ships)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     found: dict[str, dict[str, Any]] = {}
     try:
         for rate in arguments.rates:
-            question = VideoEvalConfig(
+            config = VideoEvalConfig(
                 clips=tuple(arguments.clips), weights=arguments.weights, seconds=arguments.seconds, rate=rate
             )
-            found[f"{rate:g}"] = with_names(evaluate_video(question))
-            print(rate, found[f"{rate:g}"]["without"], found[f"{rate:g}"]["with"], flush=True)
+            found[f"{rate:g}"] = with_names(evaluate_video(config))
+            print(rate, found[f"{rate:g}"]["per_frame"], found[f"{rate:g}"]["stabilized"], flush=True)
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
     write_json(arguments.out, found)

@@ -1,4 +1,4 @@
-"""Tables of ``training/README.md`` on colorizers (``python -m training.tables`` fills them in)."""
+"""The tables of ``training/README.md`` on colorizers, which ``python -m training.tables`` fills in."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from engines.spec import COLORIZER
 
-from ..records import read_measured
-from .card import figures_table
+from ..records import read_json
+from .card import metrics_table
 
 RESULTS = Path(__file__).parents[1] / "results" / "colorizer"
 SHIPPED = "film"
@@ -20,10 +20,10 @@ PAPER: Final = {
     "s2_l2": "S2: AuC 91.2 / 64.4",
     "s2_rebalanced": "S2: AuC 89.5 / 67.3",
 }
-"""Figures of the papers, on their own pictures."""
+"""Metrics that the papers report, on their own images."""
 SYSTEMS: Final = {
     "s1_mse": "S1's net, error in RGB",
-    "s1_perceptual": "S1's net, and VGG features",
+    "s1_perceptual": "S1's net, error in RGB and VGG features",
     "s2_l2": "S2's net, L2",
     "s2_classes": "S2's net, classes",
     "s2_rebalanced": "S2's net, rebalanced, Q = 313",
@@ -44,29 +44,29 @@ COLUMNS: Final = (
 
 
 def table_colorizers() -> str:
-    """Baselines, the papers' systems and the net that ships, beside the papers' figures."""
-    lines = ["| | learnt | paper | " + " | ".join(words for words, _, _ in COLUMNS) + " |"]
+    """Baselines, the papers' systems and the net that ships, with the papers' own results."""
+    lines = ["| | training | paper | " + " | ".join(words for words, _, _ in COLUMNS) + " |"]
     lines.append("|---" * (len(COLUMNS) + 3) + "|")
-    baselines = read_measured(RESULTS / "baselines.json")
+    baselines = read_json(RESULTS / "baselines.json")
     for name, row in baselines.items():
         lines.append(_row(f"baseline `{name}`", "", name, row))
     for name, words in SYSTEMS.items():
         if (folder := RESULTS / name).exists():
-            settings = read_measured(folder / "config.json")["settings"]
-            lines.append(_row(words, _learnt(settings), name, _of_paper_s_temperature(folder, settings)))
+            settings = read_json(folder / "config.json")["settings"]
+            lines.append(_row(words, _training(settings), name, _at_recipe_temperature(folder, settings)))
     for vividness, row in _card()["metrics"].items():
-        lines.append(_row(f"`{SHIPPED}`, vividness {vividness}", _learnt(_card()["training"]["settings"]), "", row))
+        lines.append(_row(f"`{SHIPPED}`, vividness {vividness}", _training(_card()["training"]["settings"]), "", row))
     return "\n".join(lines)
 
 
 def table_vividness() -> str:
-    """What ``--vividness`` moves along."""
-    return figures_table(_card()["metrics"])
+    """Metrics of the net that ships, by vividness."""
+    return metrics_table(_card()["metrics"])
 
 
 def table_choices() -> str:
     """ab error and colourfulness over temperature and rebalancing."""
-    rows = read_measured(RESULTS / SHIPPED / "vividness.json")["choices"]
+    rows = read_json(RESULTS / SHIPPED / "vividness.json")["choices"]
     rebalancings = sorted({row["rebalancing"] for row in rows})
     lines = ["| temperature | " + " | ".join(f"rebalancing {r:g}" for r in rebalancings) + " |"]
     lines.append("|---" * (len(rebalancings) + 1) + "|")
@@ -80,18 +80,18 @@ def table_choices() -> str:
     return "\n".join(lines)
 
 
-def table_held_still() -> str:
-    """Colour over time, frame by frame and held still, for each cadence that was measured."""
+def table_stabilization() -> str:
+    """Colour over time, per frame and stabilized, for each inference rate that was measured."""
     lines = [
-        "| looks a second | | warp error | CDC, thousandths | PSNR | colourfulness |",
+        "| inferences a second | | warp error | CDC, thousandths | PSNR | colourfulness |",
         "|---|---|---|---|---|---|",
     ]
-    by_rate = read_measured(RESULTS / SHIPPED / "video.json")
+    by_rate = read_json(RESULTS / SHIPPED / "video.json")
     first = next(iter(by_rate.values()))
-    lines.append(_video_row("every frame", "not held still", first["without"]))
+    lines.append(_video_row("every frame", "not stabilized", first["per_frame"]))
     for rate, found in by_rate.items():
-        lines.append(_video_row("every frame" if rate == "0" else rate, "held still", found["with"]))
-    lines.append(_video_row("", "the clips as they were", first["truth"]))
+        lines.append(_video_row("every frame" if rate == "0" else rate, "stabilized", found["stabilized"]))
+    lines.append(_video_row("", "original clips", first["truth"]))
     return "\n".join(lines)
 
 
@@ -102,30 +102,30 @@ def _video_row(rate: str, words: str, row: Mapping[str, Any]) -> str:
     )
 
 
-def _learnt(settings: Mapping[str, Any]) -> str:
+def _training(settings: Mapping[str, Any]) -> str:
     width = "" if settings["width"] == 1 else f", width {settings['width']:g}"
     return f"{settings['epochs']} epochs of {settings['crop']} px{width}"
 
 
-def _of_paper_s_temperature(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures at the temperature that goes with the recipe's grid; nets without bins have one."""
-    by_temperature: dict[str, dict[str, Any]] = read_measured(folder / "final.json")["by_temperature"]
+def _at_recipe_temperature(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Metrics at the temperature that goes with the recipe's grid; nets without bins have only one."""
+    by_temperature: dict[str, dict[str, Any]] = read_json(folder / "final.json")["by_temperature"]
     return by_temperature.get("0.45" if settings["grid"] == 12 else "0.38") or by_temperature["1"]
 
 
-def _row(words: str, learnt: str, paper: str, row: Mapping[str, Any]) -> str:
+def _row(words: str, training: str, paper: str, row: Mapping[str, Any]) -> str:
     cells = " | ".join(format(row[key], form).replace("0.", ".", 1) if form == ".3f" else format(row[key], form)
                        for _, key, form in COLUMNS)  # fmt: skip
-    return f"| {words} | {learnt} | {PAPER.get(paper, '')} | {cells} |"
+    return f"| {words} | {training} | {PAPER.get(paper, '')} | {cells} |"
 
 
 def _card() -> dict[str, Any]:
-    return read_measured(COLORIZER / f"{SHIPPED}.json")
+    return read_json(COLORIZER / f"{SHIPPED}.json")
 
 
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "colorizers": table_colorizers,
     "choices": table_choices,
     "vividness": table_vividness,
-    "held_still": table_held_still,
+    "stabilization": table_stabilization,
 }

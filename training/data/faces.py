@@ -1,9 +1,9 @@
-"""Labelled face images in the plain npz form that all emotion scripts read.
+"""Labelled face images in the npz format that all emotion scripts read.
 
 The file holds ``images`` uint8, (N, H, W) gray or (N, H, W, 3) RGB; ``labels`` integers (N,),
 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral, 7 contempt (dropped on
 reading); and optionally ``usage`` (N,), 0 training, 1 public test, 2 private test, and
-``ferplus_votes`` uint8 (N, 10), what ten people of FER+ (Barsoum et al. 2016) saw: neutral, happiness,
+``ferplus_votes`` uint8 (N, 10), the votes of ten people of FER+ (Barsoum et al. 2016) for neutral, happiness,
 surprise, sadness, anger, disgust, fear, contempt, unknown, no face.
 """
 
@@ -23,9 +23,9 @@ from emocolor.errors import ConfigurationError, SourceError
 Split = Literal["train", "public", "private", "all"]
 LabelSet = Literal["fer2013", "ferplus"]
 CONTEMPT = 7
-VOTES_OF_EMOTIONS = (4, 5, 6, 1, 3, 2, 0)
+EMOTION_COLUMNS = (4, 5, 6, 1, 3, 2, 0)
 """Column of ``ferplus_votes`` for each of ``EMOTIONS``."""
-VOTED_CONTEMPT, VOTED_UNKNOWN, VOTED_NO_FACE = 7, 8, 9
+CONTEMPT_COLUMN, UNKNOWN_COLUMN, NO_FACE_COLUMN = 7, 8, 9
 _ARRAYS = ("images", "labels", "usage", "ferplus_votes")
 
 
@@ -38,17 +38,17 @@ class FaceSet:
     labels: NDArray[np.int64]
     """(N,), 0 to 6 in the order of ``EMOTIONS``."""
     votes: NDArray[np.uint8] | None = None
-    """(N, 10) FER+ votes in the file's order of columns."""
+    """(N, 10) FER+ votes in the file's column order."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def gray(self, size: int) -> NDArray[np.uint8]:
-        """Every image as luma (BT.601, as the eye data was made) of (N, size, size)."""
+        """All images as luma (BT.601), (N, size, size)."""
         return gray_squares(self.images, size)
 
     def __add__(self, other: "FaceSet") -> "FaceSet":
-        """The images of both, which must have one size; votes only where both have them."""
+        """The images of both, which must have the same size; votes are kept where both have them."""
         votes = None
         if self.votes is not None and other.votes is not None:
             votes = np.concatenate([self.votes, other.votes])
@@ -59,7 +59,7 @@ class FaceSet:
         )
 
     def subset(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> "FaceSet":
-        """The images that ``keep`` picks, by truth or by index."""
+        """The images selected by a mask or by indices."""
         votes = None if self.votes is None else self.votes[keep]
         return FaceSet(images=self.images[keep], labels=self.labels[keep], votes=votes)
 
@@ -90,7 +90,7 @@ def read_faces(path: Path, split: Split = "all") -> FaceSet:
     keep = labels != CONTEMPT
     if split != "all":
         if "usage" not in stored:
-            raise SourceError(f"{path} has no array usage, so it has no split '{split}'; use --split all.")
+            raise SourceError(f"{path} has no array usage, so it has no split '{split}'; use the split all.")
         keep &= stored["usage"] == {"train": 0, "public": 1, "private": 2}[split]
     if not keep.any():
         raise SourceError(f"{path} holds no labelled image in split '{split}'.")
@@ -99,29 +99,29 @@ def read_faces(path: Path, split: Split = "all") -> FaceSet:
 
 
 def drop_copies(train: FaceSet, held_out: FaceSet) -> tuple[FaceSet, int]:
-    """Take training images out that equal a held-out image pixel by pixel; returns how many."""
+    """Remove training images that are pixel-identical to a held-out image; returns how many."""
     seen = {_digest(image) for image in held_out.images}
     keep = np.array([_digest(image) not in seen for image in train.images])
     return train.subset(keep), int((~keep).sum())
 
 
 def faceless(faces: FaceSet) -> NDArray[np.bool_]:
-    """(N,) true where at least half of the FER+ votes, or nearly no contrast, say that there is no face."""
+    """(N,) true where at least half of the FER+ votes say "no face", or where there is next to no contrast."""
     flat = np.array([image.std() < 2 for image in faces.images])
-    return flat if faces.votes is None else flat | (2 * faces.votes[:, VOTED_NO_FACE] >= faces.votes.sum(1))
+    return flat if faces.votes is None else flat | (2 * faces.votes[:, NO_FACE_COLUMN] >= faces.votes.sum(1))
 
 
 def disputed(faces: FaceSet) -> NDArray[np.bool_]:
-    """(N,) true where none of the ten FER+ voters saw the labelled emotion."""
+    """(N,) true where none of the ten FER+ voters chose the labelled emotion."""
     votes = _emotion_votes(faces)
     return votes[np.arange(len(faces)), faces.labels] == 0
 
 
-def crowd_targets(faces: FaceSet) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """FER+ as soft targets (N, 7), and where they exist (N,).
+def ferplus_targets(faces: FaceSet) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """FER+ votes as soft targets (N, 7), and which images have them (N,).
 
-    The votes for the seven classes, normalised; contempt, unknown and no face carry no weight, and
-    an image counts only if the seven have at least half of all votes.
+    The votes for the seven classes are normalised; contempt, unknown and no face have no weight, and an image counts
+    only if the seven have at least half of all votes.
     """
     votes = _emotion_votes(faces)
     total = votes.sum(1)
@@ -130,21 +130,21 @@ def crowd_targets(faces: FaceSet) -> tuple[NDArray[np.float32], NDArray[np.bool_
     return (votes / np.maximum(total, 1)[:, None]).astype(np.float32), exists
 
 
-def crowd_majority(faces: FaceSet) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """FER+ scoring: the majority of the seven classes (N,), and which images count (N,).
+def ferplus_majority(faces: FaceSet) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """FER+ labels for evaluation: the majority of the seven classes (N,), and which images count (N,).
 
-    An image does not count where two of the seven classes tie for the most votes, or where contempt,
-    unknown or no face has as many votes as the first of the seven. Raises ``SourceError`` without votes.
+    An image does not count where two of the seven classes tie for the most votes, or where contempt, unknown or no
+    face has as many votes as the first of the seven. Raises ``SourceError`` without votes.
     """
     votes = _emotion_votes(faces)
     assert faces.votes is not None
     top = votes.max(1)
-    others = faces.votes[:, [VOTED_CONTEMPT, VOTED_UNKNOWN, VOTED_NO_FACE]].max(1)
+    others = faces.votes[:, [CONTEMPT_COLUMN, UNKNOWN_COLUMN, NO_FACE_COLUMN]].max(1)
     return votes.argmax(1).astype(np.int64), ((votes == top[:, None]).sum(1) == 1) & (top > others)
 
 
 def split_at_random(faces: FaceSet, parts: tuple[float, ...], seed: int) -> tuple[FaceSet, ...]:
-    """Cut into random parts that add up to one, each class in proportion."""
+    """Stratified random split; ``parts`` add up to 1."""
     random = np.random.default_rng(seed)
     shares: list[list[NDArray[np.int64]]] = [[] for _ in parts]
     for label in np.unique(faces.labels):
@@ -156,10 +156,10 @@ def split_at_random(faces: FaceSet, parts: tuple[float, ...], seed: int) -> tupl
 
 
 def balance_by_rotation(faces: FaceSet, count: int, degrees: float, seed: int) -> FaceSet:
-    """S3's balancing: every class brought to ``count`` images by randomly rotated copies.
+    """S3's class balancing: every class is brought to ``count`` images by randomly rotated copies.
 
-    A class with more keeps a random ``count`` of them. The paper gives no range of angles; the edge
-    is repeated where a rotation uncovers it.
+    A class with more keeps a random ``count`` of them. The paper gives no range of angles. The edge is replicated
+    where a rotation uncovers it.
     """
     random = np.random.default_rng(seed)
     images, labels = [], []
@@ -172,11 +172,6 @@ def balance_by_rotation(faces: FaceSet, count: int, degrees: float, seed: int) -
             images += [np.stack([_rotate(faces.images[i], random.uniform(-degrees, degrees)) for i in copied])]
         labels += [np.full(count, label)]
     return FaceSet(images=np.concatenate(images), labels=np.concatenate(labels))
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -192,8 +187,8 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def _emotion_votes(faces: FaceSet) -> NDArray[np.uint8]:
     """(N, 7) votes in the order of ``EMOTIONS``."""
     if faces.votes is None:
-        raise SourceError("The data has no array ferplus_votes, which FER+ labels need.")
-    return faces.votes[:, VOTES_OF_EMOTIONS]
+        raise SourceError("The data has no array ferplus_votes. FER+ labels need it.")
+    return faces.votes[:, EMOTION_COLUMNS]
 
 
 def _digest(image: NDArray[np.uint8]) -> bytes:

@@ -1,25 +1,27 @@
-"""What each part of the recipe is worth: one run a row, all alike but for what the row names.
+"""Ablation study of the recipe: one run for each row, which differs from the base only in what the row names.
 
-    python -m training.emotion.ablation --data fer2013.npz --runs runs/ablation --out training/results/emotion/ablation.json
+    python -m training.emotion.ablation --data fer2013.npz --runs runs/ablation \
+        --out training/results/emotion/ablation.json
 
-Rows stand in ``configs/training/ablation.toml``. Finished runs are kept and a broken one is resumed, so the
-script can be stopped and started. Writes the figures of the public test images as JSON, and prints
-them as a Markdown table. One seed a row: differences below the spread of seeds, which
-``--seeds`` measures on the base, say nothing.
+Rows are in ``configs/training/ablation.toml``. Finished runs are kept and a broken one is resumed, so the script can be
+stopped and started. Writes the metrics on the public test images as JSON and prints them as a Markdown table. There is
+one seed per row: differences below the spread between seeds, which ``--seeds`` measures on the base, mean nothing.
 """
 
 import argparse
-import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from emocolor.errors import ConfigurationError, EmocolorError
 
-from ..records import write_json
+from ..records import read_json, write_json
+from ..run_folder import CONFIG as RUN_CONFIG
+from ..run_folder import FINAL
 from ..toml_recipe import recipe_from
-from .recipe import Settings
+from .recipe import EmotionRecipe
 from .train import SMOKE_IMAGES, train
 
 CONFIG = Path(__file__).parents[2] / "configs" / "training" / "ablation.toml"
@@ -31,11 +33,11 @@ class Row:
 
     name: str
     words: str
-    settings: Settings
+    recipe: EmotionRecipe
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The variants of a TOML file, each laid over its ``base``."""
+    """The variants of a TOML file, each with its changes applied to ``base``."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         base, rows = table["base"], table["row"]
@@ -51,31 +53,30 @@ def read_rows(path: Path) -> list[Row]:
 def _row(path: Path, base: dict[str, Any], row: dict[str, Any]) -> Row:
     changes = {key: value for key, value in row.items() if key not in ("name", "words")}
     augmentation = base.get("augmentation", {}) | changes.pop("augmentation", {})
-    settings = recipe_from(Settings, base | changes | {"augmentation": augmentation}, path)
-    return Row(name=row["name"], words=row["words"], settings=settings)
+    recipe = recipe_from(EmotionRecipe, base | changes | {"augmentation": augmentation}, path)
+    return Row(name=row["name"], words=row["words"], recipe=recipe)
 
 
 def run_rows(rows: list[Row], data: Path, runs: Path, *, smoke: bool) -> dict[str, Any]:
-    """Train every row that is not finished; figures by row name."""
+    """Train every row that is not finished; metrics by row name."""
     found = {}
     for row in rows:
         folder = runs / row.name
-        if not (folder / "final.json").exists():
+        if not (folder / FINAL).exists():
             print(f"{row.name}: {row.words}", flush=True)
-            settings = replace(row.settings, epochs=1) if smoke else row.settings
-            train(settings, data, folder, resume=folder.exists(), limit=SMOKE_IMAGES if smoke else None)
-        found[row.name] = {"words": row.words} | figures_of(folder)
+            recipe = replace(row.recipe, epochs=1) if smoke else row.recipe
+            train(recipe, data, folder, resume=folder.exists(), limit=SMOKE_IMAGES if smoke else None)
+        found[row.name] = {"words": row.words} | metrics_of(folder)
     return found
 
 
-def figures_of(run: Path) -> dict[str, Any]:
-    """What the table shows of a finished run."""
-    final = json.loads((run / "final.json").read_text())["held_out"]
-    config = json.loads((run / "config.json").read_text())
-    measured = {
+def metrics_of(run: Path) -> dict[str, Any]:
+    """The metrics of a finished run that the table shows, and how they were obtained."""
+    final, config = read_json(run / FINAL)["held_out"], read_json(run / RUN_CONFIG)
+    metrics = {
         label_set: {key: one[key] for key in ("accuracy", "macro_f1", "ece")} for label_set, one in final.items()
     }
-    return measured | {
+    return metrics | {
         "settings": config["settings"],
         "images": config["images"],
         "machine": config["machine"],
@@ -90,24 +91,26 @@ def as_table(found: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in found.values():
-        ours, crowd = row["fer2013"], row.get("ferplus")
-        end = f"{crowd['accuracy']:.3f} | {crowd['macro_f1']:.3f}" if crowd else "– | –"
+        fer2013, ferplus = row["fer2013"], row.get("ferplus")
+        end = f"{ferplus['accuracy']:.3f} | {ferplus['macro_f1']:.3f}" if ferplus else "– | –"
         lines.append(
-            f"| {row['words']} | {ours['accuracy']:.3f} | {ours['macro_f1']:.3f} | {ours['ece']:.3f} | {end} |"
+            f"| {row['words']} | {fer2013['accuracy']:.3f} | {fer2013['macro_f1']:.3f} | {fer2013['ece']:.3f} | {end} |"
         )
     return "\n".join(lines)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="npz with images, labels, usage and FER+ votes")
     parser.add_argument("--runs", type=Path, required=True, help="folder for the run folders")
     parser.add_argument("--config", type=Path, default=CONFIG, help="TOML with a base and its rows")
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="only these rows")
     parser.add_argument("--seeds", type=int, default=1, help="run the first row with this many seeds")
-    parser.add_argument("--out", type=Path, help="write the figures here as JSON, beside those of other rows")
-    parser.add_argument("--smoke", action="store_true", help="one epoch on 256 images a row, to try the script")
-    arguments = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="JSON file to write the metrics to, keeping those of other rows")
+    parser.add_argument(
+        "--smoke", action="store_true", help=f"one epoch on {SMOKE_IMAGES} images per row, to try the script"
+    )
+    arguments = parser.parse_args(argv)
     try:
         rows = read_rows(arguments.config)
         if unknown := set(arguments.rows or ()) - {row.name for row in rows}:
@@ -116,7 +119,7 @@ def main() -> None:
         rows += [_with_seed(rows[0], seed) for seed in range(2, arguments.seeds + 1)]
         found = run_rows(rows, arguments.data, arguments.runs, smoke=arguments.smoke)
         if arguments.out:
-            earlier = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+            earlier = read_json(arguments.out) if arguments.out.exists() else {}
             write_json(arguments.out, earlier | found)
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
@@ -124,9 +127,8 @@ def main() -> None:
 
 
 def _with_seed(row: Row, seed: int) -> Row:
-    return Row(
-        name=f"{row.name}_seed{seed}", words=f"{row.name}, seed {seed}", settings=replace(row.settings, seed=seed)
-    )
+    recipe = replace(row.recipe, seed=seed)
+    return Row(name=f"{row.name}_seed{seed}", words=f"{row.name}, seed {seed}", recipe=recipe)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Random changes of training faces: where they lie, how they are lit, and what a camera does to them.
+"""Data augmentation of training faces: geometry, light, and the degradations of video.
 
-Everything draws from the generator that is passed in, so a resumed run sees what an unbroken one would.
+All random numbers come from the generator that is passed in, so a resumed run sees what an unbroken one would.
 """
 
 import math
@@ -18,15 +18,15 @@ from emocolor.errors import ConfigurationError
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """What may happen to a training face; the defaults are S0's recipe (section 5.0.3)."""
+    """Ranges of the random changes; the defaults are S0's recipe (section 5.0.3)."""
 
     rotation_degrees: float = 15.0
     shift: float = 0.15
-    """Largest shift along each axis, as a part of the side."""
+    """Largest shift along each axis, as a fraction of the side."""
     zoom: float = 0.15
     """Largest change of scale."""
     stretch: bool = True
-    """The axes zoom independently, as Keras' ``ImageDataGenerator`` does it."""
+    """Zoom each axis independently, as Keras' ``ImageDataGenerator`` does."""
     flip: bool = True
     brightness: float = 0.0
     """Largest shift of all values, of [0, 1]."""
@@ -35,20 +35,20 @@ class Augmentation:
     gamma: float = 0.0
     """Largest exponent as a power of two: 1 means from 0.5 to 2."""
     degrade: float = 0.0
-    """Part of the faces that go through one fault of video: blur, a smaller picture, noise or JPEG."""
+    """Probability of one degradation of video: blur, low resolution, noise or JPEG."""
     erase: float = 0.0
-    """Part of the faces of which a rectangle is painted over (Zhong et al. 2020, random erasing)."""
+    """Probability of random erasing (Zhong et al. 2020)."""
 
     def __post_init__(self) -> None:
         for name in ("degrade", "erase"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ConfigurationError(f"augmentation.{name} is a part, 0 to 1, got {getattr(self, name)}.")
+                raise ConfigurationError(f"augmentation.{name} is a probability, 0 to 1, got {getattr(self, name)}.")
         if not 0 <= self.zoom < 1:
             raise ConfigurationError(f"augmentation.zoom must lie in 0 to 1, got {self.zoom}.")
 
 
 def augment(faces: Tensor, options: Augmentation, generator: torch.Generator) -> Tensor:
-    """Each face changed at random: (N, C, S, S) float in [0, 1] to the same."""
+    """Change each face at random: (N, C, S, S) float in [0, 1] to the same."""
     faces = _move(faces, options, generator)
     faces = _relight(faces, options, generator)
     if options.degrade:
@@ -63,7 +63,7 @@ def _uniform(count: int, limit: float, generator: torch.Generator) -> Tensor:
 
 
 def _move(faces: Tensor, options: Augmentation, generator: torch.Generator) -> Tensor:
-    """Rotate, shift, zoom and flip; the edge is repeated where the picture ends."""
+    """Rotate, shift, zoom and flip; the edge is replicated where the image ends."""
     if not (options.rotation_degrees or options.shift or options.zoom or options.flip):
         return faces
     count = len(faces)
@@ -72,7 +72,7 @@ def _move(faces: Tensor, options: Augmentation, generator: torch.Generator) -> T
     scale_y = 1 + _uniform(count, options.zoom, generator) if options.stretch else scale_x
     if options.flip:
         scale_x = scale_x * (torch.randint(0, 2, (count,), generator=generator) * 2 - 1)
-    # affine_grid works in [-1, 1], so a shift by a part of the side is twice that part.
+    # affine_grid works in [-1, 1], so a shift by a fraction of the side is twice that fraction.
     shift_x, shift_y = (_uniform(count, 2 * options.shift, generator) for _ in range(2))
     cos, sin = angle.cos(), angle.sin()
     matrix = torch.stack(
@@ -98,44 +98,44 @@ def _relight(faces: Tensor, options: Augmentation, generator: torch.Generator) -
     return ((faces - 0.5) * (1 + draw(options.contrast)) + 0.5 + draw(options.brightness)).clamp(0, 1)
 
 
-def _degrade(faces: Tensor, part: float, generator: torch.Generator) -> Tensor:
+def _degrade(faces: Tensor, probability: float, generator: torch.Generator) -> Tensor:
     random = np.random.default_rng(int(torch.randint(0, 2**31 - 1, (1,), generator=generator)))
     faces = faces.clone()
-    for index in np.flatnonzero(random.random(len(faces)) < part):
-        picture = (faces[index].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
-        worse = _FAULTS[random.integers(len(_FAULTS))](np.ascontiguousarray(picture), random)
-        faces[index] = torch.from_numpy(worse.reshape(picture.shape)).permute(2, 0, 1).float() / 255
+    for index in np.flatnonzero(random.random(len(faces)) < probability):
+        face = (faces[index].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+        degraded = _DEGRADATIONS[random.integers(len(_DEGRADATIONS))](np.ascontiguousarray(face), random)
+        faces[index] = torch.from_numpy(degraded.reshape(face.shape)).permute(2, 0, 1).float() / 255
     return faces
 
 
-def _blur(picture: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), random.uniform(0.4, 1.6) * picture.shape[0] / 48))
+def _blur(face: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    return np.asarray(cv2.GaussianBlur(face, (0, 0), random.uniform(0.4, 1.6) * face.shape[0] / 48))
 
 
-def _shrink(picture: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    side = picture.shape[0]
-    small = cv2.resize(picture, None, fx=(scale := random.uniform(0.4, 0.8)), fy=scale, interpolation=cv2.INTER_AREA)
+def _shrink(face: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    side = face.shape[0]
+    small = cv2.resize(face, None, fx=(scale := random.uniform(0.4, 0.8)), fy=scale, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC))
 
 
-def _noise(picture: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    noisy = picture + random.normal(0, random.uniform(2, 16), picture.shape)
+def _noise(face: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    noisy = face + random.normal(0, random.uniform(2, 16), face.shape)
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
-def _jpeg(picture: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    _, packed = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(20, 80))])
+def _jpeg(face: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    _, packed = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(20, 80))])
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_UNCHANGED))
 
 
-_FAULTS = (_blur, _shrink, _noise, _jpeg)
+_DEGRADATIONS = (_blur, _shrink, _noise, _jpeg)
 
 
-def _erase(faces: Tensor, part: float, generator: torch.Generator) -> Tensor:
-    """A rectangle of 2 to 20 % of the area, sides 1:3 to 3:1, becomes one random gray."""
+def _erase(faces: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """Fill a rectangle of 2 to 20 % of the area, aspect ratio 1:3 to 3:1, with one random gray level."""
     faces = faces.clone()
     count, side = len(faces), faces.shape[-1]
-    chosen = torch.rand(count, generator=generator) < part
+    chosen = torch.rand(count, generator=generator) < probability
     area = 0.02 + 0.18 * torch.rand(count, generator=generator)
     ratio = torch.exp(_uniform(count, math.log(3), generator))
     height, width = ((area * r).sqrt().clamp(max=1) * side for r in (ratio, 1 / ratio))

@@ -1,4 +1,4 @@
-"""What a training run learns from: images read, split, cleaned, balanced, augmented, mixed."""
+"""What an emotion classifier's run trains on: images read, split, cleaned, balanced, augmented, mixed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ from engines.nets.emotion_net import EmotionNet
 from ..data.faces import (
     FaceSet,
     balance_by_rotation,
-    crowd_targets,
     disputed,
     drop_copies,
     faceless,
+    ferplus_targets,
     gray_squares,
     read_faces,
     rgb_squares,
     split_at_random,
 )
 from .augmentation import augment
-from .recipe import Settings
+from .recipe import EmotionRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Faces:
-    """What a run learns from and is measured on."""
+class EmotionData:
+    """The images of a run."""
 
     train: FaceSet
     targets: Tensor
@@ -38,65 +38,65 @@ class Faces:
     known: Tensor
     """(N, label sets) float, 0 where an image has no label in a set."""
     held_out: FaceSet
-    """Public test, or the part for choosing of a random split."""
+    """Public test, or the validation part of a random split."""
     test: FaceSet | None
-    """The test part of a random split, measured once at the end."""
+    """The test part of a random split, which is measured once at the end."""
     counts: dict[str, int]
 
 
-def gather(settings: Settings, data: Path, limit: int | None) -> Faces:
-    """Read, split, clean and balance; ``limit`` takes only the first images of each part."""
-    train, held_out, test = _parts(settings, data)
+def load_data(recipe: EmotionRecipe, path: Path, limit: int | None) -> EmotionData:
+    """Read, split, clean and balance; ``limit`` keeps only the first images of each part."""
+    train, held_out, test = _parts(recipe, path)
     counts = {}
-    if settings.drop_copies:
+    if recipe.drop_copies:
         train, counts["copies_dropped"] = drop_copies(train, held_out if test is None else held_out + test)
     for name, wanted, find in (
-        ("faceless_dropped", settings.drop_faceless, faceless),
-        ("disputed_dropped", settings.drop_disputed, disputed),
+        ("faceless_dropped", recipe.drop_faceless, faceless),
+        ("disputed_dropped", recipe.drop_disputed, disputed),
     ):
         if wanted:
             bad = find(train)
             train, counts[name] = train.subset(~bad), int(bad.sum())
-    if settings.balance_to and not settings.balance_before_split:
-        train = _balanced(train, settings)
+    if recipe.balance_to and not recipe.balance_before_split:
+        train = _balanced(train, recipe)
     if limit is not None:
         train, held_out = (part.subset(np.arange(min(limit, len(part)))) for part in (train, held_out))
-    targets, known = _targets(train, settings)
+    targets, known = _targets(train, recipe)
     counts |= {"train": len(train), "held_out": len(held_out)} | ({"test": len(test)} if test else {})
-    return Faces(train=train, targets=targets, known=known, held_out=held_out, test=test, counts=counts)
+    return EmotionData(train=train, targets=targets, known=known, held_out=held_out, test=test, counts=counts)
 
 
-def _parts(settings: Settings, data: Path) -> tuple[FaceSet, FaceSet, FaceSet | None]:
+def _parts(recipe: EmotionRecipe, path: Path) -> tuple[FaceSet, FaceSet, FaceSet | None]:
     """Training, held-out and, of a random split, test images."""
-    if not settings.split:
-        return read_faces(data, "train"), read_faces(data, "public"), None
-    faces = read_faces(data, "all")
-    if settings.balance_before_split:
-        faces = _balanced(faces, settings)
-    train, held_out, test = split_at_random(faces, settings.split, settings.seed)
+    if not recipe.split:
+        return read_faces(path, "train"), read_faces(path, "public"), None
+    faces = read_faces(path, "all")
+    if recipe.balance_before_split:
+        faces = _balanced(faces, recipe)
+    train, held_out, test = split_at_random(faces, recipe.split, recipe.seed)
     return train, held_out, test
 
 
-def _balanced(faces: FaceSet, settings: Settings) -> FaceSet:
-    return balance_by_rotation(faces, settings.balance_to, settings.balance_degrees, settings.seed)
+def _balanced(faces: FaceSet, recipe: EmotionRecipe) -> FaceSet:
+    return balance_by_rotation(faces, recipe.balance_to, recipe.balance_degrees, recipe.seed)
 
 
-def _targets(faces: FaceSet, settings: Settings) -> tuple[Tensor, Tensor]:
+def _targets(faces: FaceSet, recipe: EmotionRecipe) -> tuple[Tensor, Tensor]:
     targets, known = [], []
-    for name in settings.label_sets:
+    for name in recipe.label_sets:
         if name == "fer2013":
             hot = functional.one_hot(torch.from_numpy(faces.labels), 7).float()
-            targets.append(hot * (1 - settings.label_smoothing) + settings.label_smoothing / 7)
+            targets.append(hot * (1 - recipe.label_smoothing) + recipe.label_smoothing / 7)
             known.append(torch.ones(len(faces)))
         else:
-            soft, exists = crowd_targets(faces)
+            soft, exists = ferplus_targets(faces)
             targets.append(torch.from_numpy(soft))
             known.append(torch.from_numpy(exists).float())
     return torch.stack(targets, 1), torch.stack(known, 1)
 
 
 def as_input(images: NDArray[np.uint8], net: EmotionNet) -> Tensor:
-    """Images to what the net takes: (N, channels, size, size) float in [0, 1]."""
+    """Images as input of the net: (N, channels, size, size) float in [0, 1]."""
     if net.channels == 1:
         pixels = torch.from_numpy(gray_squares(images, net.size)).unsqueeze(1)
     else:
@@ -117,19 +117,19 @@ class Batch:
         return Batch(faces, self.targets.to(device), self.known.to(device))
 
 
-def batches(faces: Faces, net: EmotionNet, settings: Settings, generator: torch.Generator) -> Iterator[Batch]:
-    """Shuffled, augmented, mixed batches of one epoch."""
-    order = torch.randperm(len(faces.train), generator=generator)
-    for chosen in order.split(settings.batch):
-        if len(chosen) < 2:  # batch norm needs two
+def batches(data: EmotionData, net: EmotionNet, recipe: EmotionRecipe, generator: torch.Generator) -> Iterator[Batch]:
+    """One epoch: shuffled, augmented and mixed batches."""
+    order = torch.randperm(len(data.train), generator=generator)
+    for chosen in order.split(recipe.batch):
+        if len(chosen) < 2:  # batch norm needs two samples
             continue
-        pictures = augment(as_input(faces.train.images[chosen.numpy()], net), settings.augmentation, generator)
-        batch = Batch(pictures, faces.targets[chosen], faces.known[chosen])
-        yield _mix(batch, settings.mixup, generator) if settings.mixup else batch
+        faces = augment(as_input(data.train.images[chosen.numpy()], net), recipe.augmentation, generator)
+        batch = Batch(faces, data.targets[chosen], data.known[chosen])
+        yield _mix(batch, recipe.mixup, generator) if recipe.mixup else batch
 
 
 def _mix(batch: Batch, alpha: float, generator: torch.Generator) -> Batch:
-    """Every face mixed with that of its mirror place in the batch, by one share."""
+    """Mixup: each face with the one at the mirrored position of the batch, all by the same share."""
     random = np.random.default_rng(int(torch.randint(0, 2**31 - 1, (1,), generator=generator)))
     share = float(random.beta(alpha, alpha))
 

@@ -1,8 +1,8 @@
-"""How far a classifier's probabilities can be believed, and one number that mends them.
+"""Calibration of a classifier's probabilities, and temperature scaling, which corrects it.
 
-Temperature scaling is Guo et al. 2017; for Monte Carlo dropout it divides the logits of every pass, and
-the mean over passes is what is fitted. Risk and coverage are El-Yaniv and Wiener 2010; mutual information
-as a measure of what the passes disagree on is Houlsby et al. 2011.
+Temperature scaling is Guo et al. 2017. With Monte Carlo dropout the temperature divides the logits of every pass, and
+it is fitted to the mean over passes. Risk and coverage are El-Yaniv and Wiener 2010; mutual information as a measure of
+disagreement between the passes is Houlsby et al. 2011.
 """
 
 from typing import NamedTuple
@@ -16,17 +16,17 @@ COVERAGES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5)
 
 
 class Bin(NamedTuple):
-    """The answers whose top probability lies in one interval."""
+    """The predictions whose top probability lies in one interval."""
 
     confidence: float
     """Their mean top probability."""
     accuracy: float
     share: float
-    """Their part of all answers."""
+    """Their share of all predictions."""
 
 
-def tempered(passes: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
-    """Passes (T, N, 7) as if their logits had been divided by ``temperature``."""
+def apply_temperature(passes: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+    """Passes (T, N, 7) with their logits divided by ``temperature``."""
     logits = np.log(np.maximum(passes.astype(np.float64), 1e-30)) / temperature
     logits -= logits.max(axis=-1, keepdims=True)
     scaled = np.exp(logits)
@@ -34,27 +34,26 @@ def tempered(passes: NDArray[np.floating], temperature: float) -> NDArray[np.flo
 
 
 def fit_temperature(passes: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """The temperature in 0.2 to 5 under which the mean of ``passes`` (T, N, 7) has the least NLL."""
+    """The temperature in 0.2 to 5 that minimises the NLL of the mean of ``passes`` (T, N, 7)."""
     low, high = np.log(0.2), np.log(5.0)
-    for _ in range(4):  # each round leaves a fifth of the range, so the end is exact to 0.5 %
+    for _ in range(4):  # each round keeps a fifth of the range, so the result is exact to 0.5 %
         grid = np.linspace(low, high, 11)
-        losses = [negative_log_likelihood(tempered(passes, np.exp(x)).mean(0), labels) for x in grid]
+        losses = [negative_log_likelihood(apply_temperature(passes, np.exp(x)).mean(0), labels) for x in grid]
         best = int(np.argmin(losses))
         low, high = grid[max(best - 1, 0)], grid[min(best + 1, 10)]
     return round(float(np.exp((low + high) / 2)), 4)
 
 
 def cross_fitted_passes(passes: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Passes (T, N, 7), each half of the images under the temperature fitted on the other half.
+    """Passes (T, N, 7), each half of the images with the temperature fitted on the other half.
 
-    So the figures that follow from them do not know the labels they are measured on. Takes two images
-    at least.
+    Metrics of the result are not measured on the labels that the temperature was fitted on. Takes at least two images.
     """
     fitted = np.empty(passes.shape)
     even = np.arange(len(labels)) % 2 == 0
     for half in (even, ~even):
         temperature = fit_temperature(passes[:, ~half], labels[~half])
-        fitted[:, half] = tempered(passes[:, half], temperature)
+        fitted[:, half] = apply_temperature(passes[:, half], temperature)
     return fitted
 
 
@@ -79,14 +78,14 @@ def entropy(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def mutual_information(passes: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(N,) of passes (T, N, 7): entropy of the mean less the mean entropy, what the passes disagree on."""
+    """(N,) of passes (T, N, 7): entropy of the mean minus mean entropy, the disagreement between the passes."""
     return np.maximum(0.0, entropy(passes.mean(0)) - entropy(passes).mean(0))
 
 
 def selective_risks(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], uncertainty: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """(N,) the error among the k least uncertain images, for k from 1 to N."""
+    """(N,): the error among the k least uncertain images, for k from 1 to N."""
     wrong = (probabilities.argmax(1) != labels)[np.argsort(uncertainty, kind="stable")]
     return np.asarray(np.cumsum(wrong) / np.arange(1, len(wrong) + 1))
 
@@ -94,7 +93,7 @@ def selective_risks(
 def risk_coverage(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], uncertainty: NDArray[np.floating]
 ) -> dict[str, float]:
-    """Accuracy on the share of images that is kept when the most uncertain are set aside.
+    """Accuracy at each coverage: on the share of images that is kept when the most uncertain are rejected.
 
     ``aurc`` is the area under the curve of risk (error among the kept) over coverage.
     """
@@ -104,10 +103,10 @@ def risk_coverage(
 
 
 def error_auroc(uncertainty: NDArray[np.floating], wrong: NDArray[np.bool_]) -> float:
-    """How often a wrong answer is more uncertain than a right one, ties counting half.
+    """Area under the ROC curve of ``uncertainty`` (N,) as a detector of ``wrong`` predictions (N,).
 
-    That is the area under the ROC curve of ``uncertainty`` (N,) as a test for ``wrong`` (N,): 1 tells
-    every error, 0.5 none. 0.5 too where all answers are right, or all wrong.
+    It is the probability that a wrong prediction is more uncertain than a right one, ties counting half; 0.5 where all
+    predictions are right, or all wrong.
     """
     errors = int(wrong.sum())
     pairs = errors * (len(wrong) - errors)
@@ -129,7 +128,7 @@ def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 
 
 def reliability_bins(probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = 15) -> list[Bin]:
-    """The points of a reliability diagram: the bins of the ECE that are not empty, in rising order."""
+    """The points of a reliability diagram: the non-empty bins of the ECE, in ascending order."""
     confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     members = [bin_of == b for b in np.unique(bin_of)]

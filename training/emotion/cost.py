@@ -1,14 +1,14 @@
-"""What a net costs on one core: time of a face with Monte Carlo dropout, beside the other nets in one run.
+"""Time of one face on one core, with and without Monte Carlo dropout, of all nets in one run.
 
     python -m training.emotion.cost [--nets ours tiny s0] [--passes 20] [--write]
 
-Each net runs on one face, one thread, float32 and bfloat16; the nets take turns, and the best of many rounds
-counts, so that other work on the machine does not. ``--write`` puts the figures into the cards.
+Each net runs on one face with one thread, in float32 and bfloat16. The nets take turns, and the minimum over many
+rounds counts, so that other load on the machine matters little. ``--write`` updates the cards.
 """
 
 import argparse
-import json
 import time
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -18,14 +18,14 @@ from emocolor.errors import ConfigurationError, EmocolorError
 from engines.emotion import load
 from engines.spec import EMOTION, Precision, net_names
 
-from ..card import write_card
-from ..records import facts_of_machine, write_json
+from ..records import machine_info, read_json, write_json
+from .card import card_text
 
 ROUNDS = 60
 
 
 def milliseconds(nets: list[str], passes: int, precision: Precision, rounds: int = ROUNDS) -> dict[str, float]:
-    """Best time of one face with T = ``passes`` (0: one pass without dropout), per net."""
+    """Minimum time of one face with T = ``passes`` (0: one pass without dropout), by net."""
     classifiers = {name: EmotionClassifier(load(name, threads=1, precision=precision), passes=passes) for name in nets}
     best = dict.fromkeys(nets, float("inf"))
     for _ in range(rounds):
@@ -38,7 +38,7 @@ def milliseconds(nets: list[str], passes: int, precision: Precision, rounds: int
 
 
 def measure(nets: list[str], passes: int) -> dict[str, dict[str, Any]]:
-    """Per net: milliseconds of a face, by precision and number of passes, and bytes on disk."""
+    """By net: milliseconds per face, by precision and number of passes, and bytes on disk."""
     found: dict[str, dict[str, Any]] = {name: {"passes": passes} for name in nets}
     for precision in get_args(Precision):
         single, sampled = milliseconds(nets, 0, precision), milliseconds(nets, passes, precision)
@@ -50,12 +50,12 @@ def measure(nets: list[str], passes: int) -> dict[str, dict[str, Any]]:
 
 
 def write(found: dict[str, dict[str, Any]]) -> None:
-    """Put each net's figures into its card."""
-    for name, figures in found.items():
+    """Update the cost in each net's card."""
+    for name, cost in found.items():
         path = EMOTION / f"{name}.json"
-        card = json.loads(path.read_text())
-        write_json(path, card | {"cost": figures | {"machine": facts_of_machine()}})
-        write_card(name)
+        card = read_json(path) | {"cost": cost | {"machine": machine_info()}}
+        write_json(path, card)
+        path.with_suffix(".md").write_text(card_text(name, card))
 
 
 def as_table(found: dict[str, dict[str, Any]]) -> str:
@@ -69,12 +69,12 @@ def as_table(found: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nets", nargs="+", default=list(net_names()), help="shipped nets (default: all)")
     parser.add_argument("--passes", type=int, default=20, help="T of Monte Carlo dropout")
-    parser.add_argument("--write", action="store_true", help="put the figures into the cards")
-    arguments = parser.parse_args()
+    parser.add_argument("--write", action="store_true", help="update the cards")
+    arguments = parser.parse_args(argv)
     try:
         if unknown := set(arguments.nets) - set(net_names()):
             raise ConfigurationError(f"No net {', '.join(sorted(unknown))}. Nets: {', '.join(net_names())}.")

@@ -1,10 +1,10 @@
-"""How much of a face the classifier should see: accuracy over the crop's scale and height.
+"""Accuracy over the scale and height of the face crop, which shows how much of a face the classifier should see.
 
     python -m training.emotion.crop_scale --data faces.npz --out crop_scale.json
 
-Finds the face in each image of an npz of labelled faces (``training.data.faces`` tells its form)
-that the classifier was not trained on, crops it as the program does with FER2013's geometry times a
-scale and moved up or down, and reports accuracy and mean top probability for each.
+Detects the face in each image of an npz of labelled faces (format: ``training.data.faces``) that the classifier was not
+trained on, crops it as the program does, with FER2013's geometry scaled and shifted, and reports accuracy and mean top
+probability for each geometry.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from engines.emotion import load
 from engines.mediapipe.face_detector import MediaPipeFaceDetector
 
 from ..data.faces import read_faces
-from ..records import facts_of_machine, write_json
+from ..records import machine_info, write_json
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Crops (N, 48, 48) uint8 to probabilities (N, 7)."""
@@ -35,7 +35,7 @@ SIDE = 48
 SCALES = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5)
 EYES_SHIFTS = (-0.08, -0.04, 0.0, 0.04, 0.08)
 MARGIN = 0.25
-"""Border added to each image, its edge repeated, so that a face that fills it is found."""
+"""Border added to each image, its edge replicated, so that a face that fills it is detected."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +48,8 @@ class FoundFace:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
-    """What one geometry gives."""
+class GeometryMetrics:
+    """Results of one geometry."""
 
     scale: float
     eyes_shift: float
@@ -58,30 +58,34 @@ class Figures:
     top_probability: float
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="npz of labelled faces, not those of the training")
     parser.add_argument("--weights", default="ours", help="a shipped net's name, or an ONNX file with its card")
-    parser.add_argument("--faces", type=int, default=2000, help="how many images to look at")
+    parser.add_argument("--faces", type=int, default=2000, help="number of images")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--out", type=Path, help="JSON file to write the metrics to")
+    options = parser.parse_args(argv)
     try:
         found = find_faces(options.data, options.faces, options.seed)
-        figures = compare(found, predictor(options.weights))
+        rows = compare(found, predictor(options.weights))
     except EmocolorError as error:
-        print(f"error: {error}")
-        return error.exit_code
-    print_table(figures, len(found))
+        parser.exit(error.exit_code, f"error: {error}\n")
+    print_table(rows, len(found))
     if options.out:
-        rows = [asdict(one) for one in figures]
-        facts = {"weights": options.weights, "data": options.data.name, "machine": facts_of_machine()}
-        write_json(options.out, facts | {"faces": len(found), "geometry": asdict(FER2013), "figures": rows})
-    return 0
+        record = {
+            "weights": options.weights,
+            "data": options.data.name,
+            "machine": machine_info(),
+            "faces": len(found),
+            "geometry": asdict(FER2013),
+            "metrics": [asdict(row) for row in rows],
+        }
+        write_json(options.out, record)
 
 
 def find_faces(path: Path, count: int, seed: int) -> list[FoundFace]:
-    """Up to ``count`` seeded images of an npz, those left out in which the face is not found or not alone."""
+    """Faces in up to ``count`` random images of an npz; images without a face or with several are left out."""
     faces = read_faces(path)
     chosen = np.random.default_rng(seed).permutation(len(faces))[:count]
     detector = MediaPipeFaceDetector()
@@ -115,18 +119,18 @@ def predictor(weights: str) -> Predict:
     return lambda crops: classifier.passes_of(crops)[0]
 
 
-def compare(found: Sequence[FoundFace], predict: Predict) -> list[Figures]:
-    """Every scale at the eyes' height of FER2013, then every height at its scale."""
+def compare(found: Sequence[FoundFace], predict: Predict) -> list[GeometryMetrics]:
+    """Every scale at FER2013's eye height, then every eye height at its scale."""
     steps = [(scale, 0.0) for scale in SCALES] + [(1.0, shift) for shift in EYES_SHIFTS if shift]
     return [measure(found, predict, scale, shift) for scale, shift in steps]
 
 
-def measure(found: Sequence[FoundFace], predict: Predict, scale: float, eyes_shift: float) -> Figures:
+def measure(found: Sequence[FoundFace], predict: Predict, scale: float, eyes_shift: float) -> GeometryMetrics:
     crops = [crop_face(one.gray, one.face, geometry_at(scale, eyes_shift), SIDE) for one in found]
     probabilities = predict(np.asarray(crops, np.uint8))
     labels = np.array([one.label for one in found])
     right = probabilities.argmax(axis=1) == labels
-    return Figures(
+    return GeometryMetrics(
         scale=scale,
         eyes_shift=eyes_shift,
         accuracy=float(right.mean()),
@@ -136,14 +140,14 @@ def measure(found: Sequence[FoundFace], predict: Predict, scale: float, eyes_shi
 
 
 def geometry_at(scale: float, eyes_shift: float) -> CropGeometry:
-    """FER2013's geometry ``scale`` as wide, the eyes ``eyes_shift`` of the side lower."""
+    """FER2013's geometry, ``scale`` times as wide, with the eyes lower by ``eyes_shift`` of the side."""
     scaled = FER2013.scaled(scale)
     return replace(scaled, eyes_down=scaled.eyes_down + eyes_shift)
 
 
-def print_table(figures: Sequence[Figures], faces: int) -> None:
+def print_table(rows: Sequence[GeometryMetrics], faces: int) -> None:
     print(f"{faces} faces\nscale  eyes lower  accuracy  by class  top probability")
-    for row in figures:
+    for row in rows:
         print(
             f"{row.scale:5.2f} {row.eyes_shift:11.2f} {row.accuracy:9.3f} {row.mean_class_accuracy:9.3f}"
             f" {row.top_probability:16.3f}"
@@ -151,4 +155,4 @@ def print_table(figures: Sequence[Figures], faces: int) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -24,55 +24,55 @@ SHIPPED = "ours"
 
 @dataclass(frozen=True, kw_only=True)
 class EmotionEvalConfig:
-    """What to measure."""
+    """An emotion classifier, and the faces to measure it on."""
 
     weights: str = SHIPPED
     """A shipped net's name, or an ONNX file with its card beside it."""
     data: Path
     split: Split = "all"
     labels: LabelSet = "fer2013"
-    """FER2013's kind of labels (the file's own), or the majority of FER+ votes."""
+    """The file's own labels, or the majority of the FER+ votes."""
     output: str | None = None
-    """The net's output to ask, where it has several; by default the one trained for ``labels``."""
+    """The net's output to measure; by default the one trained on ``labels``."""
     passes: int = 0
     """T of Monte Carlo dropout; 0 for one pass without dropout."""
     flip: bool = False
-    """Average with the answer for the mirrored face, which doubles the cost (test-time augmentation)."""
+    """Test-time augmentation: average with the output for the mirrored face, at twice the cost."""
     seed: int = 0
     precision: Precision = "f32"
 
     def __post_init__(self) -> None:
         if self.passes < 0:
-            raise ConfigurationError(f"--mc must not be negative, got {self.passes}.")
+            raise ConfigurationError(f"passes must not be negative, got {self.passes}.")
 
 
-def evaluate_emotion(question: EmotionEvalConfig) -> dict[str, object]:
+def evaluate_emotion(config: EmotionEvalConfig) -> dict[str, object]:
     """Metrics of a net on the faces of an npz."""
-    faces = scored_faces(question.data, question.split, question.labels)
+    faces = scored_faces(config.data, config.split, config.labels)
     labels = faces.labels
-    net = load(question.weights, threads=os.cpu_count() or 1, precision=question.precision)
-    output = output_for(net.spec, question.labels, question.output)
-    classifier = EmotionClassifier(net, passes=question.passes, seed=question.seed)
+    net = load(config.weights, threads=os.cpu_count() or 1, precision=config.precision)
+    output = output_for(net.spec, config.labels, config.output)
+    classifier = EmotionClassifier(net, passes=config.passes, seed=config.seed)
     crops = faces.gray(classifier.crop_size)
     probabilities = _mean(classifier, crops, output)
-    if question.flip:
+    if config.flip:
         mirrored = np.ascontiguousarray(crops[:, :, ::-1])
         probabilities = (probabilities + _mean(classifier, mirrored, output)) / 2
     return {
-        "weights": question.weights,
-        "split": question.split,
-        "labels": question.labels,
+        "weights": config.weights,
+        "split": config.split,
+        "labels": config.labels,
         "output": output,
-        "mc": question.passes,
-        "flip": question.flip,
-        "precision": question.precision,
+        "mc": config.passes,
+        "flip": config.flip,
+        "precision": config.precision,
         **classification_metrics(probabilities, labels),
         **{key: value for key, value in reliability(probabilities, labels).items() if key in ("brier", "nll")},
     }
 
 
 def _mean(classifier: EmotionClassifier, crops: NDArray[np.uint8], output: str) -> NDArray[np.float64]:
-    """Mean over passes (N, 7), a few faces at a time so that T passes of all never lie in memory."""
+    """Mean over passes (N, 7), a few faces at a time, so that the T passes of all are never in memory."""
     parts = [
         classifier.passes_of(crops[i : i + CHUNK], output).mean(axis=0, dtype=np.float64)
         for i in range(0, len(crops), CHUNK)
@@ -86,7 +86,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="npz with images, labels and optionally usage")
     parser.add_argument("--split", default="all", choices=get_args(Split))
     parser.add_argument("--labels", default="fer2013", choices=get_args(LabelSet), help="score by these labels")
-    parser.add_argument("--output", help="ask this output of the net (default: the one trained for --labels)")
+    parser.add_argument("--output", help="the net's output to measure (default: the one trained on --labels)")
     parser.add_argument("--mc", dest="passes", type=int, default=0, metavar="T", help="Monte Carlo dropout passes")
     parser.add_argument("--flip", action="store_true", help="average with the mirrored face")
     parser.add_argument("--precision", default="f32", choices=get_args(Precision))

@@ -1,4 +1,4 @@
-"""Figures that tell how good a classifier's probabilities are.
+"""Metrics of a classifier's probabilities.
 
 Definitions as in scikit-learn for accuracy, F1, Cohen's kappa and Matthews' coefficient; the
 expected calibration error has 15 bins of equal width over the top probability (Guo et al. 2017).

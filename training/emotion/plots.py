@@ -1,7 +1,5 @@
-"""Pictures of a run: curves over epochs and the confusion matrix, as PNG beside its figures."""
+"""The confusion matrix of a run, as PNG beside its metrics."""
 
-import csv
-import json
 from pathlib import Path
 
 import matplotlib
@@ -13,29 +11,14 @@ import numpy as np
 
 from emocolor.emotions import EMOTIONS
 
-
-def draw_curves(run: Path) -> None:
-    """``curves.png`` from ``epochs.csv``: the training loss, and accuracy on held-out images."""
-    rows = list(csv.DictReader((run / "epochs.csv").read_text().splitlines()))
-    epochs = [int(row["epoch"]) for row in rows]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    left.plot(epochs, [float(row["train_loss"]) for row in rows], color="#333333")
-    left.set(xlabel="epoch", ylabel="training loss")
-    for name in [key for key in rows[0] if key.endswith("_accuracy")]:
-        values = [float(row[name]) for row in rows]
-        right.plot(epochs, values, label=f"{name.removesuffix('_accuracy')} labels, ends at {values[-1]:.3f}")
-    right.set(xlabel="epoch", ylabel="accuracy, held-out images")
-    right.legend(frameon=False, fontsize="small")
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(run / "curves.png", dpi=80)
-    plt.close(figure)
+from ..records import read_json
+from ..run_folder import FINAL
 
 
 def draw_confusion(run: Path) -> None:
-    """``confusion.png`` from ``final.json``: what each labelled emotion was taken for, in percent."""
-    final = json.loads((run / "final.json").read_text())
-    measured = final.get("test", final["held_out"])
+    """``confusion.png`` from ``final.json``: predictions for each labelled emotion, in percent."""
+    final = read_json(run / FINAL)
+    measured = final["test"] if "test" in final else final["held_out"]
     figure, panels = plt.subplots(1, len(measured), figsize=(4.6 * len(measured), 4.2), layout="constrained")
     for axes, (name, found) in zip(np.atleast_1d(panels), measured.items(), strict=True):
         counts = np.array(found["confusion"], float)
@@ -46,6 +29,6 @@ def draw_confusion(run: Path) -> None:
             axes.text(column, row, f"{share:.0f}", ha="center", va="center", fontsize=8, color=color)
         axes.set_xticks(range(len(EMOTIONS)), EMOTIONS, rotation=45, ha="right")
         axes.set_yticks(range(len(EMOTIONS)), EMOTIONS)
-        axes.set(xlabel="answer", ylabel="label", title=f"{name} labels, accuracy {found['accuracy']:.3f}")
+        axes.set(xlabel="prediction", ylabel="label", title=f"{name} labels, accuracy {found['accuracy']:.3f}")
     figure.savefig(run / "confusion.png", dpi=80)
     plt.close(figure)

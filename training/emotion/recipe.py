@@ -1,4 +1,4 @@
-"""What a training run of an emotion classifier is asked to do."""
+"""The recipe of an emotion classifier's training run."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,38 +12,38 @@ Labels = Literal["fer2013", "ferplus", "both"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(Optimization):
-    """One training recipe; ``configs/training/*.toml`` are laid over these defaults."""
+class EmotionRecipe(Optimization):
+    """All settings of a run; ``configs/training/emotion_*.toml`` override these defaults, which are S0's."""
 
     net: str = "s0"
     """Definition in ``engines.nets.catalog``."""
     start: str = "random"
-    """First weights: ``random``, ``imagenet`` for a net with that backbone, or those of a net by name or path."""
+    """Initial weights: ``random``, ``imagenet`` for a net with that backbone, or those of a net by name or path."""
     labels: Labels = "fer2013"
-    """FER2013's classes, FER+ votes as soft targets, or both, each with an output of its own."""
+    """FER2013's classes, FER+ votes as soft targets, or both, each with its own output of the net."""
     label_smoothing: float = 0.0
-    """Taken from the labelled class and spread over all; FER+ votes are soft by themselves."""
+    """Of FER2013's labels; FER+ votes are soft already."""
     mixup: float = 0.0
-    """Alpha of the Beta distribution from which pairs of faces are mixed (Zhang et al. 2018); 0 for none."""
+    """Alpha of mixup's Beta distribution (Zhang et al. 2018); 0 for none."""
     teachers: tuple[str, ...] = ()
-    """Nets by name or path whose mean answer is learnt beside the labels (Hinton et al. 2015)."""
+    """Nets by name or path whose mean output is distilled (Hinton et al. 2015)."""
     teacher_part: float = 0.5
-    """Weight of the teachers' answer against that of the labels."""
+    """Weight of the distillation loss; that of the labels has the rest."""
     teacher_temperature: float = 2.0
     drop_copies: bool = True
-    """Leave out training images that equal a public-test image."""
+    """Leave out training images that are pixel-identical to a public-test image."""
     drop_faceless: bool = False
     """Leave out training images without a face, by FER+ votes, or without contrast."""
     drop_disputed: bool = False
-    """Leave out training images whose label none of the ten FER+ voters gave."""
+    """Leave out training images whose label none of the ten FER+ voters chose."""
     split: tuple[float, ...] = ()
-    """Random parts for training, choosing and testing, where the file's own ``usage`` is not wanted."""
+    """Shares of a random split for training, validation and test, instead of the file's own ``usage``."""
     balance_to: int = 0
-    """Bring every class to this many images by rotated copies (S3); 0 leaves the classes as they are."""
+    """Images per class after balancing by rotated copies (S3); 0 for no balancing."""
     balance_degrees: float = 15.0
     balance_before_split: bool = False
-    """Balance as S3 did it, before the random split, so that copies of one image lie in several parts:
-    figures on the held-out parts are then too good."""
+    """Balance before the random split, as S3 did it. Copies of one image are then in several parts, so metrics on the
+    held-out parts are too good."""
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
@@ -51,9 +51,9 @@ class Settings(Optimization):
         if self.balance_before_split and not (self.split and self.balance_to):
             raise ConfigurationError("balance_before_split needs split and balance_to.")
         if self.split and (len(self.split) != 3 or abs(sum(self.split) - 1) > 1e-6):
-            raise ConfigurationError(f"split must be three parts that add up to 1, got {list(self.split)}.")
+            raise ConfigurationError(f"split must be three shares that add up to 1, got {list(self.split)}.")
 
     @property
     def label_sets(self) -> tuple[str, ...]:
-        """What the net's outputs speak."""
+        """The net's outputs, each named for its labels."""
         return ("fer2013", "ferplus") if self.labels == "both" else (self.labels,)

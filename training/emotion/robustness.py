@@ -1,17 +1,16 @@
-"""How a net bears what video does to faces: its answers on damaged copies of labelled images.
+"""Robustness of nets to the corruptions that video brings: their metrics on corrupted copies of labelled images.
 
-    python -m training.emotion.robustness --weights NAME [--weights OTHER ...] --data fer2013.npz --split public --mc 20 \
---out robustness.json
+    python -m training.emotion.robustness --weights NAME [--weights OTHER ...] --data fer2013.npz --split public \
+        --mc 20 --out robustness.json
 
-Every image is turned to gray at the size of the net's crop, which for FER2013 and nets that take 48 pixels is
-its stored size, and damaged there: blur, noise, few pixels, JPEG, roll, gamma, a bar over the eyes or the
-mouth. Noise is drawn from a seed, so that nets which take one size see the same damaged images. Accuracy,
-mean top probability and mean mutual information (nats) are told for each. Temperatures and outputs are as
-they ship; a net with several outputs answers with the one trained for ``--labels``.
+Every image is turned to gray at the size of the net's crop, which for FER2013 and nets that take 48 pixels is its
+stored size, and corrupted there: blur, noise, low resolution, JPEG, roll, gamma, a bar over the eyes or the mouth.
+Noise comes from a seed, so nets of the same crop size get the same images. Reports accuracy, mean top probability and
+mean mutual information (nats). Temperatures are those of the graph; of several outputs the one trained on ``--labels``
+is measured.
 
-The roll is what a net bears without the program's help. The program turns each crop level by the eyes that
-its detector finds in the picture; crops of 48 pixels are too small for that, so what levelling recovers is
-not measured here. Needs no torch.
+Roll is measured without the program's help: the program levels each crop by the eyes that its detector finds in the
+frame, for which crops of 48 pixels are too small. Needs no torch.
 """
 
 import argparse
@@ -31,22 +30,22 @@ from emocolor.errors import ConfigurationError, EmocolorError, SinkError
 from emocolor.protocols import Gray
 from engines.emotion import LoadedNet, load
 
-from ..data.faces import FaceSet, LabelSet, Split, sha256_of
-from ..records import JsonObject, facts_of_machine, write_json
+from ..data.faces import FaceSet, LabelSet, Split
+from ..records import JsonObject, machine_info, sha256_of, write_json
 from .calibration import mutual_information
 from .scoring import output_for, passes_of_all, scored_faces
 
-Damage = Callable[[Gray, np.random.Generator], Gray]
-"""A face (S, S) uint8 to a damaged one; what is random comes from the generator."""
+Corruption = Callable[[Gray, np.random.Generator], Gray]
+"""A face (S, S) uint8 to a corrupted one; random numbers come from the generator."""
 Rectangle = tuple[int, int, int, int]
 """Top, bottom, left, right in pixels of ``SIDE``."""
 
 SIDE: Final = 48
-"""Lengths below are in pixels of a crop of this side, and grow with the crop."""
+"""Lengths below are in pixels of a crop of this side, and scale with the crop."""
 EYES: Final[Rectangle] = (12, 24, 6, 42)
 MOUTH: Final[Rectangle] = (33, 44, 12, 36)
-"""Where the mean image of FER2013 has eyes with brows, and the mouth."""
-COVER: Final = 128
+"""Eyes with brows, and mouth, in the mean image of FER2013."""
+COVER_LEVEL: Final = 128
 
 
 def unchanged(face: Gray, _: np.random.Generator) -> Gray:
@@ -54,31 +53,31 @@ def unchanged(face: Gray, _: np.random.Generator) -> Gray:
 
 
 def blurred(face: Gray, _: np.random.Generator, *, sigma: float) -> Gray:
-    """Gaussian blur of standard deviation ``sigma`` in pixels of 48."""
+    """Gaussian blur with standard deviation ``sigma``, in pixels of a 48 px crop."""
     sigma *= len(face) / SIDE
     return np.asarray(cv2.GaussianBlur(face, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def noisy(face: Gray, random: np.random.Generator, *, sigma: float) -> Gray:
-    """White Gaussian noise of standard deviation ``sigma`` in gray levels of 255."""
+    """White Gaussian noise with standard deviation ``sigma`` in gray levels of 255."""
     return np.asarray((face + random.normal(0, sigma, face.shape)).round().clip(0, 255), np.uint8)
 
 
 def shrunk(face: Gray, _: np.random.Generator, *, side: int) -> Gray:
-    """As if the face had been seen ``side`` pixels of 48 wide: averaged down, and back as crops are enlarged."""
+    """Scaled down to ``side`` of 48 px by area averaging and back up bilinearly, as small faces are."""
     small = max(1, round(side * len(face) / SIDE))
     few = cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(few, face.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def compressed(face: Gray, _: np.random.Generator, *, quality: int) -> Gray:
-    """Through JPEG at a libjpeg quality."""
+    """JPEG at a libjpeg quality."""
     _done, jpeg = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
 def rolled(face: Gray, _: np.random.Generator, *, degrees: float) -> Gray:
-    """Turned about the middle, counter-clockwise where positive; the edge is repeated where it is uncovered."""
+    """Rotated about the centre, counter-clockwise where positive; the edge is replicated where it is uncovered."""
     middle = (len(face) - 1) / 2
     matrix = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
     return np.asarray(cv2.warpAffine(face, matrix, face.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.uint8)
@@ -91,14 +90,14 @@ def with_gamma(face: Gray, _: np.random.Generator, *, gamma: float) -> Gray:
 
 
 def covered(face: Gray, _: np.random.Generator, *, where: Rectangle) -> Gray:
-    """With a rectangle of middle gray."""
+    """With a rectangle of mid-gray."""
     top, bottom, left, right = (round(edge * len(face) / SIDE) for edge in where)
     face = face.copy()
-    face[top:bottom, left:right] = COVER
+    face[top:bottom, left:right] = COVER_LEVEL
     return face
 
 
-DAMAGES: Final[dict[str, Damage]] = {
+CORRUPTIONS: Final[dict[str, Corruption]] = {
     "clean": unchanged,
     "blur, sigma 1 px": partial(blurred, sigma=1.0),
     "blur, sigma 2 px": partial(blurred, sigma=2.0),
@@ -115,7 +114,7 @@ DAMAGES: Final[dict[str, Damage]] = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--weights", action="append", required=True, help="a shipped net's name, or an ONNX file with its card"
@@ -126,8 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--mc", type=int, default=20, metavar="T", help="Monte Carlo dropout passes, 0 for none")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise and of the dropout masks")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--out", type=Path, help="JSON file to write the metrics to")
+    options = parser.parse_args(argv)
     try:
         if options.out and not options.out.parent.is_dir():
             raise SinkError(f"The folder {options.out.parent} does not exist. Make it first, or write elsewhere.")
@@ -140,9 +139,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(options: argparse.Namespace) -> JsonObject:
-    """The figures of every net under every damage, with what they were measured on."""
+    """The metrics of every net under every corruption, and the settings of the measurement."""
     if options.seed < 0:
-        raise ConfigurationError(f"--seed must not be negative, got {options.seed}.")
+        raise ConfigurationError(f"The seed must not be negative, got {options.seed}.")
     faces = scored_faces(options.data, options.split, options.labels)
     nets = {weights: load(weights, threads=options.threads) for weights in options.weights}
     return {
@@ -151,30 +150,30 @@ def measure(options: argparse.Namespace) -> JsonObject:
         "images": len(faces),
         "passes": options.mc,
         "seed": options.seed,
-        "machine": facts_of_machine(),
-        "nets": {weights: figures_of_net(net, faces, options) for weights, net in nets.items()},
+        "machine": machine_info(),
+        "nets": {weights: net_metrics(net, faces, options) for weights, net in nets.items()},
     }
 
 
-def figures_of_net(net: LoadedNet, faces: FaceSet, options: argparse.Namespace) -> JsonObject:
-    """One net's figures under every damage."""
+def net_metrics(net: LoadedNet, faces: FaceSet, options: argparse.Namespace) -> JsonObject:
+    """One net's metrics under every corruption."""
     output, crops = output_for(net.spec, options.labels), faces.gray(net.crop_size)
     classifier = EmotionClassifier(net, passes=options.mc, seed=options.seed)
-    found: JsonObject = {"sha256": net.spec.sha256, "output": output, "damages": {}}
-    for name, damage in DAMAGES.items():
+    found: JsonObject = {"sha256": net.spec.sha256, "output": output, "corruptions": {}}
+    for name, corruption in CORRUPTIONS.items():
         print(f"{net.spec.name}: {name}", file=sys.stderr, flush=True)
-        passes = passes_of_all(classifier, damaged(crops, damage, options.seed), output)
-        found["damages"][name] = figures(passes, faces.labels)
+        passes = passes_of_all(classifier, corrupted(crops, corruption, options.seed), output)
+        found["corruptions"][name] = metrics(passes, faces.labels)
     return found
 
 
-def damaged(crops: NDArray[np.uint8], damage: Damage, seed: int) -> NDArray[np.uint8]:
-    """Every one of the crops (N, S, S) damaged, with the same noise each time."""
+def corrupted(crops: NDArray[np.uint8], corruption: Corruption, seed: int) -> NDArray[np.uint8]:
+    """All crops (N, S, S) corrupted, with the same noise each time."""
     random = np.random.default_rng(seed)
-    return np.stack([damage(crop, random) for crop in crops])
+    return np.stack([corruption(crop, random) for crop in crops])
 
 
-def figures(passes: NDArray[np.floating], labels: NDArray[np.int64]) -> dict[str, float]:
+def metrics(passes: NDArray[np.floating], labels: NDArray[np.int64]) -> dict[str, float]:
     """Of passes (T, N, 7) against labels (N,); mutual information is in nats."""
     mean = passes.mean(0, dtype=np.float64)
     return {
@@ -185,7 +184,7 @@ def figures(passes: NDArray[np.floating], labels: NDArray[np.int64]) -> dict[str
 
 
 def markdown(found: JsonObject) -> str:
-    """One row for each damage, one column for each net."""
+    """A row for each corruption, a column for each net."""
     nets = found["nets"]
     return "\n".join(
         [
@@ -196,9 +195,9 @@ def markdown(found: JsonObject) -> str:
             "|---" * (len(nets) + 1) + "|",
             *(
                 f"| {name} | "
-                + " | ".join(cell(net["damages"][name], sampled=found["passes"] > 0) for net in nets.values())
+                + " | ".join(cell(net["corruptions"][name], sampled=found["passes"] > 0) for net in nets.values())
                 + " |"
-                for name in DAMAGES
+                for name in CORRUPTIONS
             ),
         ]
     )
@@ -211,7 +210,7 @@ def _how(passes: int) -> str:
 
 
 def cell(row: Mapping[str, float], *, sampled: bool) -> str:
-    """One pass without dropout has no mutual information to tell."""
+    """The metrics of one cell; a single pass without dropout has no mutual information."""
     shown = f"{row['accuracy']:.3f} / {row['top_probability']:.2f}"
     return f"{shown} / {row['mutual_information']:.3f}" if sampled else shown
 

@@ -1,4 +1,4 @@
-"""What the measuring scripts ask of a net: which faces, by whose labels, and which of its outputs."""
+"""What all evaluation scripts share: the faces, the labels to score by, and the net's output for them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, SourceError
 from engines.spec import NetSpec
 
-from ..data.faces import FaceSet, LabelSet, Split, crowd_majority, read_faces
+from ..data.faces import FaceSet, LabelSet, Split, ferplus_majority, read_faces
 
 CHUNK = 64
 """Faces that are widened to float32 at a time."""
@@ -25,14 +25,14 @@ def scored_faces(path: Path, split: Split, label_set: LabelSet) -> FaceSet:
     faces = read_faces(path, split)
     if label_set == "fer2013":
         return faces
-    majority, counts = crowd_majority(faces)
+    majority, counts = ferplus_majority(faces)
     if not counts.any():
         raise SourceError(f"No image of {path} has a majority in its FER+ votes.")
     return replace(faces.subset(counts), labels=majority[counts])
 
 
 def output_for(spec: NetSpec, label_set: LabelSet, asked: str | None = None) -> str:
-    """The output ``asked`` for, or the one trained for ``label_set``, or else the one the net answers with.
+    """The output ``asked`` for, else the one trained on ``label_set``, else the one that the program uses.
 
     Raises ``ConfigurationError`` for an output that the net does not have.
     """

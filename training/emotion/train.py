@@ -2,19 +2,19 @@
 
     python -m training.emotion --config configs/training/emotion_s0.toml --data fer2013.npz --run runs/s0
 
-The defaults are S0's recipe (section 5.0.1 to 5.0.3): cross-entropy, Adam, a cosine from 1e-3 over 40
-epochs, batch 32, its augmentation, and none where it is measured. ``configs/training`` has the
-recipes of S3 and of the nets that ship.
+The defaults are S0's recipe (section 5.0.1 to 5.0.3): cross-entropy, Adam, cosine decay from 1e-3 over 40 epochs, batch
+32, its augmentation in training and none in evaluation. ``configs/training`` has the recipes of S3 and of the nets that
+ship.
 
-Decided here: training images that equal a public-test image pixel by pixel are left out
-(``drop_copies``), which neither paper mentions; the last epoch is kept, so nothing is chosen on test
-images. The run resumes after a kill at the last whole epoch with the result an uninterrupted run has,
-on the same machine.
+Training images that are pixel-identical to a public-test image are left out (``drop_copies``), which neither paper
+mentions. The weights of the last epoch are kept, so none is chosen on test images. After a kill the run resumes at the
+last whole epoch, with the result of an uninterrupted run on the same machine.
 """
 
 import argparse
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from emocolor.errors import ConfigurationError, EmocolorError
 from engines.nets.catalog import emotion_net
@@ -33,154 +32,128 @@ from engines.nets.from_onnx import load_net
 from engines.nets.lite_emotion import LiteEmotionNet
 from engines.spec import read_spec
 
-from ..data.faces import FaceSet, crowd_majority, sha256_of
+from ..data.faces import FaceSet, ferplus_majority
 from ..depthwise import speed_up_depthwise
-from ..optimization import learning_rate, optimizer_of
-from ..records import facts_of_machine, write_json
-from ..run_folder import append_row, open_run, save_checkpoint
+from ..optimization import TrainingState, check_finite, pick_device
+from ..records import sha256_of, write_json
+from ..run_folder import FINAL, Panel, draw_curves, log_epoch, open_run, save_checkpoint, training_machine
 from ..toml_recipe import read_recipe
-from .batches import Batch, Faces, as_input, batches, gather
+from .batches import Batch, EmotionData, as_input, batches, load_data
 from .metrics import classification_metrics
-from .plots import draw_confusion, draw_curves
-from .recipe import Settings
+from .plots import draw_confusion
+from .recipe import EmotionRecipe
 
 SMOKE_IMAGES = 256
+CURVES = (
+    Panel("training loss", {"train_loss": ""}),
+    Panel("accuracy, held-out images", {"fer2013_accuracy": "FER2013 labels", "ferplus_accuracy": "FER+ labels"}),
+)
 
 
-def train(settings: Settings, data: Path, run: Path, *, resume: bool = False, limit: int | None = None) -> None:
-    """Train into the run folder; ``limit`` takes only the first images, to try the script out.
+def train(recipe: EmotionRecipe, path: Path, run: Path, *, resume: bool = False, limit: int | None = None) -> None:
+    """Train on an npz of faces into the run folder; ``limit`` takes only the first images, to try the script.
 
-    Raises ``ConfigurationError`` where the folder holds another run or the loss stops being a number,
-    ``SourceError`` for unusable data and ``SinkError`` where the folder cannot be written.
+    Raises ``ConfigurationError`` where the folder holds another run, ``DivergedError`` where the loss becomes infinite
+    or NaN, ``SourceError`` for unusable data and ``SinkError`` where the folder cannot be written.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    faces = gather(settings, data, limit)
+    device = pick_device()
+    data = load_data(recipe, path, limit)
     record = {
-        "settings": asdict(settings) | {"limit": limit},
-        "data": {"file": data.name, "sha256": sha256_of(data)},
-        "nets": {name: read_spec(name).sha256 for name in nets_used(settings)},
-        "images": faces.counts,
-        "machine": facts_of_machine() | _device_facts(),
+        "settings": asdict(recipe) | {"limit": limit},
+        "data": {"file": path.name, "sha256": sha256_of(path)},
+        "nets": {name: read_spec(name).sha256 for name in nets_used(recipe)},
+        "images": data.counts,
+        "machine": training_machine(device),
     }
     checkpoint = open_run(run, record, resume=resume)
 
-    torch.manual_seed(settings.seed)
-    net = fresh_net(settings).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True)
+    torch.manual_seed(recipe.seed)
+    net = new_net(recipe).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    state = TrainingState(net, recipe)
     if device.type == "cpu":
         speed_up_depthwise(net)
-    teachers = [load_net(name).to(device) for name in settings.teachers]
-    optimizer = optimizer_of(net, settings)
-    done = 0
-    if checkpoint is not None:
-        net.load_state_dict(checkpoint["raw"])
-        average.load_state_dict(checkpoint["average"])
-        optimizer.load_state_dict(checkpoint["optimizer"])
-        done = checkpoint["epoch"]
+    teachers = [load_net(name).to(device) for name in recipe.teachers]
+    done = state.restore(checkpoint)
 
-    kept: EmotionNet = average.module if settings.ema else net  # type: ignore[assignment]
-    steps_per_epoch = math.ceil(len(faces.train) / settings.batch)
+    steps_per_epoch = math.ceil(len(data.train) / recipe.batch)
     step = done * steps_per_epoch
-    for epoch in range(done + 1, settings.epochs + 1):
+    for epoch in range(done + 1, recipe.epochs + 1):
         started = time.monotonic()
-        # Each epoch draws from its own seed, so a resumed run sees what an unbroken one would.
-        generator = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
-        torch.manual_seed(settings.seed * 100_003 + epoch)
+        generator = torch.Generator().manual_seed(recipe.epoch_seed(epoch))
+        torch.manual_seed(recipe.epoch_seed(epoch))  # of dropout
         net.train()
         total_loss = 0.0
-        for batch in batches(faces, net, settings, generator):
+        for batch in batches(data, net, recipe, generator):
             batch = batch.to(device)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(settings, step, steps_per_epoch)
-            with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):
+            state.set_learning_rate(step, steps_per_epoch)
+            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
                 logits = net(batch.faces).float()
-                loss = loss_of(logits, batch)
+                loss = label_loss(logits, batch)
                 if teachers:
-                    learnt = teacher_loss(logits, teachers, batch.faces, settings.teacher_temperature)
-                    loss = (1 - settings.teacher_part) * loss + settings.teacher_part * learnt
-            if not torch.isfinite(loss):
-                raise ConfigurationError(
-                    f"The loss became {loss.item()} at step {step} (epoch {epoch}); {run} keeps the checkpoint of "
-                    f"epoch {epoch - 1}. Lower learning_rate."
-                )
-            optimizer.zero_grad(set_to_none=True)
+                    distilled = distillation_loss(logits, teachers, batch.faces, recipe.teacher_temperature)
+                    loss = (1 - recipe.teacher_part) * loss + recipe.teacher_part * distilled
+            check_finite(loss, step=step, epoch=epoch, run=run)
+            state.optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            optimizer.step()
-            average.update_parameters(net)
+            state.optimizer.step()
+            state.average.update_parameters(net)
             total_loss += loss.item() * len(batch.faces)
             step += 1
-        measured = measure(predict(kept, faces.held_out.images), faces.held_out, settings.label_sets)
-        save_checkpoint(
-            run,
-            {
-                "net": kept.state_dict(),
-                "raw": net.state_dict(),
-                "average": average.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "epoch": epoch,
-            },
-        )
-        row = {"epoch": epoch, "train_loss": total_loss / len(faces.train)}
-        row |= {f"{name}_accuracy": found["accuracy"] for name, found in measured.items()}
-        row |= {f"{name}_macro_f1": found["macro_f1"] for name, found in measured.items()}
-        row["seconds"] = time.monotonic() - started
-        append_row(run, row)
-        print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
-    finish(run, kept, faces)
+        save_checkpoint(run, state.checkpoint(epoch))
+        found = measure(predict(state.eval_net, data.held_out.images), data.held_out, recipe.label_sets)
+        row = {"epoch": epoch, "train_loss": total_loss / len(data.train)}
+        row |= {f"{name}_accuracy": metrics["accuracy"] for name, metrics in found.items()}
+        row |= {f"{name}_macro_f1": metrics["macro_f1"] for name, metrics in found.items()}
+        log_epoch(run, row | {"seconds": time.monotonic() - started})
+    finish(run, state.eval_net, data)
 
 
-def nets_used(settings: Settings) -> list[str]:
-    """The trained nets that a run needs: the one it starts from, and its teachers."""
-    start = [] if settings.start in ("random", "imagenet") else [settings.start]
-    return start + list(settings.teachers)
+def nets_used(recipe: EmotionRecipe) -> list[str]:
+    """The trained nets that a run builds on: the one it starts from, and its teachers."""
+    start = [] if recipe.start in ("random", "imagenet") else [recipe.start]
+    return start + list(recipe.teachers)
 
 
-def fresh_net(settings: Settings) -> EmotionNet:
-    """The net as a run starts with it."""
-    net = emotion_net(settings.net, settings.label_sets)
-    if settings.start == "imagenet":
+def new_net(recipe: EmotionRecipe) -> EmotionNet:
+    """The net at the start of a run, with pretrained weights where the recipe has them."""
+    net = emotion_net(recipe.net, recipe.label_sets)
+    if recipe.start == "imagenet":
         if not isinstance(net, LiteEmotionNet):
-            raise ConfigurationError(f"There are no ImageNet weights for the net '{settings.net}'.")
+            raise ConfigurationError(f"There are no ImageNet weights for the net '{recipe.net}'.")
         net.start_from_imagenet()
-    elif settings.start != "random":
-        earlier = load_net(settings.start)
+    elif recipe.start != "random":
+        earlier = load_net(recipe.start)
         if (type(earlier), earlier.label_sets) != (type(net), net.label_sets):
             raise ConfigurationError(
-                f"'{settings.start}' is another kind of net than '{settings.net}' with labels '{settings.labels}'."
+                f"'{recipe.start}' is another kind of net than '{recipe.net}' with labels '{recipe.labels}'."
             )
         net = earlier
     return net
 
 
-def _device_facts() -> dict[str, Any]:
-    if torch.cuda.is_available():
-        return {"device": torch.cuda.get_device_name()}
-    return {"threads": torch.get_num_threads()}
-
-
-def finish(run: Path, net: EmotionNet, faces: Faces) -> None:
+def finish(run: Path, net: EmotionNet, data: EmotionData) -> None:
     """Write ``final.json``, ``curves.png`` and ``confusion.png``."""
-    parts = {"held_out": faces.held_out} | ({"test": faces.test} if faces.test else {})
+    parts = {"held_out": data.held_out} | ({"test": data.test} if data.test else {})
     write_json(
-        run / "final.json",
+        run / FINAL,
         {name: measure(predict(net, part.images), part, net.label_sets) for name, part in parts.items()},
     )
-    draw_curves(run)
+    draw_curves(run, CURVES)
     draw_confusion(run)
 
 
-def loss_of(logits: Tensor, batch: Batch) -> Tensor:
-    """Cross-entropy against the targets: mean over all pairs of image and label set that have a label."""
+def label_loss(logits: Tensor, batch: Batch) -> Tensor:
+    """Cross-entropy, the mean over all pairs of image and label set that have a label."""
     each = -(batch.targets * logits.log_softmax(2)).sum(2)
     return (each * batch.known).sum() / batch.known.sum().clamp(min=1)
 
 
-def teacher_loss(logits: Tensor, teachers: list[EmotionNet], faces: Tensor, temperature: float) -> Tensor:
-    """Divergence from the teachers' mean answer, both softened by ``temperature`` and scaled by its square."""
+def distillation_loss(logits: Tensor, teachers: list[EmotionNet], faces: Tensor, temperature: float) -> Tensor:
+    """KL divergence from the teachers' mean output at ``temperature``, times its square (Hinton et al. 2015)."""
     with torch.no_grad():
-        answer = torch.stack([(teacher(faces).float() / temperature).softmax(2) for teacher in teachers]).mean(0)
+        target = torch.stack([(teacher(faces).float() / temperature).softmax(2) for teacher in teachers]).mean(0)
     student = (logits / temperature).log_softmax(2)
-    return functional.kl_div(student, answer, reduction="none").sum(2).mean() * temperature**2
+    return functional.kl_div(student, target, reduction="none").sum(2).mean() * temperature**2
 
 
 @torch.inference_mode()
@@ -193,9 +166,9 @@ def predict(net: EmotionNet, images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def measure(probabilities: NDArray[np.float32], faces: FaceSet, label_sets: tuple[str, ...]) -> dict[str, Any]:
-    """Metrics by FER2013's labels, and by FER+ where there are votes, each from the output trained for it.
+    """Metrics by FER2013's labels, and by FER+ where there are votes, each of the output trained on it.
 
-    A net with one output is measured by both with that one.
+    A net with one output is measured by both.
     """
 
     def output_for(name: str) -> NDArray[np.float32]:
@@ -203,25 +176,25 @@ def measure(probabilities: NDArray[np.float32], faces: FaceSet, label_sets: tupl
 
     found = {"fer2013": classification_metrics(output_for("fer2013"), faces.labels)}
     if faces.votes is not None:
-        labels, counts = crowd_majority(faces)
+        labels, counts = ferplus_majority(faces)
         found["ferplus"] = classification_metrics(output_for("ferplus")[counts], labels[counts])
     return found
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="npz with images, labels, usage")
     parser.add_argument("--run", type=Path, required=True, help="run folder to write")
-    parser.add_argument("--config", type=Path, help="TOML laid over the defaults (configs/training/)")
+    parser.add_argument("--config", type=Path, help="TOML file that overrides the defaults (configs/training/)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder")
-    parser.add_argument("--smoke", action="store_true", help="two epochs on 256 images, to try the script")
-    arguments = parser.parse_args()
+    parser.add_argument("--smoke", action="store_true", help=f"two epochs on {SMOKE_IMAGES} images, to try the script")
+    arguments = parser.parse_args(argv)
     try:
-        settings = read_recipe(Settings, arguments.config)
+        recipe = read_recipe(EmotionRecipe, arguments.config)
         if arguments.smoke:
-            settings = replace(settings, epochs=2, balance_to=min(settings.balance_to, SMOKE_IMAGES // 7))
+            recipe = replace(recipe, epochs=2, balance_to=min(recipe.balance_to, SMOKE_IMAGES // 7))
         limit = SMOKE_IMAGES if arguments.smoke else None
-        train(settings, arguments.data, arguments.run, resume=arguments.resume, limit=limit)
+        train(recipe, arguments.data, arguments.run, resume=arguments.resume, limit=limit)
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
 

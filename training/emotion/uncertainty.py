@@ -1,18 +1,18 @@
-"""What a net's uncertainty is worth, for each way to get it.
+"""Comparison of ways to estimate a net's uncertainty.
 
-    python -m training.emotion.uncertainty --weights NAME --data fer2013.npz [--split public] [--labels ferplus] [--out FOLDER]
+    python -m training.emotion.uncertainty --weights NAME --data fer2013.npz [--split public] [--labels ferplus] \
+        [--out FOLDER]
 
-Compares one pass without dropout (softmax) and Monte Carlo dropout (Gal and Ghahramani 2016) with T = 5, 10,
-20 and 50 passes, each without and with temperature: accuracy, ECE, Brier score, NLL, and the accuracy on
-what is kept when the most uncertain images are set aside. Then, with T = 20 and temperature, lets dropout
-act at each subset of the net's masks alone, the others held at one. Temperatures are cross-fitted, each
-half of the images under the one of the other half, so that nothing is measured on the labels it was
-fitted on; a temperature that the shipped graph carries is undone first. The masks of T = 20 are those of
-``training.evaluate --mc 20``.
+Compares one pass without dropout (softmax) with Monte Carlo dropout (Gal and Ghahramani 2016) of T = 5, 10, 20 and 50
+passes, each without and with temperature: accuracy, ECE, Brier score, NLL, and the accuracy on the images that are kept
+when the most uncertain are rejected. Then, with T = 20 and temperature, applies dropout only at each subset of the
+net's masks and holds the others at 1. Temperatures are cross-fitted: each half of the images has that of the other
+half, so nothing is measured on the labels it was fitted on. A temperature in the exported graph is undone first. The
+masks of T = 20 are those of ``training.evaluate --mc 20``.
 
-Prints Markdown; ``--out`` takes uncertainty.json, risk_coverage.png and reliability.png (matplotlib draws
-them). Needs no torch. Every subset costs twenty passes over all images, and five masks have thirty-one
-subsets: ``--subset-images`` asks fewer images, evenly spread over the file, in that part alone.
+Prints Markdown; ``--out`` gets uncertainty.json, risk_coverage.png and reliability.png (drawn by matplotlib). Needs no
+torch. Every subset takes twenty passes over all images, and five masks have thirty-one subsets: ``--subset-images``
+takes fewer images, evenly spread over the file, in that part alone.
 """
 
 import argparse
@@ -32,9 +32,10 @@ from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError, MissingDependencyError, SinkError, SourceError
 from engines.emotion import LoadedNet, load
 
-from ..data.faces import LabelSet, Split, sha256_of
-from ..records import JsonObject, facts_of_machine, write_json
+from ..data.faces import LabelSet, Split
+from ..records import JsonObject, machine_info, sha256_of, write_json
 from .calibration import (
+    apply_temperature,
     cross_fitted_passes,
     entropy,
     error_auroc,
@@ -44,7 +45,6 @@ from .calibration import (
     reliability_bins,
     risk_coverage,
     selective_risks,
-    tempered,
 )
 from .scoring import output_for, passes_of_all, scored_faces
 
@@ -57,16 +57,16 @@ Labels = NDArray[np.int64]
 
 PASSES = (5, 10, 20, 50)
 CHOSEN = 20
-"""T of the table over subsets of the masks, and of the pictures."""
+"""T of the table over subsets of the masks, and of the plots."""
 KEPT = "0.80"
-"""Coverage at which the gain from setting images aside is told."""
+"""Coverage at which the gain from rejecting images is reported."""
 TIMINGS = 20
-"""Rounds of which the best is a cost."""
+"""Rounds, of which the minimum counts as the cost."""
 SHADES = ("#999999", "#4477aa", "#cc6677", "#222222")
 COST_NOTE = (
-    "Cost is the time of the whole net for one face on one core, over that of one pass without dropout, the best of "
-    "many rounds each. The graph runs all that follows its first mask once per pass, whichever masks act, so "
-    f"every subset below costs what T = {CHOSEN} costs."
+    "Cost is the time of the whole net for one face on one core, relative to one pass without dropout, each the "
+    "minimum over many rounds. The graph runs everything after its first mask once per pass, whichever masks act, so "
+    f"every subset below costs as much as T = {CHOSEN}."
 )
 
 
@@ -82,12 +82,12 @@ class Method(NamedTuple):
 
 
 SOFTMAX, PLAIN, FITTED = Method(0, False), Method(CHOSEN, False), Method(CHOSEN, True)
-"""The methods that the pictures show."""
+"""The methods in the plots."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UncertaintyEval:
-    """A net, and the faces that it is asked about."""
+    """A net, and the faces it is evaluated on."""
 
     net: LoadedNet
     output: str
@@ -99,21 +99,21 @@ class UncertaintyEval:
     """Of the dropout masks."""
 
     def thinned(self, count: int) -> "UncertaintyEval":
-        """The same about ``count`` of the images, evenly spread."""
+        """The same on ``count`` of the images, evenly spread."""
         kept = np.linspace(0, len(self.labels) - 1, count).round().astype(int)
         return replace(self, crops=self.crops[kept], labels=self.labels[kept])
 
     def passes(self, count: int, masks: Collection[str] | None = None) -> Passes:
-        """``count`` passes, or one without dropout for 0, rid of the temperature that the graph carries.
+        """``count`` passes, or one without dropout for 0, with the temperature of the graph undone.
 
-        Dropout acts at ``masks`` alone, by default at all.
+        Dropout acts only at ``masks``, by default at all of them.
         """
         net = self.net if masks is None else with_dropout_at(self.net, masks)
-        given = passes_of_all(EmotionClassifier(net, passes=count, seed=self.seed), self.crops, self.output)
-        return tempered(given, 1 / net.spec.temperatures[self.output])
+        passes = passes_of_all(EmotionClassifier(net, passes=count, seed=self.seed), self.crops, self.output)
+        return apply_temperature(passes, 1 / net.spec.temperatures[self.output])
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", required=True, help="a shipped net's name, or an ONNX file with its card")
     parser.add_argument("--data", type=Path, required=True, help="npz of labelled faces")
@@ -122,25 +122,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the dropout masks")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="cores for all but the cost")
     parser.add_argument("--subset-images", type=int, metavar="N", help="images for the subsets of masks (default: all)")
-    parser.add_argument("--out", type=Path, help="folder for uncertainty.json and the two pictures")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--out", type=Path, help="folder for uncertainty.json and the two plots")
+    options = parser.parse_args(argv)
     try:
         if options.out:
             check_output(options.out)
-        exam = prepare(options)
-        cost = cost_of_passes(load(options.weights, threads=1), exam.crops[:1])
-        methods = passes_by_method(exam)
-        few = exam.thinned(min(options.subset_images or len(exam.labels), len(exam.labels)))
+        evaluation = prepare(options)
+        cost = cost_of_passes(load(options.weights, threads=1), evaluation.crops[:1])
+        methods = passes_by_method(evaluation)
+        few = evaluation.thinned(min(options.subset_images or len(evaluation.labels), len(evaluation.labels)))
         found = {
-            **facts(options, exam),
+            **record(options, evaluation),
             "subset_images": len(few.labels),
             "milliseconds_of_one_pass": round(1000 * cost[0], 3),
-            "methods": [method_figures(methods, method, exam.labels, cost) for method in methods],
-            "where_dropout_acts": [subset_figures(few, masks) for masks in subsets(list(exam.net.dropouts))],
+            "methods": [method_metrics(methods, method, evaluation.labels, cost) for method in methods],
+            "where_dropout_acts": [subset_metrics(few, masks) for masks in subsets(list(evaluation.net.dropouts))],
         }
         print(markdown(found))
         if options.out:
-            write(options.out, found, methods, exam.labels)
+            write(options.out, found, methods, evaluation.labels)
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
 
@@ -148,12 +148,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def prepare(options: argparse.Namespace) -> UncertaintyEval:
     """The net and the faces that the command line names."""
     if options.seed < 0:
-        raise ConfigurationError(f"--seed must not be negative, got {options.seed}.")
+        raise ConfigurationError(f"The seed must not be negative, got {options.seed}.")
     if options.subset_images is not None and options.subset_images < 2:
-        raise ConfigurationError(f"--subset-images must be 2 at least, got {options.subset_images}.")
+        raise ConfigurationError(f"At least 2 images are needed for the subsets of masks, got {options.subset_images}.")
     faces = scored_faces(options.data, options.split, options.labels)
     if len(faces) < 2:
-        raise SourceError(f"{options.data} holds one image that counts; two halves need two at least.")
+        raise SourceError(f"{options.data} holds one image that counts, but cross-fitting needs at least two.")
     net = load(options.weights, threads=options.threads)
     return UncertaintyEval(
         net=net,
@@ -164,47 +164,49 @@ def prepare(options: argparse.Namespace) -> UncertaintyEval:
     )
 
 
-def facts(options: argparse.Namespace, exam: UncertaintyEval) -> JsonObject:
-    """What was measured, on what."""
+def record(options: argparse.Namespace, evaluation: UncertaintyEval) -> JsonObject:
+    """The settings of the measurement."""
     return {
         "weights": options.weights,
-        "sha256": exam.net.spec.sha256,
+        "sha256": evaluation.net.spec.sha256,
         "data": {"file": options.data.name, "sha256": sha256_of(options.data), "split": options.split},
         "labels": options.labels,
-        "output": exam.output,
-        "images": len(exam.labels),
-        "seed": exam.seed,
-        "machine": facts_of_machine(),
-        "masks": {name: {"shape": list(shape), "rate": rate} for name, (shape, rate) in exam.net.dropouts.items()},
+        "output": evaluation.output,
+        "images": len(evaluation.labels),
+        "seed": evaluation.seed,
+        "machine": machine_info(),
+        "masks": {
+            name: {"shape": list(shape), "rate": rate} for name, (shape, rate) in evaluation.net.dropouts.items()
+        },
     }
 
 
-def passes_by_method(exam: UncertaintyEval) -> dict[Method, Passes]:
+def passes_by_method(evaluation: UncertaintyEval) -> dict[Method, Passes]:
     """Every T without and with temperature."""
     found: dict[Method, Passes] = {}
     for count in (0, *PASSES):
         progress(str(Method(count, False)))
-        found[Method(count, False)] = exam.passes(count)
-        found[Method(count, True)] = cross_fitted_passes(found[Method(count, False)], exam.labels)
+        found[Method(count, False)] = evaluation.passes(count)
+        found[Method(count, True)] = cross_fitted_passes(found[Method(count, False)], evaluation.labels)
     return found
 
 
-def method_figures(
+def method_metrics(
     methods: Mapping[Method, Passes], method: Method, labels: Labels, cost: Mapping[int, float]
 ) -> JsonObject:
-    """One row of the first table. ``temperature`` is the one fitted on all images, for the record; the
-    figures come from those of the halves."""
+    """One row of the first table. ``temperature`` is the one fitted on all images, for the record; the metrics come
+    from those of the halves."""
     fitted = fit_temperature(methods[Method(method.passes, False)], labels) if method.temperature else None
     return {
         "method": str(method),
         "passes": method.passes,
         "temperature": fitted,
         "cost": round(cost[method.passes] / cost[0], 2),
-        **figures(methods[method], labels),
+        **metrics(methods[method], labels),
     }
 
 
-def figures(passes: Passes, labels: Labels) -> JsonObject:
+def metrics(passes: Passes, labels: Labels) -> JsonObject:
     """Calibration, and risk over coverage by each uncertainty that the passes give."""
     mean = passes.mean(0)
     coverage = {name: risk_coverage(mean, labels, u) for name, u in uncertainties(passes).items()}
@@ -212,7 +214,7 @@ def figures(passes: Passes, labels: Labels) -> JsonObject:
 
 
 def uncertainties(passes: Passes) -> dict[str, NDArray[np.float64]]:
-    """(N,) each: predictive entropy, and of several passes mutual information and 1 - top probability too."""
+    """(N,) each: predictive entropy, and for several passes mutual information and 1 - top probability."""
     mean = passes.mean(0)
     found = {"entropy": entropy(mean)}
     if len(passes) > 1:
@@ -221,7 +223,7 @@ def uncertainties(passes: Passes) -> dict[str, NDArray[np.float64]]:
 
 
 def gain(coverage: Mapping[str, float]) -> float:
-    """By how much setting the most uncertain fifth aside raises accuracy."""
+    """The gain in accuracy from rejecting the most uncertain fifth."""
     return round(coverage[KEPT] - coverage["1.00"], 4)
 
 
@@ -230,10 +232,10 @@ def subsets(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
     return chain.from_iterable(combinations(names, size) for size in range(1, len(names) + 1))
 
 
-def subset_figures(exam: UncertaintyEval, masks: Sequence[str]) -> JsonObject:
-    """What T = 20 gives, temperature cross-fitted, where dropout acts at ``masks`` alone."""
+def subset_metrics(evaluation: UncertaintyEval, masks: Sequence[str]) -> JsonObject:
+    """Metrics of T = 20 with cross-fitted temperature, where dropout acts only at ``masks``."""
     progress(f"dropout at {' '.join(masks)}")
-    passes, labels = cross_fitted_passes(exam.passes(CHOSEN, masks), exam.labels), exam.labels
+    passes, labels = cross_fitted_passes(evaluation.passes(CHOSEN, masks), evaluation.labels), evaluation.labels
     mean, information = passes.mean(0), mutual_information(passes)
     return {
         "masks": list(masks),
@@ -245,19 +247,19 @@ def subset_figures(exam: UncertaintyEval, masks: Sequence[str]) -> JsonObject:
 
 
 def with_dropout_at(net: LoadedNet, masks: Collection[str]) -> LoadedNet:
-    """The net with all other masks at one: a rate of 0 keeps everything, and draws as many random numbers,
-    so that ``masks`` come out the same in every subset."""
+    """The net with all other masks at 1: a rate of 0 keeps everything, and draws as many random numbers, so that
+    ``masks`` are the same in every subset."""
     dropouts = {name: (shape, rate if name in masks else 0.0) for name, (shape, rate) in net.dropouts.items()}
     return replace(net, spec=replace(net.spec, dropouts=dropouts))
 
 
 def cost_of_passes(net: LoadedNet, face: NDArray[np.uint8]) -> dict[int, float]:
-    """Seconds that a crop (1, S, S) takes, by T; 0 is one pass without dropout."""
+    """Seconds per crop (1, S, S), by T; 0 is one pass without dropout."""
     return {count: best_seconds(EmotionClassifier(net, passes=count), face) for count in (0, *PASSES)}
 
 
 def best_seconds(classifier: EmotionClassifier, face: NDArray[np.uint8]) -> float:
-    """The shortest of ``TIMINGS`` rounds, which other work on the machine disturbs least."""
+    """The minimum over ``TIMINGS`` rounds, which other load on the machine disturbs least."""
     taken = []
     for _ in range(TIMINGS):
         start = time.perf_counter()
@@ -271,24 +273,26 @@ def progress(words: str) -> None:
 
 
 def markdown(found: JsonObject) -> str:
-    """Both tables, with what has to be known to read them."""
+    """Both tables, with the notes needed to read them."""
     count, accuracy = found["images"], found["methods"][0]["accuracy"]
     few = found["subset_images"]
     masks = ", ".join(f"`{name}` {tuple(m['shape'])} at {m['rate']:g}" for name, m in found["masks"].items())
     return "\n".join(
         [
             f"`{found['weights']}`, output `{found['output']}`, {count:,} images of {found['data']['file']} "
-            f"({found['data']['split']}), {found['labels']} labels. An accuracy has a standard error of "
+            f"({found['data']['split']}), {found['labels']} labels. The standard error of an accuracy "
+            "is "
             f"{(accuracy * (1 - accuracy) / count) ** 0.5:.3f}. Temperatures are cross-fitted. {COST_NOTE}",
             "",
-            "| | accuracy | ECE | Brier | NLL | 80 % kept by entropy | by mutual information | by top probability "
+            "| | accuracy | ECE | Brier | NLL | at 80 % coverage, by entropy | by mutual information "
+            "| by top probability "
             "| gain | area under risk-coverage | cost |",
             "|---|---|---|---|---|---|---|---|---|---|---|",
             *(method_row(row) for row in found["methods"]),
             "",
-            f"Where dropout acts, T = {CHOSEN} with temperature, {few:,} images; the masks are {masks}:",
+            f"By location of dropout, T = {CHOSEN} with temperature, {few:,} images; the masks are {masks}:",
             "",
-            "| dropout at | accuracy | ECE | NLL | gain | mean mutual information | tells errors (AUROC) |",
+            "| dropout at | accuracy | ECE | NLL | gain | mean mutual information | error detection (AUROC) |",
             "|---|---|---|---|---|---|---|",
             *(subset_row(row) for row in found["where_dropout_acts"]),
         ]
@@ -313,7 +317,7 @@ def subset_row(row: JsonObject) -> str:
 
 
 def check_output(folder: Path) -> None:
-    """Make the folder, and see that pictures can be drawn, before the minutes of measuring."""
+    """Make the folder, and check that plots can be drawn, before the minutes of measuring."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -322,7 +326,7 @@ def check_output(folder: Path) -> None:
 
 
 def write(folder: Path, found: JsonObject, methods: Mapping[Method, Passes], labels: Labels) -> None:
-    """``uncertainty.json`` and both pictures; raises ``SinkError``."""
+    """Write ``uncertainty.json`` and both plots; raises ``SinkError``."""
     means = {str(method): methods[method].mean(0) for method in (SOFTMAX, PLAIN, FITTED)}
     curves = {f"{name}, by entropy": selective_risks(mean, labels, entropy(mean)) for name, mean in means.items()}
     disagreement = mutual_information(methods[FITTED])
@@ -332,7 +336,7 @@ def write(folder: Path, found: JsonObject, methods: Mapping[Method, Passes], lab
         draw_risk_coverage(curves).savefig(folder / "risk_coverage.png", dpi=80)
         draw_reliability(means, labels).savefig(folder / "reliability.png", dpi=80)
     except OSError as error:
-        raise SinkError(f"The figures cannot be written to {folder}: {error.strerror or error}.") from error
+        raise SinkError(f"The results cannot be written to {folder}: {error.strerror or error}.") from error
 
 
 def draw_risk_coverage(curves: Mapping[str, NDArray[np.float64]]) -> "Figure":
@@ -349,7 +353,7 @@ def draw_risk_coverage(curves: Mapping[str, NDArray[np.float64]]) -> "Figure":
 
 
 def draw_reliability(means: Mapping[str, NDArray[np.float64]], labels: Labels) -> "Figure":
-    """Accuracy over confidence in the ECE's bins, a dot's area for the share of images in its bin."""
+    """Accuracy over confidence in the ECE's bins; the area of a dot is the share of images in its bin."""
     figure = blank_figure()
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="#dddddd", linewidth=1)
@@ -368,7 +372,7 @@ def blank_figure() -> "Figure":
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingDependencyError("Pictures need matplotlib: pip install 'emocolor-stream[train]'.") from error
+        raise MissingDependencyError("Plots need matplotlib: pip install 'emocolor-stream[train]'.") from error
     return Figure(figsize=(6, 4.5), layout="constrained")
 
 

@@ -1,7 +1,7 @@
-"""Neighbouring frames of clips, followed along their motion: what style nets learn to hold still on, beside photos.
+"""Neighbouring frames of clips with their optical flow, on which style nets learn temporal consistency, beside photos.
 
-A photo that is moved by whole pixels shows nothing that turns, is lit anew or comes into sight. Here two views are two
-frames, and where each point of the later one was before tells optical flow (``training.colorizer.video_metrics.Matcher``), as in
+A photo that is shifted by whole pixels shows nothing that turns, changes its light or comes into sight. Here two views
+are two frames, and optical flow (``training.data.motion``) tells where each point of the later one was before, as in
 Ruder, Dosovitskiy and Brox 2016 ("Artistic style transfer for videos", section 4.2).
 """
 
@@ -19,30 +19,31 @@ from torch.nn import functional
 from emocolor.chroma.conversion import Rgb8
 from emocolor.errors import SourceError
 
-from ..data.clips import MotionTracker, clips_in, read_clip, shown_frames
-from ..data.faces import sha256_of
+from ..data.clips import find_clips, read_clip
+from ..data.motion import MotionTracker
+from ..records import sha256_of
 
 HEIGHT: Final = 256
 """Short side that clips are scaled down to, px: the size of the photos."""
-EVERY: Final = 6
-"""Of the pairs of neighbouring frames, every so many are kept: those between show nearly the same."""
-BELIEVED_SHARE: Final = 0.5
-"""Part of a pair's points whose motion must be believed."""
+PAIR_STRIDE: Final = 6
+"""Every sixth pair of neighbouring frames is kept: those between show nearly the same."""
+MIN_CONSISTENT_SHARE: Final = 0.5
+"""Pairs with a smaller share of consistent flow are left out."""
 SECONDS: Final = 60.0
 """How much of a clip is read."""
 
 
 @dataclass(frozen=True)
-class Motion:
-    """Where the points of the second views were in the first."""
+class FlowField:
+    """Backward optical flow of a batch: where the points of the second views were in the first."""
 
-    to_first: Tensor
+    offsets: Tensor
     """(N, S, S, 2) float32: x and y, px."""
-    believed: Tensor
-    """(N, 1, S, S) float32: 1 where the motion is believed and stays within the view, else 0."""
+    valid: Tensor
+    """(N, 1, S, S) float32: 1 where the flow is consistent and stays within the view, else 0."""
 
-    def to(self, device: torch.device) -> "Motion":
-        return Motion(self.to_first.to(device), self.believed.to(device))
+    def to(self, device: torch.device) -> "FlowField":
+        return FlowField(self.offsets.to(device), self.valid.to(device))
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class ClipPair:
 
     before: Rgb8
     after: Rgb8
-    to_before: NDArray[np.float16]
-    """(H, W, 2), as ``training.colorizer.video_metrics.Match`` has it."""
-    believed: NDArray[np.bool_]
+    offsets: NDArray[np.float16]
+    """(H, W, 2), as in ``training.data.motion.BackwardFlow``."""
+    consistent: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -64,62 +65,66 @@ class ClipPairs:
     sha256: dict[str, str]
     """Of the clips, by name."""
 
-    def squares(self, count: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor, Motion]:
-        """``count`` pairs drawn anew, cut to squares: sRGB (N, 3, S, S) in [0, 1] before and after, and the motion."""
-        chosen = [self.pairs[i] for i in random.integers(len(self.pairs), size=count)]
-        cuts = [_cut(pair, side, random) for pair in chosen]
+    def crops(self, count: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor, FlowField]:
+        """Square crops of ``count`` random pairs: sRGB (N, 3, S, S) in [0, 1] before and after, and the flow."""
+        drawn = [self.pairs[i] for i in random.integers(len(self.pairs), size=count)]
+        crops = [_crop(pair, side, random) for pair in drawn]
         before, after = (
-            torch.from_numpy(np.stack(pictures)).movedim(3, 1).float() / 255
-            for pictures in zip(*((cut.before, cut.after) for cut in cuts), strict=True)
+            torch.from_numpy(np.stack(frames)).movedim(3, 1).float() / 255
+            for frames in zip(*((crop.before, crop.after) for crop in crops), strict=True)
         )
-        to_first = torch.from_numpy(np.stack([cut.to_before for cut in cuts])).float()
-        believed = torch.from_numpy(np.stack([cut.believed for cut in cuts]))[:, None].float()
-        return before, after, Motion(to_first, believed * _within(to_first, side))
+        offsets = torch.from_numpy(np.stack([crop.offsets for crop in crops])).float()
+        consistent = torch.from_numpy(np.stack([crop.consistent for crop in crops]))[:, None].float()
+        return before, after, FlowField(offsets, consistent * _inside(offsets, side))
 
 
-def read_pairs(places: Sequence[Path], least_side: int) -> ClipPairs:
-    """The pairs of all clips in folders and files; squares of ``least_side`` px must fit.
+def read_pairs(places: Sequence[Path], min_side: int) -> ClipPairs:
+    """The pairs of all clips in folders and files; crops of ``min_side`` px must fit.
 
-    Raises ``SourceError`` where a clip cannot be decoded or is too small, and where none has a pair that can be
-    followed.
+    Raises ``SourceError`` where a clip cannot be decoded or is too small, and where no pair has consistent flow.
     """
-    clips = clips_in(places)
-    pairs = [pair for path in clips for pair in _pairs_of(path, least_side)]
+    clips = find_clips(places)
+    pairs = [pair for path in clips for pair in _pairs_of(path, min_side)]
     if not pairs:
-        raise SourceError(f"Nothing can be followed in {', '.join(path.name for path in clips)}.")
+        raise SourceError(f"No frames with consistent optical flow in {', '.join(path.name for path in clips)}.")
     return ClipPairs(pairs, {path.name: sha256_of(path) for path in clips})
 
 
-def followed_difference(first: Tensor, second: Tensor, motion: Motion) -> Tensor:
-    """Mean squared difference of (N, 3, S, S) of the second views from the first carried to them, where believed."""
+def warped_difference(first: Tensor, second: Tensor, flow: FlowField) -> Tensor:
+    """Mean squared difference of (N, 3, S, S) of the second views from the first warped to them, where valid."""
     side = first.shape[3]
     rows, columns = torch.meshgrid(*[torch.arange(side, device=first.device, dtype=torch.float32)] * 2, indexing="ij")
-    places = motion.to_first + torch.stack([columns, rows], dim=-1)
-    carried = functional.grid_sample(first, places * (2 / (side - 1)) - 1, align_corners=True)
-    count = first.shape[1] * motion.believed.sum().clamp(min=1)
-    return ((carried - second).square() * motion.believed).sum() / count
+    places = flow.offsets + torch.stack([columns, rows], dim=-1)
+    warped = functional.grid_sample(first, places * (2 / (side - 1)) - 1, align_corners=True)
+    count = first.shape[1] * flow.valid.sum().clamp(min=1)
+    return ((warped - second).square() * flow.valid).sum() / count
 
 
-def _pairs_of(path: Path, least_side: int) -> Iterator[ClipPair]:
-    motion_tracker, before = MotionTracker(path.name), None
-    for number, shown in enumerate(shown_frames(read_clip(path, seconds=SECONDS, height=HEIGHT))):
-        if min(shown.gray.shape) < least_side:
-            raise SourceError(f"{path.name} is smaller than the squares of {least_side} px to learn from.")
-        match = motion_tracker.match(shown)
-        if before is not None and match is not None and number % EVERY == 0 and match.share >= BELIEVED_SHARE:
-            yield ClipPair(before, shown.rgb, match.to_before.astype(np.float16), match.believed)
-        before = shown.rgb
+def _pairs_of(path: Path, min_side: int) -> Iterator[ClipPair]:
+    motion, before = MotionTracker(path.name), None
+    for number, frame in enumerate(read_clip(path, seconds=SECONDS, height=HEIGHT)):
+        if min(frame.gray.shape) < min_side:
+            raise SourceError(f"{path.name} is smaller than the training crops of {min_side} px.")
+        flow = motion.update(frame)
+        if (
+            before is not None
+            and flow is not None
+            and number % PAIR_STRIDE == 0
+            and flow.consistent_share >= MIN_CONSISTENT_SHARE
+        ):
+            yield ClipPair(before, frame.rgb, flow.offsets.astype(np.float16), flow.consistent)
+        before = frame.rgb
 
 
-def _cut(pair: ClipPair, side: int, random: np.random.Generator) -> ClipPair:
-    height, width = pair.believed.shape
+def _crop(pair: ClipPair, side: int, random: np.random.Generator) -> ClipPair:
+    height, width = pair.consistent.shape
     top, left = int(random.integers(height - side + 1)), int(random.integers(width - side + 1))
-    cut = slice(top, top + side), slice(left, left + side)
-    return ClipPair(pair.before[cut], pair.after[cut], pair.to_before[cut], pair.believed[cut])
+    square = slice(top, top + side), slice(left, left + side)
+    return ClipPair(pair.before[square], pair.after[square], pair.offsets[square], pair.consistent[square])
 
 
-def _within(to_first: Tensor, side: int) -> Tensor:
+def _inside(offsets: Tensor, side: int) -> Tensor:
     """Where (N, S, S, 2) does not point out of the view: (N, 1, S, S) float32."""
     rows, columns = torch.meshgrid(*[torch.arange(side, dtype=torch.float32)] * 2, indexing="ij")
-    x, y = to_first[..., 0] + columns, to_first[..., 1] + rows
+    x, y = offsets[..., 0] + columns, offsets[..., 1] + rows
     return ((x >= 0) & (x <= side - 1) & (y >= 0) & (y <= side - 1))[:, None].float()

@@ -1,62 +1,71 @@
-"""A sheet of photos as they are and as a style net paints them, one row a photo: what no figure tells.
+"""A contact sheet of photos in the styles of one or several nets, because metrics do not show what a style looks like.
 
     python -m training.style.contact_sheet --images val.tar --out sheet.png [--count 6] [--weights fast ...]
 
-Photos are taken evenly over the set. Styles stand in the emotions' order: angry, disgust, fear, happy, sad, surprise,
-neutral, of a net of one style that one alone. Several nets stand side by side.
+Photos are taken evenly over the set, one row each. Styles come in the order of the emotions: angry, disgust, fear,
+happy, sad, surprise, neutral. Several nets stand side by side.
 """
 
 import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from emocolor.chroma.conversion import Rgb8
 from emocolor.errors import ConfigurationError, EmocolorError
 
-from ..colorizer.contact_sheet import write_picture
-from ..data.photos import Photos, Rgb8, central_crop, read_photos
-from .candidates import PaintingNet, load_painting_net, only
+from ..data.photos import Photos, center_crop, read_photos, write_image
+from .candidates import CandidateNet, load_candidate, single_style
 from .evaluate import MULTIPLE
-from .plots import style_sheet
 
-SMALLEST = 36
-"""px: what a net needs of either side."""
+if TYPE_CHECKING:
+    from .nets import StylizeFunction
+
+MIN_SIZE = 36
+"""px; nets take nothing smaller."""
 
 
-def sheet_of(photos: Photos, nets: Sequence[PaintingNet], *, count: int, size: int) -> Rgb8:
-    """The sheet, (H, W, 3) uint8: middle squares ``size`` px wide of ``count`` photos at most.
+def contact_sheet(photos: Photos, nets: Sequence[CandidateNet], *, count: int, size: int) -> Rgb8:
+    """The sheet, (H, W, 3) uint8: central squares ``size`` px wide of at most ``count`` photos.
 
     Raises ``ConfigurationError`` for a sheet without photos, or a size that nets do not take.
     """
     if count < 1:
         raise ConfigurationError(f"A sheet needs at least one photo, not {count}.")
-    if size < SMALLEST or size % MULTIPLE:
-        raise ConfigurationError(f"The size must be a multiple of {MULTIPLE}, at least {SMALLEST}, got {size}.")
-    indices = np.linspace(0, len(photos) - 1, min(count, len(photos))).round().astype(int)
-    squares = [central_crop(photos.photo(int(index)), size) for index in indices]
-    sheets = [style_sheet(squares, [only(emotion) for emotion in net.paintings], net.paint) for net in nets]
+    if size < MIN_SIZE or size % MULTIPLE:
+        raise ConfigurationError(f"The size must be a multiple of {MULTIPLE}, at least {MIN_SIZE}, got {size}.")
+    squares = [center_crop(photos.photo(index), size) for index in photos.evenly(count)]
+    sheets = [style_sheet(squares, [single_style(e) for e in net.paintings], net.stylize) for net in nets]
     return np.hstack([np.vstack(squares), *(sheet[:, size:] for sheet in sheets)])
 
 
-def main() -> None:
+def style_sheet(images: Sequence[Rgb8], mixtures: Sequence[NDArray[np.float32]], stylize: "StylizeFunction") -> Rgb8:
+    """A row for each image, (H, W, 3) uint8 all of one size: the original, then each mixture of styles."""
+    rows = [np.hstack([image, *(stylize(image, mixture) for mixture in mixtures)]) for image in images]
+    return np.vstack(rows)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, nargs="+", required=True, metavar="DIR_OR_TAR")
     parser.add_argument("--out", type=Path, required=True, help="PNG or JPEG to write")
     parser.add_argument("--count", type=int, default=6)
-    parser.add_argument("--size", type=int, default=256, help="side of a picture, px")
+    parser.add_argument("--size", type=int, default=256, help="side of an image, px")
     parser.add_argument(
         "--weights",
         nargs="+",
         default=[None],
         help="shipped nets' names, ONNX files, runs' folders (default: what ships)",
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     try:
-        nets = [load_painting_net(weights, threads=os.cpu_count() or 1) for weights in arguments.weights]
+        nets = [load_candidate(weights, threads=os.cpu_count() or 1) for weights in arguments.weights]
         photos = read_photos(arguments.images)
-        write_picture(arguments.out, sheet_of(photos, nets, count=arguments.count, size=arguments.size))
+        write_image(arguments.out, contact_sheet(photos, nets, count=arguments.count, size=arguments.size))
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
 

@@ -1,42 +1,41 @@
-"""Paintings that nets learn a style from."""
+"""The paintings whose styles nets are trained on."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from emocolor.chroma.conversion import Rgb8
 from emocolor.errors import SourceError
 
-from ..data.photos import Rgb8
-
-SMALLEST_SIDE = 64
-"""px; smaller pictures have no texture to learn."""
+MIN_SIDE = 64
+"""px; smaller images have no texture to learn."""
 WHITE = 255
 
 
-def read_style_picture(path: Path, size: int) -> Rgb8:
-    """sRGB (H, W, 3) uint8, turned as its EXIF data says, its short side scaled to ``size`` px.
+def read_painting(path: Path, size: int) -> Rgb8:
+    """sRGB (H, W, 3) uint8, rotated as its EXIF data says, its short side scaled to ``size`` px.
 
-    Gray pictures become RGB, and transparent ones are laid on white. Raises ``SourceError`` where the file is no
-    picture or too small.
+    Gray becomes RGB, and transparency is blended with white. Raises ``SourceError`` where the file is not an image or
+    too small.
     """
     try:
         content = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
-        raise SourceError(f"The style picture {path} cannot be read: {error.strerror or error}.") from error
+        raise SourceError(f"The painting {path} cannot be read: {error.strerror or error}.") from error
     rgb = _decoded(content)
     if rgb is None:
-        raise SourceError(f"The style picture {path} is no picture that OpenCV reads.")
+        raise SourceError(f"The painting {path} is not an image that OpenCV reads.")
     height, width = rgb.shape[:2]
-    if min(height, width) < SMALLEST_SIDE:
-        raise SourceError(f"The style picture {path} is {width}x{height}; both sides need {SMALLEST_SIDE} px.")
+    if min(height, width) < MIN_SIDE:
+        raise SourceError(f"The painting {path} is {width}x{height}; both sides need {MIN_SIDE} px.")
     scale = size / min(height, width)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(rgb, (round(width * scale), round(height * scale)), interpolation=method), np.uint8)
 
 
 def _decoded(content: np.ndarray) -> Rgb8 | None:
-    """RGB over white, or None for what is no picture."""
+    """RGB over white, or None for what is not an image."""
     if not len(content):
         return None
     try:
@@ -49,6 +48,6 @@ def _decoded(content: np.ndarray) -> Rgb8 | None:
     rgb = np.asarray(cv2.cvtColor(plain, cv2.COLOR_BGR2RGB), np.uint8)
     if whole is None or whole.ndim != 3 or whole.shape[2] != 4:
         return rgb
-    # Such pictures are not turned by EXIF data in either reading, so that the two fit.
-    part = whole[..., 3:].astype(np.float32) / np.iinfo(whole.dtype).max
-    return np.asarray(np.rint(rgb * part + WHITE * (1 - part)), np.uint8)
+    # OpenCV ignores EXIF rotation in images with alpha, so both readings have the same orientation.
+    alpha = whole[..., 3:].astype(np.float32) / np.iinfo(whole.dtype).max
+    return np.asarray(np.rint(rgb * alpha + WHITE * (1 - alpha)), np.uint8)

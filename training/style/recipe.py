@@ -1,4 +1,4 @@
-"""What a training run of a style net is asked to do."""
+"""The recipe of a style net's training run."""
 
 from dataclasses import dataclass, field, fields
 from typing import Literal
@@ -7,27 +7,27 @@ from emocolor.emotions import EMOTIONS, Emotion
 from emocolor.errors import ConfigurationError
 
 from ..optimization import Optimization
+from ..vgg import LAYERS, Layer
 from .losses import CONTENT_LAYER, STYLE_LAYERS, Measure
-from .vgg import LAYERS, Layer
 
 
 @dataclass(frozen=True, kw_only=True)
 class StyleImage:
-    """What one emotion looks like."""
+    """The painting of one emotion."""
 
     file: str = ""
-    """A picture in the folder given to the script, or a path; empty for an emotion that is not learnt."""
+    """Its name in the folder given to the script, or a path; empty for an emotion without a style."""
     weight: float = 1.0
-    """Multiplies the loss of style: below 1 for a style that shall stay mild."""
+    """Factor of the style loss: below 1 for a mild style."""
     title: str = ""
     artist: str = ""
     why: str = ""
-    """What it has of its emotion."""
+    """What connects it with the emotion."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StyleImages:
-    """One picture an emotion."""
+    """One painting for each emotion."""
 
     angry: StyleImage = field(default_factory=StyleImage)
     disgust: StyleImage = field(default_factory=StyleImage)
@@ -44,58 +44,58 @@ class StyleImages:
 
 @dataclass(frozen=True, kw_only=True)
 class StyleRecipe(Optimization):
-    """One recipe; ``configs/training/style_*.toml`` are laid over these defaults."""
+    """All settings of a run; ``configs/training/style_*.toml`` override these defaults."""
 
     net: Literal["s3", "full", "fast"] = "fast"
-    """S3's net, which learns one style, or a layout of ``engines.nets.style_net``, which learns all seven."""
+    """S3's net, which has one style, or a layout of ``engines.nets.style_net``, which has all seven."""
     start: str = ""
-    """A net that ships, or a finished run's folder, below the one given to the script as ``--runs``, whose values this
-    run starts with; empty for a fresh net."""
+    """Initial weights: a net that ships, or a finished run, by its name below the folder given to the script as
+    ``--runs``; empty for a fresh net."""
     teacher: str = ""
-    """A finished run's folder, likewise, whose net paints what this one is to paint; empty for none."""
+    """A finished run, likewise, whose net is the teacher; empty for none."""
     styles: StyleImages = field(default_factory=StyleImages)
     style_size: int = 320
-    """Short side that style pictures are scaled to, px: how large strokes are in what the net paints."""
+    """Short side that paintings are scaled to, px: it determines the size of the strokes."""
     style_layers: tuple[Layer, ...] = STYLE_LAYERS
     content_layer: Layer = CONTENT_LAYER
     measure: Measure = "relative"
-    """Of style and content: over that of the style picture and of the photo, or the plain mean squares of S3."""
+    """Of style and content: relative to those of the painting and of the photo, or the mean squares of S3."""
     content_weight: float = 1.0
     style_weight: float = 5.0
     variation_weight: float = 0.0
     temporal_weight: float = 0.0
-    """Of the mean squared difference between what is painted of two views of a photo, at the same points."""
+    """Of the mean squared difference between the results for two views of a photo, at the same points."""
     clip_part: float = 0.0
-    """Part of the batches whose two views are neighbouring frames of clips."""
+    """Share of the batches whose two views are neighbouring frames of clips."""
     teacher_weight: float = 0.0
-    """Of the mean squared difference from what the teacher paints, in parts of white."""
+    """Of the mean squared difference from the teacher's output, with white as 1."""
     shift: int = 8
-    """Largest shift between the two views, px each way. Whole pixels, so that nothing is resampled."""
+    """Largest shift between the two views, px in each direction. Whole pixels, so that nothing is resampled."""
     noise: float = 0.03
-    """Largest standard deviation of the noise that the second view gets, of a range of 1."""
+    """Largest standard deviation of the noise in the second view, with white as 1."""
     mixed_part: float = 0.2
-    """Part of the photos that learn a mixture of styles."""
+    """Share of the photos that get a mixture of styles."""
     partial_part: float = 0.2
-    """Part of the batches whose styles are mixed with the identity."""
+    """Share of the batches whose styles are mixed with the identity."""
     gradient_norm: float = 10.0
-    """Longer gradients are shortened to this. Gram matrices are of the second degree and their distance of the fourth,
-    so that one glaring picture would throw the net far off."""
+    """Gradients are clipped to this norm. The style loss is of the fourth degree in the features, so a single outlier
+    could ruin the net."""
     crop: int = 128
-    """Side of the squares learnt from, px."""
+    """Side of the training crops, px."""
     draws: int = 600
-    """Photos an epoch, drawn anew in each."""
+    """Photos per epoch, drawn anew in each."""
     compiled: bool = False
-    """Let torch compile the nets, which takes a minute or two and makes each step faster. Sums are rounded in
-    another order, so that a run is not the same in its last digits."""
+    """Compile the nets with ``torch.compile``, which takes a minute or two and makes each step faster. Sums are taken
+    in another order, so a run is not reproduced to the last digit."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         given = self.styles.given()
         if self.net == "s3" and len(given) > 1:
-            raise ConfigurationError(f"The net s3 learns one style, not {len(given)}.")
+            raise ConfigurationError(f"The net s3 has one style, not {len(given)}.")
         for layer in (*self.style_layers, self.content_layer):
             if layer not in LAYERS:
-                raise ConfigurationError(f"'{layer}' is no layer of VGG16 here; there are {', '.join(LAYERS)}.")
+                raise ConfigurationError(f"'{layer}' is not a layer of VGG16 up to conv4_3: {', '.join(LAYERS)}.")
         if self.crop < 36 or self.crop % 4:
             raise ConfigurationError(f"crop must be a multiple of 4, at least 36, got {self.crop}.")
         if not 0 <= self.shift <= self.crop // 2:
@@ -107,7 +107,7 @@ class StyleRecipe(Optimization):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} must not be negative, got {getattr(self, name)}.")
         if self.clip_part and not self.temporal_weight:
-            raise ConfigurationError("clip_part needs a temporal_weight: clips are what a net learns to hold still on.")
+            raise ConfigurationError("clip_part needs a temporal_weight: clips serve the temporal loss alone.")
         if bool(self.teacher) != (self.teacher_weight > 0):
             raise ConfigurationError("teacher and teacher_weight go together: set both, or neither.")
         if self.gradient_norm <= 0:
@@ -116,11 +116,11 @@ class StyleRecipe(Optimization):
             raise ConfigurationError(f"draws ({self.draws}) must be at least batch ({self.batch}).")
 
     @property
-    def sees_features(self) -> bool:
-        """Whether VGG16 judges what is painted in training, and not a teacher alone."""
+    def uses_features(self) -> bool:
+        """Whether the loss uses VGG16's features, and not a teacher alone."""
         return self.content_weight > 0 or self.style_weight > 0
 
     @property
     def deepest(self) -> Layer:
-        """The last layer of VGG16 that counts."""
+        """The last layer of VGG16 in the losses."""
         return max((*self.style_layers, self.content_layer), key=LAYERS.index)

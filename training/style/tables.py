@@ -1,4 +1,4 @@
-"""Tables of ``training/README.md`` on style nets (``python -m training.tables`` fills them in)."""
+"""The tables of ``training/README.md`` on style nets, which ``python -m training.tables`` fills in."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,33 +7,37 @@ from typing import Any, Final
 
 from engines.spec import STYLE, style_net_names
 
-from ..records import read_measured
+from ..records import JsonObject, read_json
 
 RESULTS = Path(__file__).parents[1] / "results" / "style"
 EVALUATED: Final = "evaluated.json"
-"""Beside a kept run's facts: what ``training.evaluate style`` printed for it."""
+"""In the folder of a kept run: the output of ``training.evaluate style``."""
 RUNS: Final = {
     "fast_all_clips": "`fast`",
-    "fast_strong": "the stronger of the two runs that it goes back to",
-    "fast_steady": "the steadier",
-    "fast_single": "a run without the loss between two views",
-    "s3_relu1_2": "S3's net, its style at relu1_2",
-    "s3_relu2_2": "S3's net, relu2_2",
-    "s3_relu3_3": "S3's net, relu3_3",
-    "s3_relu4_3": "S3's net, relu4_3",
+    "fast_strong": "run with stronger strokes, the first of two in its average",
+    "fast_steady": "run with higher temporal weight, the second",
+    "fast_single": "run without the temporal loss",
+    "s3_relu1_2": "S3's net, style at relu1_2",
+    "s3_relu2_2": "S3's net, style at relu2_2",
+    "s3_relu3_3": "S3's net, style at relu3_3",
+    "s3_relu4_3": "S3's net, style at relu4_3",
 }
-"""Kept runs, and the net that ships on the clips that these were measured on."""
+"""Kept runs, and the net that ships, measured on the same clips as they."""
 
 
 def table_style_nets() -> str:
     """The nets that ship."""
+    return nets_table({name: read_json(STYLE / f"{name}.json") for name in style_net_names()})
+
+
+def nets_table(cards: Mapping[str, JsonObject]) -> str:
+    """A row for each card, by the net's name."""
     lines = [
-        "| net | parameters | MB | content loss | style loss | of the photos | optimised: content | style "
-        "| warp error | of the clips | ms at 320x180 | 640x360 | 1280x720 |",
+        "| net | parameters | MB | content loss | style loss | photos' style loss | optimised: content | style "
+        "| warp error | clips' warp error | ms at 320x180 | 640x360 | 1280x720 |",
         "|---" * 13 + "|",
     ]
-    for name in style_net_names():
-        card = _card(name)
+    for name, card in cards.items():
         metrics = card["metrics"]
         gatys, error = metrics["anchors"]["gatys"], metrics["warp_error"]
         cells = [
@@ -49,24 +53,23 @@ def table_style_nets() -> str:
 
 
 def table_style_runs() -> str:
-    """Kept runs by the same measure, each on the paintings that it learnt."""
+    """Kept runs by the same metrics, each on its own paintings."""
+    paths = {words: RESULTS / name / EVALUATED for name, words in RUNS.items()}
+    return runs_table({words: read_json(path) for words, path in paths.items() if path.exists()})
+
+
+def runs_table(evaluated: Mapping[str, JsonObject]) -> str:
+    """A row for each output of ``training.evaluate style``, by the words for its run."""
     lines = [
-        "| | learnt from | content loss | style loss | of the photos | warp error | of the clips |",
+        "| | styles | content loss | style loss | photos' style loss | warp error | clips' warp error |",
         "|---" * 7 + "|",
     ]
-    for name, words in RUNS.items():
-        if (metrics := _evaluated(name)) is not None:
-            styles = list(metrics["style_loss"])
-            learnt = f"the painting of {styles[0]}" if len(styles) == 1 else f"{len(styles)} paintings"
-            cells = [words, learnt, *_losses(metrics), *_errors(metrics["warp_error"])]
-            lines.append(f"| {' | '.join(cells)} |")
+    for words, metrics in evaluated.items():
+        styles = list(metrics["style_loss"])
+        paintings = styles[0] if len(styles) == 1 else f"all {len(styles)}"
+        cells = [words, paintings, *_losses(metrics), *_errors(metrics["warp_error"])]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _evaluated(name: str) -> dict[str, Any] | None:
-    """The figures of a kept run; None where there are none yet."""
-    path = RESULTS / name / EVALUATED
-    return read_measured(path) if path.exists() else None
 
 
 def _losses(metrics: Mapping[str, Any]) -> list[str]:
@@ -85,10 +88,6 @@ def _mean(by_style: Mapping[str, float]) -> str:
 def _short(value: float) -> str:
     """Three decimals, without a zero before the point."""
     return f"{value:.3f}".removeprefix("0")
-
-
-def _card(name: str) -> dict[str, Any]:
-    return read_measured(STYLE / f"{name}.json")
 
 
 TABLES: Final[dict[str, Callable[[], str]]] = {

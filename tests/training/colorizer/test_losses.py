@@ -12,7 +12,7 @@ from engines.nets.s2_colorizer import S2Colorizer  # noqa: E402
 from engines.nets.s4_colorizer import S4Colorizer  # noqa: E402
 from training.colorizer.ab_targets import soft_targets  # noqa: E402
 from training.colorizer.losses import S1_LAYERS, ab_huber_loss, ab_l2_loss, class_loss, perceptual_loss, rgb_loss  # noqa: E402
-from training.style.vgg import LAYERS  # noqa: E402
+from training.vgg import LAYERS  # noqa: E402
 
 BINS = AbBins(12)
 
@@ -106,7 +106,7 @@ def test_ab_losses_in_units_of_110(ab):
     assert ab_huber_loss(near, ab).item() == pytest.approx(0.5 * 0.25 / 110, rel=1e-3)
 
 
-def test_bfloat16_answers_are_compared_in_float32(ab):
+def test_bfloat16_outputs_are_compared_in_float32(ab):
     rounded = ab.bfloat16()
     assert ab_l2_loss(rounded, ab).item() == pytest.approx(ab_l2_loss(rounded.float(), ab).item())
     targets = soft_targets(ab, BINS, sigma=6)

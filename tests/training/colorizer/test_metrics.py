@@ -1,10 +1,10 @@
-"""Figures of a colorization against their definitions, written out another way or known beforehand."""
+"""Metrics of a colorization against their definitions, written out another way or known beforehand."""
 
 import numpy as np
 import pytest
 
 from emocolor.chroma.conversion import ab_of, luma_of
-from training.colorizer.metrics import BEST_PSNR, ColorizerScores, colorfulness, psnr, ssim
+from training.colorizer.metrics import MAX_PSNR, ColorizationMetrics, colorfulness, psnr, ssim
 
 
 def noise(seed=0, shape=(24, 31, 3), low=0, high=256):
@@ -15,11 +15,11 @@ def gray_of(rgb):
     return np.repeat(luma_of(rgb)[..., None], 3, axis=2)
 
 
-def scores_of(*pairs):
-    scores = ColorizerScores()
+def measured(*pairs):
+    metrics = ColorizationMetrics()
     for predicted, truth in pairs:
-        scores.add(predicted, truth)
-    return scores.figures()
+        metrics.update(predicted, truth)
+    return metrics.compute()
 
 
 def test_psnr_of_a_known_error():
@@ -27,11 +27,11 @@ def test_psnr_of_a_known_error():
     predicted = truth + np.array([0, 0, 6], np.uint8)
     assert psnr(predicted, truth) == pytest.approx(10 * np.log10(255**2 / 12))
     assert psnr(truth, predicted) == psnr(predicted, truth)
-    assert psnr(truth, truth) == BEST_PSNR
+    assert psnr(truth, truth) == MAX_PSNR
     large = noise(shape=(256, 256, 3), high=255)
     nearly = large.copy()
     nearly[0, 0, 0] += 1
-    assert psnr(nearly, large) == BEST_PSNR
+    assert psnr(nearly, large) == MAX_PSNR
 
 
 def ssim_written_out(x, y):
@@ -73,7 +73,7 @@ def test_ssim_equals_scikit_images():
     )
 
 
-def test_colourfulness_of_known_pictures():
+def test_colourfulness_of_known_images():
     assert colorfulness(gray_of(noise())) == 0
     red = np.full((4, 4, 3), (255, 0, 0), np.uint8)
     assert colorfulness(red) == pytest.approx(0.3 * np.hypot(255, 127.5))
@@ -88,7 +88,7 @@ def test_the_area_is_that_of_the_distribution_over_all_thresholds():
     assert errors.max() > 150  # so that the upper end matters
     thresholds = np.arange(0, 150, 0.01) + 0.005
     shares = np.searchsorted(np.sort(errors, axis=None), thresholds) / errors.size
-    found = scores_of((predicted, truth))
+    found = measured((predicted, truth))
     assert found["auc"] == pytest.approx(100 * shares.mean(), abs=0.01)
     assert found["ab_error"] == pytest.approx(errors.mean(), abs=1e-3)
 
@@ -96,7 +96,7 @@ def test_the_area_is_that_of_the_distribution_over_all_thresholds():
 def test_rebalancing_gives_rare_colours_the_weight_of_common_ones():
     truth = np.full((20, 20, 3), 128, np.uint8)
     truth[:2] = (255, 0, 0)  # a tenth is red, and far from gray in ab
-    found = scores_of((gray_of(truth), truth))
+    found = measured((gray_of(truth), truth))
     red_error = np.hypot(80.1, 67.2)
     assert found["auc"] == pytest.approx(100 * (1 - 0.1 * red_error / 150), abs=0.1)
     assert found["auc_rebalanced"] == pytest.approx(100 * (1 - 0.5 * red_error / 150), abs=1)
@@ -110,7 +110,7 @@ def test_neighbouring_colours_share_their_frequency():
 
     def weight(truth):
         """Of the rare tenth among all, from what its error alone does to the area."""
-        found = scores_of((gray_of(truth), truth))
+        found = measured((gray_of(truth), truth))
         error = np.linalg.norm(ab_of(truth)[0, 0])
         return (1 - found["auc_rebalanced"] / 100) * 150 / error
 
@@ -118,38 +118,38 @@ def test_neighbouring_colours_share_their_frequency():
     assert 0.11 < weight(near) < 0.45
 
 
-def test_r2_is_over_all_values_of_all_pictures():
+def test_r2_is_over_all_values_of_all_images():
     pairs = [(noise(1), noise(2)), (noise(3, (40, 15, 3)), noise(4, (40, 15, 3), 0, 60))]
     predicted, truth = (np.concatenate([p[i].ravel() for p in pairs]).astype(float) for i in (0, 1))
     wanted = 1 - np.square(predicted - truth).sum() / np.square(truth - truth.mean()).sum()
-    assert scores_of(*pairs)["r2"] == pytest.approx(wanted, abs=1e-4)
+    assert measured(*pairs)["r2"] == pytest.approx(wanted, abs=1e-4)
 
 
-def test_perfect_and_gray_answers():
+def test_perfect_and_gray_outputs():
     truth = [noise(seed, low=60, high=200) for seed in range(3)]
-    perfect = scores_of(*[(t, t) for t in truth])
+    perfect = measured(*[(t, t) for t in truth])
     assert perfect == {
-        "psnr": BEST_PSNR, "ssim": 1, "ab_error": 0, "r2": 1, "auc": 100, "auc_rebalanced": 100,
+        "psnr": MAX_PSNR, "ssim": 1, "ab_error": 0, "r2": 1, "auc": 100, "auc_rebalanced": 100,
         "colorfulness": perfect["colorfulness_truth"], "colorfulness_truth": perfect["colorfulness_truth"],
     }  # fmt: skip
-    gray = scores_of(*[(gray_of(t), t) for t in truth])
+    gray = measured(*[(gray_of(t), t) for t in truth])
     assert gray["colorfulness"] == 0
     assert gray["ab_error"] == pytest.approx(np.mean([np.linalg.norm(ab_of(t), axis=2) for t in truth]), abs=0.2)
     assert all(gray[name] < perfect[name] for name in ("psnr", "ssim", "r2", "auc", "auc_rebalanced"))
 
 
-def test_pictures_of_one_flat_gray_give_finite_figures():
+def test_images_of_one_flat_gray_give_finite_metrics():
     flat = np.full((16, 16, 3), 90, np.uint8)
-    found = scores_of((flat, flat))
+    found = measured((flat, flat))
     assert all(np.isfinite(value) for value in found.values())
     assert found["r2"] == 0
 
 
 def test_what_does_not_fit_is_refused():
-    scores = ColorizerScores()
-    with pytest.raises(ValueError, match="No picture"):
-        scores.figures()
+    metrics = ColorizationMetrics()
+    with pytest.raises(ValueError, match="No image"):
+        metrics.compute()
     for predicted in (noise(shape=(24, 30, 3)), noise().astype(np.float32)):
         with pytest.raises(ValueError, match="predicted must be"):
-            scores.add(predicted, noise())
-    assert len(scores) == 0
+            metrics.update(predicted, noise())
+    assert len(metrics) == 0

@@ -7,10 +7,10 @@ from emocolor.errors import SourceError
 from training.data.faces import (
     FaceSet,
     balance_by_rotation,
-    crowd_majority,
-    crowd_targets,
     disputed,
     faceless,
+    ferplus_majority,
+    ferplus_targets,
     gray_squares,
     read_faces,
     rgb_squares,
@@ -39,10 +39,10 @@ def faces_with(labels, table):
 def test_votes_become_the_project_s_order_of_emotions():
     table = votes({ANGRY: 10}, {DISGUST: 10}, {FEAR: 10}, {HAPPY: 10}, {SAD: 10}, {SURPRISE: 10}, {NEUTRAL: 10})
     faces = faces_with(range(7), table)
-    labels, counts = crowd_majority(faces)
+    labels, counts = ferplus_majority(faces)
     assert labels.tolist() == list(range(7))
     assert counts.all()
-    targets, known = crowd_targets(faces)
+    targets, known = ferplus_targets(faces)
     assert np.array_equal(targets, np.eye(7, dtype=np.float32))
     assert known.all()
 
@@ -55,12 +55,14 @@ def test_majorities_that_do_not_count():
         {HAPPY: 4, CONTEMPT: 6},
         {HAPPY: 4, SAD: 3, UNKNOWN: 3},
     )
-    _, counts = crowd_majority(faces_with([3] * 5, table))
+    _, counts = ferplus_majority(faces_with([3] * 5, table))
     assert counts.tolist() == [False, False, False, False, True]
 
 
 def test_targets_are_shares_of_the_seven_and_need_half_of_the_votes():
-    targets, known = crowd_targets(faces_with([3, 3, 3], votes({HAPPY: 6, NEUTRAL: 2, CONTEMPT: 2}, {NO_FACE: 10}, {})))
+    targets, known = ferplus_targets(
+        faces_with([3, 3, 3], votes({HAPPY: 6, NEUTRAL: 2, CONTEMPT: 2}, {NO_FACE: 10}, {}))
+    )
     assert targets[0, 3] == pytest.approx(0.75)
     assert targets[0, 6] == pytest.approx(0.25)
     assert known.tolist() == [True, False, False]
@@ -76,9 +78,9 @@ def test_faceless_and_disputed_images_are_found():
 
 def test_what_needs_votes_says_so():
     faces = FaceSet(images=np.zeros((1, 48, 48), np.uint8), labels=np.array([0]))
-    for question in (crowd_majority, crowd_targets, disputed):
+    for config in (ferplus_majority, ferplus_targets, disputed):
         with pytest.raises(SourceError, match="ferplus_votes"):
-            question(faces)
+            config(faces)
 
 
 def test_votes_of_the_wrong_form_are_named(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed; training needs it")
 
 from emocolor.errors import ConfigurationError  # noqa: E402
-from training.data.film_look import CLEAN, FilmLook, film_look, gray_of  # noqa: E402
+from training.data.film_look import CLEAN, FilmLook, apply_film_look, to_gray  # noqa: E402
 
 
 def generator(seed=0):
@@ -17,8 +17,10 @@ def generator(seed=0):
 
 
 def always(seed=0, gray=None, **chances):
-    """One fault in every picture, its range as given."""
-    return film_look(gray, replace(CLEAN, **{name: (1.0, *span) for name, span in chances.items()}), generator(seed))
+    """One fault in every image, its range as given."""
+    return apply_film_look(
+        gray, replace(CLEAN, **{name: (1.0, *span) for name, span in chances.items()}), generator(seed)
+    )
 
 
 def flat(level, count=4, size=64):
@@ -29,53 +31,53 @@ def test_all_faults_stay_in_range_and_are_repeatable():
     gray = torch.rand(12, 1, 48, 80)
     before = gray.clone()
     everything = FilmLook(**{f.name: (1.0, *f.default[1:]) for f in fields(FilmLook) if len(f.default) == 3})
-    worn = film_look(gray, everything, generator())
+    worn = apply_film_look(gray, everything, generator())
     assert worn.shape == gray.shape
     assert worn.dtype == torch.float32
     assert (worn.min() >= 0) & (worn.max() <= 1)
     assert not torch.allclose(worn, gray, atol=0.1)
     assert torch.equal(gray, before)
-    assert torch.equal(worn, film_look(gray, everything, generator()))
-    assert not torch.equal(worn, film_look(gray, everything, generator(1)))
+    assert torch.equal(worn, apply_film_look(gray, everything, generator()))
+    assert not torch.equal(worn, apply_film_look(gray, everything, generator(1)))
 
 
 def test_clean_options_change_nothing():
     gray = torch.rand(4, 1, 32, 32)
-    assert torch.equal(film_look(gray, CLEAN, generator()), gray)
+    assert torch.equal(apply_film_look(gray, CLEAN, generator()), gray)
 
 
 @pytest.mark.parametrize("name", [f.name for f in fields(FilmLook) if len(f.default) == 3 and f.name != "red"])
-def test_a_fault_happens_to_its_part_of_the_pictures(name):
+def test_a_fault_happens_to_its_part_of_the_images(name):
     gray = torch.rand(200, 1, 24, 24)
     _, least, most = getattr(FilmLook(), name)
-    worn = film_look(gray, replace(CLEAN, **{name: (0.25, least, most)}), generator())
+    worn = apply_film_look(gray, replace(CLEAN, **{name: (0.25, least, most)}), generator())
     changed = (worn != gray).flatten(1).any(1)
     assert 0.15 < changed.float().mean() < 0.35
 
 
 def test_gray_is_luma_unless_told_otherwise():
-    picture = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
-    rgb = torch.from_numpy(picture).permute(2, 0, 1).unsqueeze(0).float() / 255
-    wanted = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) / 255
-    assert np.abs(gray_of(rgb)[0, 0].numpy() - wanted).max() < 0.51 / 255
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    rgb = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0).float() / 255
+    wanted = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) / 255
+    assert np.abs(to_gray(rgb)[0, 0].numpy() - wanted).max() < 0.51 / 255
 
 
 def test_emulsions_keep_gray_and_see_little_red():
     colors = torch.tensor([[0.6, 0.6, 0.6], [0.8, 0.1, 0.1], [0.2, 0.3, 0.9]]).repeat(50, 1).view(150, 3, 1, 1)
-    plain = gray_of(colors).view(50, 3)
-    seen = gray_of(colors, replace(CLEAN, red=(1.0, 0.0, 0.1), blue=(0.3, 0.5)), generator()).view(50, 3)
+    plain = to_gray(colors).view(50, 3)
+    seen = to_gray(colors, replace(CLEAN, red=(1.0, 0.0, 0.1), blue=(0.3, 0.5)), generator()).view(50, 3)
     assert seen[:, 0] == pytest.approx(0.6, abs=1e-6)
     assert (seen[:, 1] < 0.6 * plain[:, 1]).all()
     assert (seen[:, 2] > plain[:, 2] + 0.05).all()
     assert len(seen[:, 1].unique()) > 40
-    some = gray_of(colors, replace(CLEAN, red=(0.5, 0.0, 0.1)), generator()).view(50, 3)
+    some = to_gray(colors, replace(CLEAN, red=(0.5, 0.0, 0.1)), generator()).view(50, 3)
     assert 0.3 < (some[:, 1] == plain[:, 1]).float().mean() < 0.7
 
 
 def test_an_emulsion_s_weights_are_those_of_red_green_and_blue():
     colors = torch.eye(3).view(3, 3, 1, 1)
     options = replace(CLEAN, red=(1.0, 0.05, 0.05), blue=(0.25, 0.25))
-    assert gray_of(colors, options, generator()).flatten().tolist() == pytest.approx([0.05, 0.7, 0.25])
+    assert to_gray(colors, options, generator()).flatten().tolist() == pytest.approx([0.05, 0.7, 0.25])
 
 
 def test_grain_is_strongest_in_mid_tones_and_has_its_deviation_there():
@@ -90,14 +92,14 @@ def test_grain_is_strongest_in_mid_tones_and_has_its_deviation_there():
 def test_grain_of_a_larger_size_is_smoother():
     def likeness(size_px):
         options = replace(CLEAN, grain=(1.0, 0.04, 0.04), grain_px=(size_px, size_px))
-        noise = film_look(flat(0.5, 8), options, generator()) - 0.5
+        noise = apply_film_look(flat(0.5, 8), options, generator()) - 0.5
         return float((noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean())
 
     assert likeness(0.2) == pytest.approx(0, abs=0.02)
     assert likeness(1.0) == pytest.approx(np.exp(-0.25), abs=0.05)  # a Gaussian's own, two sigma^2 apart
 
 
-def test_each_picture_is_blurred_by_its_own_sigma():
+def test_each_image_is_blurred_by_its_own_sigma():
     point = torch.zeros(8, 1, 41, 41)
     point[..., 20, 20] = 1
     spread = always(gray=point, blur=(0.6, 2.0))
@@ -128,14 +130,14 @@ def test_fading_takes_contrast_from_black_or_white():
     assert low.max() > 0.25
 
 
-def test_gamma_and_flicker_act_on_the_whole_picture_alike():
+def test_gamma_and_flicker_act_on_the_whole_image_alike():
     assert always(gray=flat(0.25), gamma=(1.0, 1.0)) == pytest.approx(0.0625, abs=1e-4)
     assert always(gray=flat(0.25), gamma=(-1.0, -1.0)) == pytest.approx(0.5, abs=1e-4)
     assert always(gray=flat(0.4), flicker=(-0.25, -0.25)) == pytest.approx(0.3)
     assert always(gray=flat(0.9), flicker=(0.25, 0.25)) == pytest.approx(1.0)
 
 
-def test_scratches_run_down_the_picture():
+def test_scratches_run_down_the_image():
     changed = (always(gray=flat(0.5, 40), scratches=(1.0, 1.0)) - 0.5).abs()[:, 0] > 0.02
     rows, columns = changed.any(2).sum(1), changed.any(1).sum(1)
     visible = rows > 20
@@ -145,10 +147,10 @@ def test_scratches_run_down_the_picture():
 
 
 @pytest.mark.parametrize("name", ["scratches", "dust"])
-def test_no_two_pictures_have_the_same_marks(name):
+def test_no_two_images_have_the_same_marks(name):
     once, more = replace(CLEAN, **{name: (1.0, 3.0, 3.0)}), generator()
-    worn = torch.cat([film_look(flat(0.5, 2), once, more) for _ in range(2)])
-    assert len({picture.numpy().tobytes() for picture in worn}) == 4
+    worn = torch.cat([apply_film_look(flat(0.5, 2), once, more) for _ in range(2)])
+    assert len({image.numpy().tobytes() for image in worn}) == 4
 
 
 def test_dust_covers_little_and_is_light_or_dark():
@@ -171,7 +173,7 @@ def test_compression_harms_more_at_a_lower_quality():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"grain": (1.5, 0.0, 0.1)}, r"film_look.grain must be a part from 0 to 1 and a range, got \[1.5"),
+        ({"grain": (1.5, 0.0, 0.1)}, r"film_look.grain must be a probability and a range, got \[1.5"),
         ({"blur": (0.5, 2.0, 1.0)}, "film_look.blur"),
         ({"dust": (0.5, 2.0)}, "film_look.dust"),
         ({"fade": (0.5, "low", "high")}, "film_look.fade"),

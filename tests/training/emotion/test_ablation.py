@@ -35,7 +35,7 @@ def test_unusable_files_are_named(text, words, tmp_path):
         read_rows(tmp_path / "rows.toml")
 
 
-def test_rows_are_run_once_and_their_figures_written(tmp_path):
+def test_rows_are_run_once_and_their_metrics_written(tmp_path):
     random = np.random.default_rng(0)
     np.savez(
         tmp_path / "faces.npz",

@@ -21,7 +21,7 @@ from training.emotion.calibration import (
 from training.emotion.metrics import expected_calibration_error
 
 
-def answers(count, passes=1, seed=0):
+def outputs(count, passes=1, seed=0):
     """Probabilities (passes, count, 7) of random logits, the passes of one image alike but not the same."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, 2, (1, count, 7)) + random.normal(0, 0.5 if passes > 1 else 0, (passes, count, 7))
@@ -36,7 +36,7 @@ def drawn_from(probabilities, seed=1):
 
 
 def test_probabilities_that_come_true_are_calibrated_and_others_are_not():
-    honest = answers(20_000)[0]
+    honest = outputs(20_000)[0]
     labels = drawn_from(honest)
     assert reliability(honest, labels)["ece"] < 0.015
     for boastful_or_shy in (0.5, 2.0):
@@ -45,20 +45,20 @@ def test_probabilities_that_come_true_are_calibrated_and_others_are_not():
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.8])
 def test_a_known_temperature_is_found(temperature):
-    honest = answers(20_000)
+    honest = outputs(20_000)
     labels = drawn_from(honest[0])
     assert fit_temperature(tempered(honest, 1 / temperature), labels) == pytest.approx(temperature, rel=0.03)
 
 
 def test_the_temperature_of_several_passes_is_that_of_their_mean():
-    passes = answers(6000, passes=4)
+    passes = outputs(6000, passes=4)
     labels = drawn_from(passes.mean(0))
     assert fit_temperature(passes, labels) == pytest.approx(1, rel=0.05)
     assert fit_temperature(tempered(passes, 0.4), labels) == pytest.approx(2.5, rel=0.05)
 
 
 def test_tempering():
-    passes = answers(50, passes=3)
+    passes = outputs(50, passes=3)
     assert np.allclose(tempered(passes, 1), passes, atol=1e-12)
     assert np.allclose(tempered(tempered(passes, 2.5), 1 / 2.5), passes, atol=1e-12)
     flat, sharp = tempered(passes, 1000), tempered(passes, 0.001)
@@ -70,8 +70,8 @@ def test_tempering():
     assert np.allclose(tempered(np.eye(7, dtype=np.float32)[None], 2).sum(-1), 1)  # zeros stay finite
 
 
-def test_cross_fitting_mends_calibration_without_the_labels_it_is_measured_on():
-    passes = tempered(answers(4000, passes=4), 0.4)
+def test_cross_fitting_fixes_calibration_without_the_labels_it_is_measured_on():
+    passes = tempered(outputs(4000, passes=4), 0.4)
     labels = drawn_from(tempered(passes, 2.5).mean(0))
     assert reliability(passes.mean(0), labels)["ece"] > 0.1
     fitted = cross_fitted(passes, labels)
@@ -136,7 +136,7 @@ def test_auroc_counts_pairs():
 
 
 def test_bins_of_the_diagram_are_those_of_the_calibration_error():
-    probabilities = answers(500)[0]
+    probabilities = outputs(500)[0]
     labels = np.random.default_rng(2).integers(0, 7, 500)
     bins = reliability_bins(probabilities, labels)
     assert sum(b.share for b in bins) == pytest.approx(1)

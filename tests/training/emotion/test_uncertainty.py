@@ -17,9 +17,9 @@ from training.emotion.uncertainty import (
     CHOSEN,
     PASSES,
     UncertaintyEval,
-    figures,
     main,
-    subset_figures,
+    metrics,
+    subset_metrics,
     subsets,
     with_dropout_at,
 )
@@ -34,26 +34,26 @@ def net():
 
 
 @pytest.fixture(scope="module")
-def exam(net):
+def evaluation(net):
     """Coarse patterns, half of them labelled with the answer of one pass, and half with the next emotion."""
     coarse = np.random.default_rng(3).integers(0, 256, (COUNT, 6, 6), np.uint8)
     crops = np.repeat(np.repeat(coarse, 8, axis=1), 8, axis=2)
-    answers = EmotionClassifier(net, passes=0).passes_of(crops)[0].argmax(1)
-    labels = (answers + np.arange(COUNT) // 2 % 2) % 7
+    outputs = EmotionClassifier(net, passes=0).passes_of(crops)[0].argmax(1)
+    labels = (outputs + np.arange(COUNT) // 2 % 2) % 7
     return UncertaintyEval(net=net, output="fer2013", crops=crops, labels=labels, seed=0)
 
 
 @pytest.fixture(scope="module")
-def data(exam, tmp_path_factory):
+def data(evaluation, tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "faces.npz"
-    np.savez(path, images=exam.crops, labels=exam.labels, usage=np.ones(COUNT, np.int8))
+    np.savez(path, images=evaluation.crops, labels=evaluation.labels, usage=np.ones(COUNT, np.int8))
     return path
 
 
 @pytest.fixture(scope="module")
 def results(data, tmp_path_factory):
     """The folder that one run of the whole command leaves."""
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed; pictures need it")
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed; images need it")
     folder = tmp_path_factory.mktemp("results") / "s0"
     main(["--weights", "s0", "--data", str(data), "--subset-images", "2", "--threads", "1", "--out", str(folder)])
     return folder
@@ -90,25 +90,25 @@ def test_plain_rows_are_what_evaluate_says(results, data):
         }
 
 
-def test_pictures_are_drawn(results):
-    for picture in ("risk_coverage.png", "reliability.png"):
-        assert (results / picture).read_bytes().startswith(b"\x89PNG")
+def test_images_are_drawn(results):
+    for image in ("risk_coverage.png", "reliability.png"):
+        assert (results / image).read_bytes().startswith(b"\x89PNG")
 
 
-def test_dropout_everywhere_is_the_row_of_all_masks(exam):
-    row = figures(cross_fitted_passes(exam.passes(CHOSEN), exam.labels), exam.labels)
-    subset = subset_figures(exam, tuple(exam.net.dropouts))
+def test_dropout_everywhere_is_the_row_of_all_masks(evaluation):
+    row = metrics(cross_fitted_passes(evaluation.passes(CHOSEN), evaluation.labels), evaluation.labels)
+    subset = subset_metrics(evaluation, tuple(evaluation.net.dropouts))
     assert {key: subset[key] for key in ("accuracy", "ece", "brier", "nll", "gain")} == {
         key: row[key] for key in ("accuracy", "ece", "brier", "nll", "gain")
     }
     assert subset["mutual_information"] > 0
 
 
-def test_dropout_nowhere_is_one_pass_many_times(exam):
-    nowhere = exam.passes(3, masks=())
+def test_dropout_nowhere_is_one_pass_many_times(evaluation):
+    nowhere = evaluation.passes(3, masks=())
     assert nowhere.shape == (3, COUNT, 7)
-    assert np.allclose(nowhere, exam.passes(0), atol=1e-5)
-    assert not np.allclose(exam.passes(3, masks=["mask_4"]), exam.passes(0), atol=1e-3)
+    assert np.allclose(nowhere, evaluation.passes(0), atol=1e-5)
+    assert not np.allclose(evaluation.passes(3, masks=["mask_4"]), evaluation.passes(0), atol=1e-3)
 
 
 def test_a_mask_is_the_same_in_every_subset(net):
@@ -123,22 +123,22 @@ def test_every_subset_comes_once():
     assert len(set(subsets("abcde"))) == 31
 
 
-def test_a_temperature_in_the_graph_is_undone(exam, tmp_path):
+def test_a_temperature_in_the_graph_is_undone(evaluation, tmp_path):
     card = json.loads((EMOTION / "s0.json").read_text())
     (tmp_path / "s0.json").write_text(json.dumps(card | {"temperatures": {"fer2013": 2.0}}))
     shutil.copy(EMOTION / "s0.onnx", tmp_path)
-    shipped = exam.passes(0)
-    undone = replace(exam, net=load(str(tmp_path / "s0.onnx"))).passes(0)
+    shipped = evaluation.passes(0)
+    undone = replace(evaluation, net=load(str(tmp_path / "s0.onnx"))).passes(0)
     assert np.allclose(undone, tempered(shipped, 1 / 2), atol=1e-6)
-    losses = [negative_log_likelihood(passes[0], exam.labels) for passes in (shipped, undone)]
+    losses = [negative_log_likelihood(passes[0], evaluation.labels) for passes in (shipped, undone)]
     assert abs(losses[0] - losses[1]) > 0.01
 
 
-def test_fewer_images_are_spread_over_all(exam):
-    few = exam.thinned(3)
-    assert np.array_equal(few.crops, exam.crops[[0, 6, 11]])
-    assert np.array_equal(few.labels, exam.labels[[0, 6, 11]])
-    assert np.array_equal(exam.thinned(COUNT).crops, exam.crops)
+def test_fewer_images_are_spread_over_all(evaluation):
+    few = evaluation.thinned(3)
+    assert np.array_equal(few.crops, evaluation.crops[[0, 6, 11]])
+    assert np.array_equal(few.labels, evaluation.labels[[0, 6, 11]])
+    assert np.array_equal(evaluation.thinned(COUNT).crops, evaluation.crops)
 
 
 def ends_with(arguments, capsys):

@@ -13,27 +13,27 @@ torch = pytest.importorskip("torch", reason="torch is not installed; training ne
 
 from emocolor.emotions import EMOTIONS  # noqa: E402
 from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
-from training.data.faces import sha256_of  # noqa: E402
+from training.records import sha256_of  # noqa: E402
 from training.style.clip_pairs import EVERY, ClipPair, ClipPairs, Motion, followed_difference, read_pairs  # noqa: E402
 from training.style.recipe import StyleImage, StyleImages, StyleRecipe  # noqa: E402
 from training.style.train import train  # noqa: E402
 
 STEP = (2, 1)
-"""Pixels across and down that the clip's picture moves in a frame."""
+"""Pixels across and down that the clip's image moves in a frame."""
 FRAMES = 20
 
 
 def write_clip(path, size_wh=(160, 112)):
-    """A smooth picture that slides by ``STEP`` in each frame."""
+    """A smooth image that slides by ``STEP`` in each frame."""
     width, height = size_wh
     coarse = np.random.default_rng(3).integers(0, 256, (24, 32, 3), np.uint8)
-    picture = cv2.resize(coarse, (width + 100, height + 60), interpolation=cv2.INTER_CUBIC)
+    image = cv2.resize(coarse, (width + 100, height + 60), interpolation=cv2.INTER_CUBIC)
     with av.open(str(path), "w") as clip:
         stream = clip.add_stream("libx264", rate=Fraction(25), options={"qp": "0"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv444p"
         for number in range(FRAMES):
             x, y = number * STEP[0], number * STEP[1]
-            frame = np.ascontiguousarray(picture[y : y + height, x : x + width])
+            frame = np.ascontiguousarray(image[y : y + height, x : x + width])
             clip.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         clip.mux(stream.encode(None))
     return path
@@ -69,10 +69,10 @@ def test_only_what_is_believed_and_within_the_view_counts():
     to_before[..., 0] = -3
     believed = np.ones((side, side), bool)
     believed[5:] = False
-    picture = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
-    after = np.roll(picture, 3, axis=1)
+    image = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
+    after = np.roll(image, 3, axis=1)
     after[:, :3], after[5:] = 255, 255
-    pairs = ClipPairs([ClipPair(picture, after, to_before, believed)], {})
+    pairs = ClipPairs([ClipPair(image, after, to_before, believed)], {})
     first, second, motion = pairs.squares(2, side, np.random.default_rng(2))
     assert torch.equal(motion.believed[0, 0], torch.tensor([[0.0] * 3 + [1.0] * 5] * 5 + [[0.0] * 8] * 3))
     assert followed_difference(first, second, motion) == pytest.approx(0, abs=1e-10)
@@ -97,22 +97,22 @@ def test_clips_that_teach_nothing_are_refused(clip, tmp_path):
         stream = noise.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = 96, 96, "yuv444p"
         for number in range(12):
-            picture = np.random.default_rng(number).integers(0, 256, (96, 96, 3), np.uint8)
-            noise.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            image = np.random.default_rng(number).integers(0, 256, (96, 96, 3), np.uint8)
+            noise.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         noise.mux(stream.encode(None))
     with pytest.raises(SourceError, match=r"Nothing can be followed in noise.mkv"):
         read_pairs([path], 96)
 
 
-def test_a_run_learns_from_clips_and_records_them(clip, blobs, painted_pictures, vgg_file, tmp_path):
+def test_a_run_learns_from_clips_and_records_them(clip, blobs, paintings_folder, vgg_file, tmp_path):
     styles = StyleImages(**{emotion: StyleImage(file=f"{emotion}.png") for emotion in EMOTIONS})
     recipe = StyleRecipe(
         styles=styles, style_size=64, crop=36, shift=4, draws=4, batch=2, epochs=1, bf16=False,
         temporal_weight=10.0, clip_part=1.0,
     )  # fmt: skip
     with pytest.raises(ConfigurationError, match="pass --clips"):
-        train(recipe, painted_pictures, [blobs], [blobs], vgg_file, tmp_path / "none")
-    train(recipe, painted_pictures, [blobs], [blobs], vgg_file, tmp_path / "run", clips=[clip])
+        train(recipe, paintings_folder, [blobs], [blobs], vgg_file, tmp_path / "none")
+    train(recipe, paintings_folder, [blobs], [blobs], vgg_file, tmp_path / "run", clips=[clip])
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["data"]["clips"] == {"sliding.mkv": sha256_of(clip)}
     with pytest.raises(ConfigurationError, match="clip_part needs a temporal_weight"):

@@ -10,8 +10,8 @@ from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
 from engines.spec import Painting
 from training.data.photos import read_photos
-from training.style.candidates import PaintingNet
-from training.style.contact_sheet import sheet_of
+from training.style.candidates import CandidateNet
+from training.style.contact_sheet import contact_sheet
 
 
 def brightened(rgb, mixture):
@@ -19,7 +19,7 @@ def brightened(rgb, mixture):
     return rgb + np.uint8(10 * (1 + mixture.argmax()))
 
 
-NET = PaintingNet("known", brightened, {e: Painting(title="", artist="") for e in EMOTIONS}, "test")
+NET = CandidateNet("known", brightened, {e: Painting(title="", artist="") for e in EMOTIONS}, "test")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def photos(tmp_path):
 
 
 def test_a_row_shows_a_photo_and_what_every_style_makes_of_it(photos):
-    sheet = sheet_of(photos, [NET], count=3, size=36)
+    sheet = contact_sheet(photos, [NET], count=3, size=36)
     assert sheet.shape == (3 * 36, 8 * 36, 3)
     first, middle, last = (sheet[36 * row + 16, 16::36, 0].tolist() for row in range(3))
     assert first == [0, 10, 20, 30, 40, 50, 60, 70]
@@ -38,8 +38,8 @@ def test_a_row_shows_a_photo_and_what_every_style_makes_of_it(photos):
 
 
 def test_a_net_of_one_style_has_two_columns(photos):
-    one = PaintingNet("known", brightened, {"sad": Painting(title="", artist="")}, "test")
-    assert sheet_of(photos, [one], count=9, size=36)[8, 8::36, 0].tolist() == [0, 50]
+    one = CandidateNet("known", brightened, {"sad": Painting(title="", artist="")}, "test")
+    assert contact_sheet(photos, [one], count=9, size=36)[8, 8::36, 0].tolist() == [0, 50]
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,10 @@ def test_a_net_of_one_style_has_two_columns(photos):
 )
 def test_other_sheets_are_refused(photos, count, size, words):
     with pytest.raises(ConfigurationError, match=words):
-        sheet_of(photos, [NET], count=count, size=size)
+        contact_sheet(photos, [NET], count=count, size=size)
 
 
 def test_nets_stand_side_by_side_and_the_photo_once(photos):
-    one = PaintingNet("known", brightened, {"sad": Painting(title="", artist="")}, "test")
-    other = PaintingNet("known", brightened, {"angry": Painting(title="", artist="")}, "test")
-    assert sheet_of(photos, [one, other], count=1, size=36)[8, 8::36, 0].tolist() == [0, 50, 10]
+    one = CandidateNet("known", brightened, {"sad": Painting(title="", artist="")}, "test")
+    other = CandidateNet("known", brightened, {"angry": Painting(title="", artist="")}, "test")
+    assert contact_sheet(photos, [one, other], count=1, size=36)[8, 8::36, 0].tolist() == [0, 50, 10]

@@ -1,4 +1,4 @@
-"""The evaluation of style nets: what the command prints, and figures of nets whose answers are known."""
+"""The evaluation of style nets: what the command prints, and metrics of nets whose outputs are known."""
 
 import hashlib
 import json
@@ -20,12 +20,12 @@ from emocolor.errors import EngineError  # noqa: E402
 from engines.nets.style_net import LAYOUTS, StyleNet  # noqa: E402
 from engines.spec import Painting, read_style_spec  # noqa: E402
 from training import evaluate  # noqa: E402
-from training.data.photos import central_crop, read_photos  # noqa: E402
-from training.style.candidates import PaintingNet, load_painting_net, only  # noqa: E402
+from training.data.photos import center_crop, read_photos  # noqa: E402
+from training.style.candidates import CandidateNet, load_candidate, single_style  # noqa: E402
 from training.style.evaluate import StyleEvalConfig, evaluate_style, measure_clip, measure_net  # noqa: E402
 from training.style.export import export_onnx  # noqa: E402
-from training.style.metrics import StyleScores  # noqa: E402
-from training.style.paintings import read_style_picture  # noqa: E402
+from training.style.metrics import StyleMetrics  # noqa: E402
+from training.style.paintings import read_painting  # noqa: E402
 
 KEYS = {
     "weights", "size", "style_size", "n", "content_sha256", "content_loss", "style_loss", "content_by_style", "anchors",
@@ -51,24 +51,24 @@ def exported(tmp_path_factory):
 
 
 @pytest.fixture
-def question(exported, blobs, painted_pictures, vgg_file):
+def config(exported, blobs, paintings_folder, vgg_file):
     return StyleEvalConfig(
-        weights=str(exported), content=(blobs,), styles=painted_pictures, vgg=vgg_file, size=64, style_size=64,
+        weights=str(exported), content=(blobs,), styles=paintings_folder, vgg=vgg_file, size=64, style_size=64,
         limit=2, gatys_steps=0, threads=1,
     )  # fmt: skip
 
 
 def net_that(paint):
-    return PaintingNet("known", paint, PAINTINGS, "test")
+    return CandidateNet("known", paint, PAINTINGS, "test")
 
 
-def write_clip(path, pictures):
+def write_clip(path, images):
     """Lossless, so that what stands still does."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
-        stream.height, stream.width = pictures[0].shape[:2]
+        stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = "yuv444p"
-        for number, rgb in enumerate(pictures):
+        for number, rgb in enumerate(images):
             frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv444p")
             frame.pts = number
             container.mux(stream.encode(frame))
@@ -87,10 +87,10 @@ def run_command(monkeypatch, *arguments):
 
 
 def test_the_command_prints_one_json_object(
-    exported, blobs, painted_pictures, vgg_file, demo_clip, monkeypatch, capsys
+    exported, blobs, paintings_folder, vgg_file, demo_clip, monkeypatch, capsys
 ):
     run_command(
-        monkeypatch, "--weights", exported, "--content", blobs, "--styles", painted_pictures, "--vgg", vgg_file,
+        monkeypatch, "--weights", exported, "--content", blobs, "--styles", paintings_folder, "--vgg", vgg_file,
         "--clips", demo_clip, "README.md", "--seconds", "0.4", "--size", "64", "--style-size", "64", "--limit", "3",
         "--gatys-steps", "2", "--threads", "1",
     )  # fmt: skip
@@ -117,7 +117,7 @@ def test_the_command_prints_one_json_object(
     ("changes", "code", "words"),
     [
         ({"--content": "none"}, 4, "No such file or folder: none"),
-        ({"--styles": "none"}, 4, "The style picture none/angry.png cannot be read"),
+        ({"--styles": "none"}, 4, "The style image none/angry.png cannot be read"),
         ({"--vgg": "none.npz"}, 7, "No such file: none.npz"),
         ({"--vgg": "README.md"}, 7, "README.md is no npz file"),
         ({"--clips": "none"}, 4, "No such file or folder: none"),
@@ -137,10 +137,10 @@ def test_the_command_prints_one_json_object(
     ],
 )
 def test_bad_input_ends_in_one_line(
-    changes, code, words, exported, blobs, painted_pictures, vgg_file, monkeypatch, capsys
+    changes, code, words, exported, blobs, paintings_folder, vgg_file, monkeypatch, capsys
 ):
     usual = {
-        "--weights": exported, "--content": blobs, "--styles": painted_pictures, "--vgg": vgg_file, "--limit": 1,
+        "--weights": exported, "--content": blobs, "--styles": paintings_folder, "--vgg": vgg_file, "--limit": 1,
         "--size": 64, "--style-size": 64, "--gatys-steps": 0, "--threads": 1,
     }  # fmt: skip
     with pytest.raises(SystemExit) as ended:
@@ -151,7 +151,7 @@ def test_bad_input_ends_in_one_line(
     assert len(said.splitlines()) == 1
 
 
-def test_a_card_that_does_not_tell_the_files_is_refused(exported, question, tmp_path):
+def test_a_card_that_does_not_tell_the_files_is_refused(exported, config, tmp_path):
     card = json.loads(exported.with_suffix(".json").read_text())
     for style in card["styles"].values():
         del style["file"]
@@ -161,21 +161,21 @@ def test_a_card_that_does_not_tell_the_files_is_refused(exported, question, tmp_
         title="T", artist="A", file="", weight=0.5
     )
     with pytest.raises(EngineError, match="does not tell the file of the painting for angry"):
-        evaluate_style(replace(question, weights=str(tmp_path / "raw.onnx")))
+        evaluate_style(replace(config, weights=str(tmp_path / "raw.onnx")))
 
 
-def test_a_net_that_changes_nothing_has_the_photos_own_losses(question):
-    found = measure_net(net_that(lambda rgb, mixture: rgb), question)
+def test_a_net_that_changes_nothing_has_the_photos_own_losses(config):
+    found = measure_net(net_that(lambda rgb, mixture: rgb), config)
     assert found["content_loss"] == 0
     assert found["style_loss"] == found["anchors"]["content"]["style_loss"]
     assert min(found["style_loss"].values()) > 0.01
     assert found["warp_error"] is found["clips"] is found["anchors"]["gatys"] is None
 
 
-def test_a_net_that_gives_the_paintings_has_their_style(question, painted_pictures):
+def test_a_net_that_gives_the_paintings_has_their_style(config, paintings_folder):
     """Each style is asked for by its own mixture, and measured against its own painting."""
-    pictures = [read_style_picture(painted_pictures / f"{emotion}.png", question.size) for emotion in EMOTIONS]
-    found = measure_net(net_that(lambda rgb, mixture: pictures[int(mixture.argmax())]), question)
+    images = [read_painting(paintings_folder / f"{emotion}.png", config.size) for emotion in EMOTIONS]
+    found = measure_net(net_that(lambda rgb, mixture: images[int(mixture.argmax())]), config)
     assert max(found["style_loss"].values()) < 1e-6
     assert found["content_loss"] > 0.1
     anchor = found["anchors"]["content"]
@@ -183,16 +183,16 @@ def test_a_net_that_gives_the_paintings_has_their_style(question, painted_pictur
     assert anchor["content_loss"] == 0
 
 
-def test_photos_are_taken_evenly_over_the_set(question, blobs):
+def test_photos_are_taken_evenly_over_the_set(config, blobs):
     seen = []
 
     def remember(rgb, mixture):
         seen.append(rgb)
         return rgb
 
-    measure_net(net_that(remember), replace(question, limit=3))
+    measure_net(net_that(remember), replace(config, limit=3))
     photos = read_photos([blobs])
-    wanted = [central_crop(photos.photo(index), question.size) for index in (0, 4, 7)]
+    wanted = [center_crop(photos.photo(index), config.size) for index in (0, 4, 7)]
     for place, photo in enumerate(wanted):
         assert np.array_equal(seen[7 * place], photo)
 
@@ -234,70 +234,70 @@ def test_what_moves_is_followed(tmp_path):
     assert set(seen) == {(64, 96, 3)}, "sides are cut to what every net takes"
 
 
-def test_optimising_brings_style_nearer_at_once_and_further_with_more_steps(painted_pictures, vgg_file, blobs):
-    painting = read_style_picture(painted_pictures / "happy.png", 64)
-    scores = StyleScores(vgg_file, {"happy": painting})
-    photo = central_crop(read_photos([blobs]).photo(0), 64)
+def test_optimising_brings_style_nearer_at_once_and_further_with_more_steps(paintings_folder, vgg_file, blobs):
+    painting = read_painting(paintings_folder / "happy.png", 64)
+    scores = StyleMetrics(vgg_file, {"happy": painting})
+    photo = center_crop(read_photos([blobs]).photo(0), 64)
     own = scores.features(photo)
 
-    def total(picture):
-        losses = scores.losses(scores.features(picture), own, "happy")
+    def total(image):
+        losses = scores.losses(scores.features(image), own, "happy")
         return losses.content + 6 * losses.style
 
     none, few, more = (
-        photo, *(scores.optimised(photo, "happy", steps=steps, style_weight=6.0) for steps in (3, 12))
+        photo, *(scores.optimize(photo, "happy", steps=steps, style_weight=6.0) for steps in (3, 12))
     )  # fmt: skip
     assert more.shape == photo.shape
     assert more.dtype == np.uint8
     assert total(more) < total(few) < total(none)
-    mild = scores.optimised(photo, "happy", steps=12, style_weight=0.01)
+    mild = scores.optimize(photo, "happy", steps=12, style_weight=0.01)
     assert np.abs(mild.astype(int) - photo).mean() < np.abs(more.astype(int) - photo).mean() / 2
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # which torch looks at itself while it traces
-def test_compiled_and_in_bfloat16_optimising_brings_style_nearer_too(painted_pictures, vgg_file, blobs, monkeypatch):
+def test_compiled_and_in_bfloat16_optimising_brings_style_nearer_too(paintings_folder, vgg_file, blobs, monkeypatch):
     """Traced for real, then run by torch's own kernels: making others takes a minute."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
-    scores = StyleScores(vgg_file, {"happy": read_style_picture(painted_pictures / "happy.png", 64)})
-    photo = central_crop(read_photos([blobs]).photo(0), 64)
+    scores = StyleMetrics(vgg_file, {"happy": read_painting(paintings_folder / "happy.png", 64)})
+    photo = center_crop(read_photos([blobs]).photo(0), 64)
     own = scores.features(photo)
 
-    def total(picture):
-        losses = scores.losses(scores.features(picture), own, "happy")
+    def total(image):
+        losses = scores.losses(scores.features(image), own, "happy")
         return losses.content + 6 * losses.style
 
     exact, short = (
-        total(scores.optimised(photo, "happy", steps=12, style_weight=6.0, compiled=compiled))
+        total(scores.optimize(photo, "happy", steps=12, style_weight=6.0, compiled=compiled))
         for compiled in (False, True)
     )
     assert short < total(photo)
     assert total(photo) - short == pytest.approx(total(photo) - exact, rel=0.1)
 
 
-def test_the_optimisation_weighs_a_painting_as_the_net_s_card_does(question):
+def test_the_optimisation_weighs_a_painting_as_the_net_s_card_does(config):
     net = net_that(lambda rgb, mixture: rgb)
     ignored = replace(net, paintings=PAINTINGS | {"sad": replace(PAINTINGS["sad"], weight=1e-6)})
-    gatys = measure_net(ignored, replace(question, limit=1, gatys_steps=2))["anchors"]["gatys"]
+    gatys = measure_net(ignored, replace(config, limit=1, gatys_steps=2))["anchors"]["gatys"]
     assert gatys["content_by_style"]["sad"] < 1e-4 < gatys["content_by_style"]["angry"]
     assert gatys["net"]["content_loss"] == 0
 
 
 def test_a_net_is_loaded_by_its_file_and_paints(exported):
-    net = load_painting_net(str(exported), threads=1)
+    net = load_candidate(str(exported), threads=1)
     assert (net.name, net.backend, net.paintings["fear"].weight) == ("raw", "OpenVINO CPU", 0.5)
     photo = shot(4)
     identity = np.eye(8, dtype=np.float32)[7]
     assert np.array_equal(net.paint(photo, identity), photo)
-    assert not np.array_equal(net.paint(photo, only("happy")), photo)
+    assert not np.array_equal(net.paint(photo, single_style("happy")), photo)
 
 
-def test_without_torch_the_extra_is_named(exported, blobs, painted_pictures):
+def test_without_torch_the_extra_is_named(exported, blobs, paintings_folder):
     script = f"""
 import sys
 sys.modules["torch"] = None
 from training.evaluate import main
 sys.argv = ["evaluate", "style", "--weights", {str(exported)!r}, "--content", {str(blobs)!r},
-            "--styles", {str(painted_pictures)!r}]
+            "--styles", {str(paintings_folder)!r}]
 main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)

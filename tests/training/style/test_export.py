@@ -20,7 +20,7 @@ from engines.spec import Painting, read_style_spec, style_net_names  # noqa: E40
 from engines.style import load_style_transfer  # noqa: E402
 from training import card, keep  # noqa: E402
 from training.style import export as export_style  # noqa: E402
-from training.style.candidates import load_painting_net, net_of_run  # noqa: E402
+from training.style.candidates import load_candidate, net_of_run  # noqa: E402
 from training.style.evaluate import StyleEvalConfig, evaluate_style  # noqa: E402
 from training.style.export import check_parity, export_onnx, export_run  # noqa: E402
 from training.style.recipe import StyleImage, StyleImages, StyleRecipe  # noqa: E402
@@ -35,10 +35,10 @@ RECIPE = StyleRecipe(
 
 
 @pytest.fixture(scope="module")
-def runs(blobs, painted_pictures, vgg_file, tmp_path_factory):
+def runs(blobs, paintings_folder, vgg_file, tmp_path_factory):
     """A folder of finished runs: of seven styles, as if on from that, and as if of S3's net."""
     folder = tmp_path_factory.mktemp("runs")
-    train(RECIPE, painted_pictures, [blobs], [blobs], vgg_file, folder / "first")
+    train(RECIPE, paintings_folder, [blobs], [blobs], vgg_file, folder / "first")
     for name, recipe in {
         "second": replace(RECIPE, start="first", temporal_weight=100.0),
         "s3": replace(RECIPE, net="s3", styles=StyleImages(sad=STYLES.sad)),
@@ -51,9 +51,9 @@ def runs(blobs, painted_pictures, vgg_file, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def question(blobs, painted_pictures, vgg_file):
+def config(blobs, paintings_folder, vgg_file):
     return StyleEvalConfig(
-        content=(blobs,), styles=painted_pictures, vgg=vgg_file, size=64, limit=1, gatys_steps=1, threads=1
+        content=(blobs,), styles=paintings_folder, vgg=vgg_file, size=64, limit=1, gatys_steps=1, threads=1
     )
 
 
@@ -69,9 +69,9 @@ def package(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def made(runs, question, package):
+def made(runs, config, package):
     """The card of the second run, which ships as ``mine``."""
-    return export_run(runs / "second", "mine", question)
+    return export_run(runs / "second", "mine", config)
 
 
 def learnt():
@@ -88,7 +88,7 @@ def learnt():
 
 
 @pytest.mark.parametrize("size", [(64, 96), (36, 36), (40, 132)])
-def test_the_graph_answers_as_the_net_does_at_any_size(tmp_path, size):
+def test_the_graph_outputs_as_the_net_does_at_any_size(tmp_path, size):
     net = learnt()
     export_onnx(net, tmp_path / "net.onnx")
     net.load_state_dict(load_weights(tmp_path / "net.onnx"), strict=False)  # kernels are stored in float16
@@ -126,13 +126,13 @@ def test_a_finished_run_becomes_a_net_that_is_found_by_its_card(made, package):
     assert kept == {"config.json", "epochs.csv", "final.json", "curves.png"}, "no photos"
 
 
-def test_what_started_from_a_net_that_ships_tells_that_net_s_runs(runs, question, package, tmp_path):
+def test_what_started_from_a_net_that_ships_tells_that_net_s_runs(runs, config, package, tmp_path):
     history = [{"settings": {"start": ""}, "machine": {"commit": "0"}}, {"settings": {}, "machine": {"commit": "1"}}]
     shutil.copytree(runs / "second", tmp_path / "third")
     config = json.loads((tmp_path / "third" / "config.json").read_text())
     config["settings"]["start"] = "a net that was replaced since"
     (tmp_path / "third" / "config.json").write_text(json.dumps(config | {"shipped_start": history}))
-    made = export_run(tmp_path / "third", "theirs", question)
+    made = export_run(tmp_path / "third", "theirs", config)
     (package / "nets" / "theirs.json").unlink()
     assert made["started_from"] == history
     assert "shipped_start" not in made["training"]
@@ -171,30 +171,30 @@ def test_a_graph_that_is_not_the_net_s_is_refused(made, runs):
         check_parity(net, "mine", photo)
 
 
-def test_nothing_ships_that_was_not_measured(runs, question, package, tmp_path):
+def test_nothing_ships_that_was_not_measured(runs, config, package, tmp_path):
     with pytest.raises(EngineError, match="No such file"):
-        export_run(runs / "first", "another", replace(question, vgg=tmp_path / "none.npz"))
+        export_run(runs / "first", "another", replace(config, vgg=tmp_path / "none.npz"))
     assert not list(package.rglob("another*"))
 
 
-def test_what_cannot_be_exported_is_refused(runs, question, package, tmp_path):
+def test_what_cannot_be_exported_is_refused(runs, config, package, tmp_path):
     with pytest.raises(ConfigurationError, match="not finished"):
-        export_run(tmp_path, "another", question)
+        export_run(tmp_path, "another", config)
     with pytest.raises(ConfigurationError, match="S3's net of one style"):
-        export_run(runs / "s3", "another", question)
+        export_run(runs / "s3", "another", config)
     (tmp_path / "second").symlink_to(runs / "second")
     with pytest.raises(ConfigurationError, match="first, which the run started from, cannot be read"):
-        export_run(tmp_path / "second", "another", question)
+        export_run(tmp_path / "second", "another", config)
 
 
-def test_runs_are_measured_as_they_are(runs, question):
+def test_runs_are_measured_as_they_are(runs, config):
     """So S3's nets, which the program does not run, stand beside the ones that it does."""
-    found = evaluate_style(replace(question, weights=str(runs / "s3")))
+    found = evaluate_style(replace(config, weights=str(runs / "s3")))
     assert found["weights"] == "s3"
     assert found["backend"] is found["ms_per_frame"] is None
     assert list(found["style_loss"]) == ["sad"]
     assert found["anchors"]["content"]["style_loss"].keys() == {"sad"}
-    net = load_painting_net(str(runs / "first"), threads=1)
+    net = load_candidate(str(runs / "first"), threads=1)
     assert list(net.paintings) == list(EMOTIONS)
     assert net.paintings["happy"].title == "On happy"
 

@@ -15,7 +15,7 @@ from training.style.losses import (  # noqa: E402
     mean_squares,
     total_variation,
 )
-from training.style.vgg import LAYERS  # noqa: E402
+from training.vgg import LAYERS  # noqa: E402
 
 ONES = dict.fromkeys(LAYERS, 1.0)
 
@@ -44,7 +44,7 @@ def losses(loss_net):
     return StyleLosses(loss_net, ONES, ("relu1_1", "relu1_2"), "relu1_2")
 
 
-def pictures(count=2, height=8, width=12, seed=0):
+def images(count=2, height=8, width=12, seed=0):
     return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(seed))
 
 
@@ -58,37 +58,37 @@ def test_a_gram_matrix_is_the_mean_product_of_channels():
                 assert found[n, i, j].item() == pytest.approx(products.item() / (3 * 4 * 5), abs=1e-5)
 
 
-def test_a_gram_matrix_does_not_depend_on_the_picture_s_size():
+def test_a_gram_matrix_does_not_depend_on_the_image_s_size():
     features = torch.randn(1, 3, 4, 5)
     assert torch.allclose(gram(features.repeat(1, 1, 3, 2)), gram(features), atol=1e-6)
 
 
 def test_only_the_layers_that_count_are_kept(losses):
-    features = losses.features(pictures())
+    features = losses.features(images())
     assert set(features) == {"relu1_1", "relu1_2"}
     assert losses.grams(features)["relu1_2"].shape == (2, 5, 5)
 
 
 def test_a_style_is_no_way_from_itself_and_1_from_nothing(losses):
-    features = losses.features(pictures())
+    features = losses.features(images())
     grams = losses.grams(features)
     scale = mean_squares(grams)
     assert losses.style(features, grams, scale).tolist() == [0, 0]
     nothing = {layer: torch.zeros_like(value) for layer, value in features.items()}
     assert torch.allclose(losses.style(nothing, grams, scale), torch.ones(2))
-    # Each picture by itself: the other's style is further.
+    # Each image by itself: the other's style is further.
     exchanged = {layer: value.flip(0) for layer, value in grams.items()}
     assert (losses.style(features, exchanged, mean_squares(exchanged)) > 0).all()
 
 
 def test_the_absolute_measure_is_the_mean_squared_difference_over_layers(losses):
-    features, grams = losses.features(pictures()), losses.grams(losses.features(pictures(1, seed=3)))
+    features, grams = losses.features(images()), losses.grams(losses.features(images(1, seed=3)))
     wanted = [(losses.grams(features)[layer] - grams[layer]).pow(2).mean((1, 2)) for layer in grams]
     assert torch.allclose(losses.style(features, grams), (wanted[0] + wanted[1]) / 2)
 
 
 def test_content_is_relative_to_the_photo(losses):
-    photo, painted = losses.features(pictures()), losses.features(pictures(seed=1))
+    photo, painted = losses.features(images()), losses.features(images(seed=1))
     assert losses.content(photo, photo) == 0
     assert losses.plain_content(photo, photo) == 0
     nothing = {layer: torch.zeros_like(value) for layer, value in photo.items()}
@@ -104,28 +104,28 @@ def test_relative_losses_do_not_depend_on_the_scale_of_a_layer(losses, loss_net)
     scaled = StyleLosses(loss_net, ONES | {"relu1_1": 0.01, "relu1_2": 30.0}, losses.style_layers, "relu1_2")
 
     def measured(by):
-        photo, painted = by.features(pictures()), by.features(pictures(seed=1))
+        photo, painted = by.features(images()), by.features(images(seed=1))
         grams = by.grams(photo)
         return [by.content(painted, photo), *by.style(painted, grams, mean_squares(grams))]
 
     assert torch.allclose(torch.stack(measured(scaled)), torch.stack(measured(losses)), rtol=1e-4)
 
 
-def test_mean_activations_are_those_over_all_pictures(loss_net):
-    found = mean_activations(loss_net, pictures(3).split(1))
+def test_mean_activations_are_those_over_all_images(loss_net):
+    found = mean_activations(loss_net, images(3).split(1))
     assert set(found) == {"relu1_1", "relu1_2", "relu2_1"}
-    assert found["relu1_2"] == pytest.approx(loss_net(pictures(3))["relu1_2"].mean().item(), rel=1e-5)
+    assert found["relu1_2"] == pytest.approx(loss_net(images(3))["relu1_2"].mean().item(), rel=1e-5)
 
 
-def test_every_loss_moves_the_picture(losses):
-    photo, grams = losses.features(pictures()), losses.grams(losses.features(pictures(1, seed=3)))
+def test_every_loss_moves_the_image(losses):
+    photo, grams = losses.features(images()), losses.grams(losses.features(images(1, seed=3)))
     for loss in (
         lambda painted: losses.content(losses.features(painted), photo),
         lambda painted: losses.plain_content(losses.features(painted), photo),
         lambda painted: losses.style(losses.features(painted), grams).sum(),
         total_variation,
     ):
-        painted = pictures(seed=1).requires_grad_()
+        painted = images(seed=1).requires_grad_()
         loss(painted).backward()
         assert painted.grad.abs().max() > 0
 

@@ -20,11 +20,11 @@ SINGLE = StyleRecipe(
 
 
 @pytest.fixture(scope="module")
-def runs(two_blobs, painted_pictures, vgg_file, tmp_path_factory):
+def runs(two_blobs, paintings_folder, vgg_file, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     sad = replace(SINGLE, styles=StyleImages(sad=StyleImage(file="sad.png")))
     for name, recipe in (("one", SINGLE), ("two", replace(SINGLE, seed=2)), ("sad", sad)):
-        train(recipe, painted_pictures, [two_blobs], [two_blobs], vgg_file, folder / name)
+        train(recipe, paintings_folder, [two_blobs], [two_blobs], vgg_file, folder / name)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The style nets' training script on a handful of made-up pictures."""
+"""The style nets' training script on a handful of made-up images."""
 
 import json
 from dataclasses import replace
@@ -16,9 +16,9 @@ from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
 from engines.nets.from_onnx import load_weights  # noqa: E402
 from engines.nets.style_net import IDENTITY, SETS  # noqa: E402
 from engines.spec import read_style_spec  # noqa: E402
-from training.data.faces import sha256_of  # noqa: E402
 from training.data.photos import read_photos  # noqa: E402
-from training.style.paintings import read_style_picture  # noqa: E402
+from training.records import sha256_of  # noqa: E402
+from training.style.paintings import read_painting  # noqa: E402
 from training.style.recipe import StyleImage, StyleImages, StyleRecipe  # noqa: E402
 from training.style.train import (  # noqa: E402
     Aims,
@@ -41,11 +41,11 @@ TINY = StyleRecipe(
 
 
 @pytest.fixture
-def learn(blobs, two_blobs, painted_pictures, vgg_file):
+def learn(blobs, two_blobs, paintings_folder, vgg_file):
     """Train by a recipe into a folder."""
 
     def run(recipe, folder, **options):
-        train(recipe, painted_pictures, [blobs], [two_blobs], vgg_file, folder, **options)
+        train(recipe, paintings_folder, [blobs], [two_blobs], vgg_file, folder, **options)
         return folder
 
     return run
@@ -148,9 +148,9 @@ def test_a_student_comes_to_paint_as_its_teacher_does(learn, two_blobs, tmp_path
     learn(replace(TINY, epochs=1, draws=32), tmp_path / "teacher")
     import training.style as script
 
-    judged = []
+    measured = []
     original = script.feature_losses
-    monkeypatch.setattr(script, "feature_losses", lambda *given: (judged.append(given), original(*given))[1])
+    monkeypatch.setattr(script, "feature_losses", lambda *given: (measured.append(given), original(*given))[1])
     alone = replace(
         TINY, teacher="teacher", teacher_weight=10.0, content_weight=0.0, style_weight=0.0, temporal_weight=0.0, seed=9
     )
@@ -159,7 +159,9 @@ def test_a_student_comes_to_paint_as_its_teacher_does(learn, two_blobs, tmp_path
     distance = [float(row[names.index("train_teacher")]) for row in rows]
     assert distance[-1] < 0.5 * distance[0]
     photos = len(read_photos([two_blobs]))
-    assert len(judged) == (len(rows) + 1) * photos * 7, "VGG16 judges after each epoch and at the end, not in training"
+    assert len(measured) == (len(rows) + 1) * photos * 7, (
+        "VGG16 judges after each epoch and at the end, not in training"
+    )
     record = json.loads((run / "config.json").read_text())
     assert record["nets"]["teacher"] == sha256_of(tmp_path / "teacher" / "checkpoint.pt")
     with pytest.raises(ConfigurationError, match="is no finished run"):
@@ -282,36 +284,36 @@ def test_a_net_of_seven_styles_needs_them_all(learn, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-class TestStylePictures:
+class TestPaintings:
     """What may be given as a painting."""
 
-    def write(self, path, picture):
-        cv2.imwrite(str(path), picture)
+    def write(self, path, image):
+        cv2.imwrite(str(path), image)
         return path
 
     def test_the_short_side_is_scaled(self, tmp_path):
         path = self.write(tmp_path / "a.png", np.zeros((100, 250, 3), np.uint8))
-        assert read_style_picture(path, 80).shape == (80, 200, 3)
+        assert read_painting(path, 80).shape == (80, 200, 3)
 
     def test_gray_becomes_rgb_and_alpha_is_laid_on_white(self, tmp_path):
         gray = self.write(tmp_path / "gray.png", np.full((80, 80), 99, np.uint8))
-        assert (read_style_picture(gray, 80) == 99).all()
+        assert (read_painting(gray, 80) == 99).all()
         clear = np.zeros((80, 80, 4), np.uint8)
         clear[:, :40] = (10, 20, 30, 255)
-        found = read_style_picture(self.write(tmp_path / "clear.png", clear), 80)
+        found = read_painting(self.write(tmp_path / "clear.png", clear), 80)
         assert (found[:, :40] == (30, 20, 10)).all()
         assert (found[:, 40:] == 255).all()
 
-    @pytest.mark.parametrize("content", [b"", b"no picture at all"])
-    def test_what_is_no_picture_is_refused(self, content, tmp_path):
+    @pytest.mark.parametrize("content", [b"", b"no image at all"])
+    def test_what_is_no_image_is_refused(self, content, tmp_path):
         path = tmp_path / "a.jpg"
         path.write_bytes(content)
-        with pytest.raises(SourceError, match="is no picture that OpenCV reads"):
-            read_style_picture(path, 80)
+        with pytest.raises(SourceError, match="is no image that OpenCV reads"):
+            read_painting(path, 80)
 
     def test_absent_and_tiny_ones_are_refused(self, tmp_path):
         with pytest.raises(SourceError, match="cannot be read: No such file"):
-            read_style_picture(tmp_path / "absent.jpg", 80)
+            read_painting(tmp_path / "absent.jpg", 80)
         tiny = self.write(tmp_path / "tiny.png", np.zeros((300, 20, 3), np.uint8))
         with pytest.raises(SourceError, match="is 20x300; both sides need 64 px"):
-            read_style_picture(tiny, 80)
+            read_painting(tiny, 80)

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; training ne
 
 from torch.nn import functional  # noqa: E402
 
-from training.style.vgg import LAYERS, Vgg16, feature_distance  # noqa: E402
+from training.vgg import LAYERS, Vgg16, feature_distance  # noqa: E402
 
 BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21))
 
@@ -40,7 +40,7 @@ def test_the_net_ends_at_the_layer_asked_for(vgg_file):
     assert len(vgg.convolutions) == 3
 
 
-def test_the_picture_gets_a_gradient_and_the_net_none(vgg_file):
+def test_the_image_gets_a_gradient_and_the_net_none(vgg_file):
     vgg = Vgg16(vgg_file, "relu2_2")
     rgb = torch.rand(1, 3, 16, 16, requires_grad=True)
     vgg(rgb)["relu2_2"].sum().backward()

@@ -1,14 +1,14 @@
-"""VGG16's values: read from a file, or fetched from where torchvision keeps them, and refused where they cannot serve.
+"""VGG16's values, read from a file or downloaded from torchvision, and checked.
 
 A file is an npz, or tensors that torch saved, under torchvision's names (``features.N.weight``, ``features.N.bias``);
 of the latter only tensors are read, so that nothing in it is executed. Two releases are known: Oxford's (Simonyan and
-Zisserman 2015), its first kernels turned to RGB and multiplied by 255 times the deviation of each channel, and
-torchvision's, which learnt anew. The standard deviation of each layer's kernels tells which one a file holds, and
-the first kernel of the first layer whether it was converted for the same pictures: Oxford's own files take BGR
-from 0 to 255, and a wrong conversion looks right by its shapes.
+Zisserman 2015), its first kernels converted to RGB and multiplied by 255 times the deviation of each channel, and
+torchvision's, which was trained anew. The standard deviation of each layer's kernels tells which one a file holds, and
+the first kernel of the first layer whether it was converted for the same input: Oxford's own files take BGR from 0 to
+255, and a wrong conversion has the right shapes.
 
-Oxford's figures were measured. Torchvision's are quoted from published listings of the net, with three decimals of each
-deviation and four of the kernel.
+Oxford's statistics were measured. Torchvision's are quoted from published listings of the net, with three decimals of
+each deviation and four of the kernel.
 """
 
 import pickle
@@ -36,17 +36,17 @@ Convolution = tuple[Values, Values]
 TORCHVISION: Final = "https://download.pytorch.org/models/vgg16-397923af.pth"
 """528 MB; the last part of the name begins the file's sha256."""
 PLACES: Final = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21)
-"""Of the convolutions up to conv4_3 among torchvision's ``features``."""
+"""Indices of the convolutions up to conv4_3 in torchvision's ``features``."""
 CHANNELS: Final = (3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512)
-"""Of the picture, and of each layer."""
+"""Of the input, and of each layer."""
 TOLERANCE: Final = 0.05
-"""Largest relative difference from a release: more than float16 makes, and the three decimals of the listings; half of
-what Oxford's first kernel, which is nearly gray, differs by in BGR."""
+"""Largest relative difference from a release: more than the error of float16 and of three decimals, and half of what
+Oxford's first kernel, which is nearly gray, differs by in BGR."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """How to know published values of VGG16, for sRGB in [0, 1] less its mean, over its deviation."""
+    """Statistics that identify published values of VGG16, for sRGB in [0, 1] minus its mean, over its deviation."""
 
     name: str
     spreads: tuple[float, ...]
@@ -83,12 +83,12 @@ RELEASES: Final = (
 )
 
 
-def read_layers(path: Path | None, count: int) -> list[Convolution]:
-    """The first ``count`` convolutions of a file, of the only one in a folder, or of torchvision's for None.
+def read_layers(path: Path | None, count: int, *, url: str = TORCHVISION) -> list[Convolution]:
+    """The first ``count`` convolutions of a file, of the only one in a folder, or of the one at ``url`` for None.
 
-    Raises ``EngineError`` where there is no such file, or it holds another net or values for other pictures.
+    Raises ``EngineError`` where there is no such file, or it holds another net or values for another input.
     """
-    file = fetched(TORCHVISION) if path is None else _file(path)
+    file = download(url) if path is None else _file(path)
     arrays = _read(file, [f"features.{place}.{kind}" for place in PLACES[:count] for kind in ("weight", "bias")])
     try:
         layers = [_layer(arrays, place) for place in range(count)]
@@ -98,10 +98,10 @@ def read_layers(path: Path | None, count: int) -> list[Convolution]:
     return layers
 
 
-def fetched(url: str) -> Path:
-    """The file at ``url`` in torch's cache of downloads, fetched once; its name ends in the start of its sha256.
+def download(url: str) -> Path:
+    """The file at ``url`` in torch's cache, downloaded once; its name ends in the start of its sha256.
 
-    Raises ``EngineError`` where it cannot be had or is another.
+    Raises ``EngineError`` where it cannot be downloaded or has another checksum.
     """
     name = Path(urlparse(url).path).name
     file = Path(torch.hub.get_dir()) / "checkpoints" / name
@@ -113,32 +113,32 @@ def fetched(url: str) -> Path:
         torch.hub.download_url_to_file(url, str(file), begin and begin[1], progress=sys.stderr.isatty())
     except (OSError, HTTPException, RuntimeError) as error:
         raise EngineError(
-            f"VGG16's values cannot be fetched from {url} ({str(error).splitlines()[0]}). Pass a file of them as --vgg."
+            f"VGG16's values cannot be downloaded from {url} ({str(error).splitlines()[0]}). Pass a file instead."
         ) from error
     return file
 
 
 def check_release(layers: Sequence[Convolution], file: str) -> None:
-    """Raise ``EngineError`` where the values are not those of a known release, for the pictures that the net takes."""
+    """Raise ``EngineError`` where the values are not those of a known release for this input."""
     for place, values in enumerate(layers):
         if not all(np.isfinite(part).all() for part in values):
-            raise EngineError(f"{file}: some values of features.{PLACES[place]} are no numbers.")
+            raise EngineError(f"{file}: some values of features.{PLACES[place]} are infinite or NaN.")
     spreads = [float(kernels.std(dtype=np.float64)) for kernels, _ in layers]
-    # The first layer says which pictures the values are for, the others whose values they are.
+    # The first layer depends on the conversion, the others only on the release.
     candidates = [release for release in RELEASES if _misfit(spreads[1:], release.spreads[1:])[0] <= TOLERANCE]
     if not candidates:
-        raise EngineError(f"{file} holds no known values of VGG16: {_nearest(spreads)}")
+        raise EngineError(f"{file} does not hold known values of VGG16: {_nearest(spreads)}")
     found = [_layout(layers[0][0][0], release.first) for release in candidates]
     if all(found) or min(abs(spreads[0] / release.spreads[0] - 1) for release in candidates) > TOLERANCE:
         words = found[0] or "its first layer is not its own"
         raise EngineError(
-            f"{file} holds {candidates[0].name} VGG16 for other pictures: {words}. The net takes sRGB in [0, 1] less "
+            f"{file} holds {candidates[0].name} VGG16 for another input: {words}. The net takes sRGB in [0, 1] minus "
             "(0.485, 0.456, 0.406), over (0.229, 0.224, 0.225), and kernels [out, in, row, column]."
         )
 
 
 def _layout(kernel: Values, known: Values) -> str:
-    """What makes a kernel (3, 3, 3) another than the known one, in words; empty where nothing does."""
+    """How a kernel (3, 3, 3) differs from the known one, in words; empty where it does not."""
     for words, turned in _turned(kernel):
         scale = float((turned * known).sum() / np.square(known).sum())
         if np.linalg.norm(turned - scale * known) <= TOLERANCE * np.linalg.norm(turned) and scale > 0:
@@ -149,7 +149,7 @@ def _layout(kernel: Values, known: Values) -> str:
 
 
 def _turned(kernel: Values) -> Iterator[tuple[list[str], Values]]:
-    """The kernel under the layouts in which values are found, with what is then wrong with it."""
+    """The kernel in each layout in which files are found, and what is wrong with that layout."""
     blue_first, across = "take BGR", "have rows and columns exchanged"
     yield [], kernel
     yield [blue_first], kernel[::-1]
@@ -164,7 +164,7 @@ def _misfit(spreads: Sequence[float], known: Sequence[float]) -> tuple[float, in
 
 
 def _nearest(spreads: Sequence[float]) -> str:
-    """Where the values differ most from the release that they are nearest to, in words."""
+    """Where the values differ most from the most similar release, in words."""
     release = min(RELEASES, key=lambda release: _misfit(spreads[1:], release.spreads[1:]))
     place = 1 + _misfit(spreads[1:], release.spreads[1:])[1]
     return (
@@ -190,7 +190,7 @@ def _read(file: Path, names: Sequence[str]) -> dict[str, NDArray[np.generic]]:
     if file.suffix in (".pth", ".pt"):
         return _from_torch(file, names)
     if not zipfile.is_zipfile(file):
-        raise EngineError(f"{file} is no npz file, nor one of torch's (pth, pt).")
+        raise EngineError(f"{file} is neither an npz file nor one of torch's (pth, pt).")
     try:
         with np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in names if name in archive}
@@ -204,9 +204,9 @@ def _from_torch(file: Path, names: Sequence[str]) -> dict[str, NDArray[np.generi
     except OSError as error:
         raise EngineError(f"{file} cannot be read: {error.strerror}.") from error
     except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError, AttributeError) as error:
-        raise EngineError(f"{file} is damaged, or holds more than tensors by name, which alone are read.") from error
+        raise EngineError(f"{file} is damaged, or holds more than named tensors. Only those are read.") from error
     if not isinstance(state, dict):
-        raise EngineError(f"{file} holds no tensors by name.")
+        raise EngineError(f"{file} holds no named tensors.")
     tensors = {name: state[name] for name in names if isinstance(state.get(name), torch.Tensor)}
     # NumPy has no bfloat16.
     return {name: (t.float() if t.is_floating_point() else t).detach().numpy() for name, t in tensors.items()}

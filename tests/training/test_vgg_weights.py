@@ -10,9 +10,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed; training needs it")
 
 from emocolor.errors import EngineError  # noqa: E402
-from training.style import vgg_weights as vgg_values  # noqa: E402
-from training.style.vgg import Vgg16  # noqa: E402
-from training.style.vgg_weights import RELEASES, check_release, fetched, read_layers  # noqa: E402
+from training.vgg import Vgg16  # noqa: E402
+from training.vgg_weights import RELEASES, check_release, download, read_layers  # noqa: E402
 
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)[:, None, None]
 
@@ -46,16 +45,16 @@ def test_both_releases_are_known(layers):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda k: k[:, ::-1], "other pictures: its first kernels take BGR. The net takes sRGB"),
+        (lambda k: k[:, ::-1], "another input: its first kernels take BGR. The net takes sRGB"),
         (lambda k: k / 255, "are 0.00392 times as large as they must be"),
-        (lambda k: k / (255 * DEVIATION), "other pictures: its first kernels are 0.017"),
+        (lambda k: k / (255 * DEVIATION), "another input: its first kernels are 0.017"),
         (lambda k: (k / (255 * DEVIATION))[:, ::-1], "take BGR and are 0.017"),
         (lambda k: np.random.default_rng(1).permutation(k.ravel()).reshape(k.shape), "first kernels are not its own"),
         (lambda k: np.concatenate([k[:1], 2 * k[1:]]), "its first layer is not its own"),
     ],
     ids=["BGR", "255", "0 to 255", "as Caffe has them", "shuffled", "but for the first"],
 )
-def test_values_for_other_pictures_are_refused(layers, change, words):
+def test_values_for_other_images_are_refused(layers, change, words):
     assert words in refusal(changed(layers, change, places=[0]))
 
 
@@ -76,7 +75,7 @@ def untrained(kernels):
     "change", [untrained, np.zeros_like, np.ones_like, lambda k: 2 * k], ids=["untrained", "zeros", "ones", "doubled"]
 )
 def test_other_values_are_refused(layers, change):
-    assert "no known values of VGG16: the kernels of features." in refusal(changed(layers, change))
+    assert "does not hold known values of VGG16: the kernels of features." in refusal(changed(layers, change))
     deep = changed(layers, lambda k: 1.1 * k, places=[6])
     assert "the kernels of features.14.weight have a standard deviation" in refusal(deep)
 
@@ -84,7 +83,7 @@ def test_other_values_are_refused(layers, change):
 def test_values_that_are_no_numbers_are_refused(layers):
     layers = [(kernels.copy(), biases.copy()) for kernels, biases in layers]
     layers[2][1][5] = np.nan
-    assert refusal(layers) == "f.npz: some values of features.5 are no numbers."
+    assert refusal(layers) == "f.npz: some values of features.5 are infinite or NaN."
 
 
 def test_float16_is_near_enough(layers):
@@ -109,7 +108,7 @@ def test_nothing_in_a_file_is_executed(tmp_path):
     (tmp_path / "trap.pth").write_bytes(pickle.dumps({"features.0.weight": Trap()}, protocol=2))
     torch.save({"features.0.weight": Trap()}, tmp_path / "trap.pt")
     for name in ("trap.pth", "trap.pt"):
-        with pytest.raises(EngineError, match="holds more than tensors by name"):
+        with pytest.raises(EngineError, match="holds more than named tensors"):
             read_layers(tmp_path / name, 1)
     assert not (tmp_path / "sprung").exists()
 
@@ -131,9 +130,9 @@ def test_another_file_is_refused(vgg_arrays, tmp_path):
     (tmp_path / "text.pth").write_text("no archive")
     cases = [
         (tmp_path / "none.npz", "No such file"),
-        (tmp_path / "text.npz", "text.npz is no npz file, nor one of torch's"),
-        (tmp_path / "text.pth", "text.pth is damaged, or holds more than tensors"),
-        (tmp_path / "list.pth", "list.pth holds no tensors by name"),
+        (tmp_path / "text.npz", "text.npz is neither an npz file nor one of torch's"),
+        (tmp_path / "text.pth", "text.pth is damaged, or holds more than named tensors"),
+        (tmp_path / "list.pth", "list.pth holds no named tensors"),
         (written("short.npz", three), "first 10 convolutions: features.17.weight is missing"),
         (written("narrow.npz", three | {"features.0.weight": np.zeros((64, 1, 3, 3))}), "features.0.weight is float64"),
         (written("turned.npz", three | {"features.0.weight": np.zeros((3, 64, 3, 3))}), r"not \(64, 3, 3, 3\)"),
@@ -156,24 +155,22 @@ def published(vgg_arrays, tmp_path, monkeypatch):
     return (tmp_path / "vgg16.pth").rename(tmp_path / f"vgg16-{digest[:8]}.pth")
 
 
-def test_without_a_file_torchvision_s_is_fetched_once(published, tmp_path, monkeypatch):
-    monkeypatch.setattr(vgg_values, "TORCHVISION", published.as_uri())
-    first = Vgg16(None, "relu1_2").convolutions[1].weight
+def test_without_a_file_torchvision_s_is_downloaded_once(published, tmp_path):
+    first = read_layers(None, 2, url=published.as_uri())
     published.unlink()
-    assert torch.equal(Vgg16(None, "relu1_2").convolutions[1].weight, first)
-    assert fetched(published.as_uri()) == tmp_path / "cache" / "hub" / "checkpoints" / published.name
+    again = read_layers(None, 2, url=published.as_uri())
+    assert np.array_equal(again[1][0], first[1][0])
+    assert download(published.as_uri()) == tmp_path / "cache" / "hub" / "checkpoints" / published.name
 
 
 def test_what_arrives_damaged_is_not_kept(published, tmp_path):
     published.write_bytes(published.read_bytes()[:-1])
     with pytest.raises(EngineError, match="invalid hash value") as error:
-        fetched(published.as_uri())
-    assert "Pass a file of them as --vgg" in str(error.value)
+        download(published.as_uri())
+    assert "Pass a file instead" in str(error.value)
     assert not list((tmp_path / "cache" / "hub" / "checkpoints").iterdir())
 
 
-def test_without_a_network_the_option_is_named(published):
-    with pytest.raises(
-        EngineError, match=r"cannot be fetched from http://127\.0\.0\.1:9/.* Pass a file of them as --vgg"
-    ):
-        fetched(f"http://127.0.0.1:9/{published.name}")
+def test_without_a_network_the_other_way_is_named(published):
+    with pytest.raises(EngineError, match=r"cannot be downloaded from http://127\.0\.0\.1:9/.* Pass a file instead"):
+        download(f"http://127.0.0.1:9/{published.name}")

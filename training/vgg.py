@@ -1,8 +1,8 @@
-"""VGG16 up to conv4_3 as a measure of what pictures look like (Simonyan and Zisserman 2015).
+"""VGG16 up to conv4_3 as a feature extractor (Simonyan and Zisserman 2015).
 
-Perceptual losses (Johnson et al. 2016), style transfer and the distance between features take its
-activations after each ReLU. The values are those of Oxford's release or of torchvision (``training.style.vgg_weights``), which
-differ in scale: Oxford's relu3_3 is about 200 in the mean on photos. What compares features must not depend on it.
+Perceptual losses (Johnson et al. 2016), style transfer and the feature distance use its activations after each ReLU.
+The values are those of Oxford's release or of torchvision (``training.vgg_weights``), which differ in scale: the mean
+of Oxford's relu3_3 on photos is about 200. Comparisons of features must not depend on it.
 """
 
 from pathlib import Path
@@ -27,9 +27,8 @@ _DEVIATION: Final = (0.229, 0.224, 0.225)
 class Vgg16(nn.Module):
     """The frozen net: sRGB (N, 3, H, W) in [0, 1] to features by name, from relu1_1 to ``last``.
 
-    A layer relu``b``_``i`` has 64, 128, 256, 512 channels and H, H/2, H/4, H/8 rows for ``b`` from 1 to
-    4; pictures smaller than 8 px do not reach the last block. Its own values get no gradient; the
-    picture does.
+    A layer relu``b``_``i`` has 64, 128, 256, 512 channels and H, H/2, H/4, H/8 rows for ``b`` from 1 to 4; images
+    smaller than 8 px do not reach the last block. Gradients reach the image, not the net's own values.
     """
 
     mean: Tensor
@@ -38,7 +37,7 @@ class Vgg16(nn.Module):
     def __init__(self, path: Path | None, last: Layer = "relu4_3") -> None:
         """Read ``path``, a file of values or the folder of one; None for torchvision's, fetched once.
 
-        Raises ``EngineError`` as ``training.style.vgg_weights.read_layers`` does.
+        Raises ``EngineError`` as ``training.vgg_weights.read_layers`` does.
         """
         super().__init__()
         self.names = LAYERS[: LAYERS.index(last) + 1]
@@ -58,15 +57,15 @@ class Vgg16(nn.Module):
 
 
 def feature_distance(vgg: Vgg16, predicted: NDArray[np.uint8], truth: NDArray[np.uint8], layer: Layer) -> float:
-    """How far two sRGB pictures (H, W, 3) uint8 lie apart in the features of ``layer``.
+    """Distance of two sRGB images (H, W, 3) uint8 in the features of ``layer``.
 
-    The mean squared difference over the mean square of the truth's features: 0 for equal pictures, 1 for
-    features that are all zero. ``vgg`` must reach ``layer``.
+    The mean squared difference divided by the mean square of the truth's features: 0 for equal images, 1 for features
+    that are all zero. ``vgg`` must reach ``layer``.
     """
     with torch.inference_mode():
         pair = torch.from_numpy(np.stack([predicted, truth])).permute(0, 3, 1, 2).float() / 255
-        ours, theirs = vgg(pair)[layer]
-        return float((ours - theirs).square().mean() / theirs.square().mean().clamp(min=1e-12))
+        features, wanted = vgg(pair)[layer]
+        return float((features - wanted).square().mean() / wanted.square().mean().clamp(min=1e-12))
 
 
 def _convolution(kernels: NDArray[np.float32], biases: NDArray[np.float32]) -> nn.Conv2d:

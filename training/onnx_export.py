@@ -1,4 +1,10 @@
-"""Parameters inside ONNX files, under the names that they have in torch."""
+"""What the export scripts share: parameters inside ONNX files, and files that appear only once they were checked."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -7,10 +13,20 @@ from onnx import TensorProto, helper, numpy_helper
 from engines.nets.from_onnx import HALF
 
 
-def name_and_halve(model: onnx.ModelProto, names: set[str]) -> None:
-    """Give each parameter its torch name, and store kernels as float16 that the graph widens.
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """A temporary folder whose files are copied to ``target`` when the block ends without an error."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        for file in Path(folder).iterdir():
+            shutil.copyfile(file, target / file.name)
 
-    What is small and sensitive, biases and batch norm, stays float32.
+
+def name_and_halve(model: onnx.ModelProto, names: set[str]) -> None:
+    """Give each parameter its name in torch, and store kernels as float16 that the graph widens.
+
+    Biases and batch norm are small and sensitive, so they stay float32.
     """
     graph = model.graph
     for tensor in list(graph.initializer):

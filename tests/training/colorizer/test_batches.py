@@ -1,0 +1,34 @@
+"""Batches of colorizers: repeatable crops of every photo, some with a film look."""
+
+from dataclasses import replace
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed; training needs it")
+
+from training.colorizer.batches import batches  # noqa: E402
+from training.colorizer.recipe import ColorizerRecipe, FilmSettings  # noqa: E402
+from training.data.film_look import to_gray  # noqa: E402
+from training.data.photos import read_photos  # noqa: E402
+
+TINY = ColorizerRecipe(net="s2", width=0.05, loss="classes", grid=20, crop=32, batch=4, epochs=2)
+
+
+def test_batches_show_every_photo_once_and_are_repeatable(blobs):
+    recipe = replace(TINY, film=FilmSettings(part=1.0))
+    one, two, other = (list(batches(read_photos([blobs]), recipe, epoch)) for epoch in (1, 1, 2))
+    assert [len(rgb) for rgb, _ in one] == [4, 4]
+    assert all(torch.equal(a, b) and torch.equal(c, d) for (a, c), (b, d) in zip(one, two, strict=True))
+    assert not torch.equal(one[0][0], other[0][0])
+    for rgb, gray in one:
+        assert rgb.shape[1:] == (3, 32, 32)
+        assert gray.shape[1:] == (1, 32, 32)
+        assert 0 <= gray.min() <= gray.max() <= 1
+
+
+def test_only_filmed_images_lose_their_luma(blobs):
+    """A recipe with the film look leaves the other images as clean luma."""
+    recipe = replace(TINY, batch=12, film=FilmSettings(part=0.5))
+    ((rgb, gray),) = list(batches(read_photos([blobs]), recipe, epoch=1))[:1]
+    kept = [bool(torch.equal(one, whole)) for one, whole in zip(gray, to_gray(rgb), strict=True)]
+    assert 0 < sum(kept) < len(kept)
