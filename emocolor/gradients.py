@@ -49,6 +49,15 @@ class Gradient:
         if not inside or (np.diff(positions) < 0).any():
             raise ConfigurationError("A gradient needs a position for each colour, between 0 and 1 and rising.")
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Gradient) or self.name != other.name or not np.array_equal(self.colors, other.colors):
+            return False
+        one, two = self.positions, other.positions
+        return one is two or (one is not None and two is not None and np.array_equal(one, two))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def at(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
         """sRGB (..., 3) in [0, 1] of gray levels in [0, 1]; any shape."""
         positions = np.linspace(0, 1, len(self.colors)) if self.positions is None else self.positions

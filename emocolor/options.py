@@ -45,6 +45,7 @@ def option(
     gt: float | None = None,
     le: float | None = None,
     lt: float | None = None,
+    label: str = "",
     unit: str = "",
     step: float | None = None,
     live: bool = False,
@@ -56,18 +57,25 @@ def option(
     catalog: Catalog | None = None,
     parse: Callable[[str], Any] | None = None,
     text: Callable[[Any], str] | None = None,
+    none: str = "none",
+    suggestions: Sequence[str] = (),
 ) -> msgspec.Meta:
     """Declare an option: the metadata of an ``Annotated`` field.
 
-    ``help`` is one sentence. ``ge``, ``gt``, ``le`` and ``lt`` bound numbers; ``step`` is the slider's. ``live``
-    options may change while a session runs. On the command line an effect's option is ``--EFFECT-FLAG``, where ``flag``
-    defaults to the field's name, and also ``--SHORT``, which defaults to the flag; effects that share a short name get
-    the value together, and ``short=""`` gives none; ``letter`` is a one-letter name. ``aliases`` are former names.
-    ``catalog`` says what ships under names that the value may have. ``parse`` reads values of types that TOML does not
-    have, and ``text`` writes them.
+    ``help`` is one sentence, and ``label`` a few words for a form. ``ge``, ``gt``, ``le`` and ``lt`` bound numbers;
+    ``step`` is the slider's. ``live`` options may change while a session runs.
+
+    On the command line an effect's option is ``--EFFECT-FLAG``, where ``flag`` defaults to the field's name, and also
+    ``--SHORT``, which defaults to the flag; effects that share a short name get the value together, and ``short=""``
+    gives none. ``letter`` is a one-letter name, and ``aliases`` are former names.
+
+    ``catalog`` says what ships under names that the value may have, and ``suggestions`` are values worth offering where
+    any text is allowed. ``parse`` reads values of types that TOML does not have, and ``text`` writes them; ``none`` is
+    the word for ``None``.
     """
     bounds = {name: bound for name, bound in (("ge", ge), ("gt", gt), ("le", le), ("lt", lt)) if bound is not None}
     own = {
+        "label": label,
         "unit": unit,
         "step": step,
         "live": live,
@@ -79,6 +87,8 @@ def option(
         "catalog": catalog,
         "parse": parse,
         "text": text,
+        "none": none,
+        "suggestions": tuple(suggestions),
     }
     return msgspec.Meta(description=help, extra={_EXTRA: own}, **bounds)
 
@@ -95,6 +105,7 @@ class Option:
     """With its ``Annotated`` metadata."""
     default: Any
     help: str
+    label: str
     unit: str
     step: float | None
     live: bool
@@ -110,6 +121,9 @@ class Option:
     catalog: Catalog | None
     parse: Callable[[str], Any] | None
     text_of: Callable[[Any], str] | None
+    none: str
+    """The word for ``None``."""
+    suggestions: tuple[str, ...]
     bounds: Mapping[str, float]
 
     @property
@@ -193,7 +207,7 @@ class Option:
     def text(self, value: Any) -> str:
         """``value`` for people to read, and for :meth:`load` to read again."""
         if value is None:
-            return "none"
+            return self.none
         if self.text_of is not None:
             return self.text_of(value)
         if isinstance(value, bool):
@@ -265,6 +279,7 @@ def _declared_by(cls: Any) -> tuple[Option, ...]:
                 type=hints[field.name],
                 default=_default_of(field),
                 help=meta.description or "",
+                label=own["label"] or _label_of(field.name),
                 unit=own["unit"],
                 step=own["step"],
                 live=own["live"],
@@ -276,6 +291,8 @@ def _declared_by(cls: Any) -> tuple[Option, ...]:
                 catalog=own["catalog"],
                 parse=own["parse"],
                 text_of=own["text"],
+                none=own["none"],
+                suggestions=own["suggestions"],
                 bounds=bounds,
             )
         )
@@ -293,6 +310,11 @@ def load_options(cls: type[Group], raw: Mapping[str, Any], readers: Readers | No
         if name not in known:
             raise ConfigurationError(f"There is no option '{name}' in {cls.section}{nearest(name, known)}")
     return cls(**{name: known[name].load(value, readers) for name, value in raw.items()}, **fixed)
+
+
+def _label_of(name: str) -> str:
+    """``edge_contrast`` as "Edge contrast", without a unit at its end."""
+    return name.removesuffix("_px").removesuffix("_hz").replace("_", " ").capitalize()
 
 
 def _meta_of(hint: Any) -> msgspec.Meta | None:

@@ -18,7 +18,7 @@ MixSpace = Literal["rgb", "oklab"]
 _KEYS = ("description", "colors")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Palette:
     """A colour for each emotion."""
 
@@ -29,6 +29,12 @@ class Palette:
     def __post_init__(self) -> None:
         if self.colors.shape != (len(EMOTIONS), 3) or not ((self.colors >= 0) & (self.colors <= 1)).all():
             raise ValueError(f"a palette needs seven colours in [0, 1], got {self.colors}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Palette) and self.name == other.name and np.array_equal(self.colors, other.colors)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def color_of(self, probabilities: Vector, mode: MixMode = "blend", space: MixSpace = "rgb") -> Vector:
         """One sRGB colour (3,) in [0, 1] for probabilities (7,).

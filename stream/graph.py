@@ -24,7 +24,7 @@ from engines.runners.selection import Device, wants_cuda
 
 from .media.decoder import Hardware
 from .nets import SharedNets, WorkerNets
-from .pipeline.analysis import classify, detect_cuts, track_faces, without_cuts
+from .pipeline.analysis import classify, detect_cuts, track_faces
 from .pipeline.colorizing import apply_chroma, predict_chroma, stabilize_chroma
 from .pipeline.cores import usable_cores
 from .pipeline.pipeline import Stage
@@ -106,7 +106,7 @@ def _analysing(settings: JobSettings) -> list[Stage]:
     """The stages that find out what is to be seen."""
     analysis, nets = settings.analysis, WorkerNets(settings.device)
     if analysis is None:
-        return [Stage("cuts", detect_cuts if settings.needs & {"cuts", "people"} else without_cuts)]
+        return [Stage("cuts", detect_cuts)]
     tracker = partial(nets.face_tracker, analysis.net)
     return [
         Stage("track", partial(track_faces, make_face_tracker=tracker, rate_hz=analysis.rate_hz)),

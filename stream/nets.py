@@ -5,14 +5,14 @@ Everything is imported and loaded where it is asked for, so that a start waits f
 
 import threading
 from collections.abc import Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from emocolor.analysis import FaceTracker
 from emocolor.chroma.stabilizer import ChromaEstimate
 from emocolor.emotion import EmotionClassifier
 from emocolor.face_crops import FER2013
 from emocolor.options import Options, options_of
-from emocolor.protocols import Colorizer, Detector, Gray, PersonSegmenter, Precision, Rgb, StyleTransfer, Tensor
+from emocolor.protocols import Colorizer, Detector, Gray, Nets, PersonSegmenter, Precision, Rgb, StyleTransfer, Tensor
 from emocolor.tracks import Tracks
 from engines.runners.selection import Device
 from engines.spec import read_colorizer_spec, read_spec, read_style_spec
@@ -51,11 +51,12 @@ def check_nets(groups: Iterable[Options]) -> None:
 class WorkerNets:
     """Loads a net of its own whenever one is asked for: results do not depend on how many workers there are.
 
-    Each net runs in one thread.
+    Each net runs in one thread, but for style nets where more are asked for.
     """
 
-    def __init__(self, device: Device = "auto") -> None:
+    def __init__(self, device: Device = "auto", *, style_threads: int = 1) -> None:
         self._device: Device = device
+        self._style_threads = style_threads
 
     def colorizer(self, net: str) -> "NetColorizer":
         """As ``emocolor.protocols.Nets`` says."""
@@ -67,7 +68,7 @@ class WorkerNets:
         """As ``emocolor.protocols.Nets`` says."""
         from engines.style import load_style_transfer
 
-        return load_style_transfer(net, device=self._device, precision=precision)
+        return load_style_transfer(net, device=self._device, threads=self._style_threads, precision=precision)
 
     def segmenter(self) -> PersonSegmenter:
         """The net that tells people from their background; the caller closes it."""
@@ -93,6 +94,12 @@ class WorkerNets:
         return EmotionClassifier(net, passes=options.passes, seed=options.seed, hold_masks=not options.fresh_masks)
 
 
+class EffectNets(Nets, Protocol):
+    """The nets that effects need, and the segmenter beside them."""
+
+    def segmenter(self) -> PersonSegmenter: ...
+
+
 class SharedNets:
     """Gives the same nets to all who ask, from any thread, loading each at its first use.
 
@@ -100,43 +107,36 @@ class SharedNets:
     CPU busy by itself.
     """
 
-    def __init__(self, device: Device = "auto") -> None:
-        self._device: Device = device
+    def __init__(self, device: Device = "auto", *, nets: EffectNets | None = None) -> None:
+        """``nets`` load what is shared; by default the nets that ship, on ``device``."""
+        self._nets = nets or WorkerNets(device, style_threads=STYLE_THREADS)
         self._lock = threading.Lock()
-        self._nets: dict[Hashable, Any] = {}
+        self._shared: dict[Hashable, Any] = {}
 
     def colorizer(self, net: str) -> Colorizer:
         """As ``emocolor.protocols.Nets`` says."""
-        from engines.colorizer import load_colorizer
-
-        return self._shared(("colorizer", net), lambda: _LockedColorizer(load_colorizer(net, device=self._device)))
+        return self._once(("colorizer", net), lambda: _LockedColorizer(self._nets.colorizer(net)))
 
     def style_transfer(self, net: str, precision: Precision) -> StyleTransfer:
         """As ``emocolor.protocols.Nets`` says."""
-        from engines.style import load_style_transfer
-
-        def load() -> StyleTransfer:
-            return _LockedStyleTransfer(
-                load_style_transfer(net, device=self._device, threads=STYLE_THREADS, precision=precision)
-            )
-
-        return self._shared(("style", net, precision), load)
+        key = ("style", net, precision)
+        return self._once(key, lambda: _LockedStyleTransfer(self._nets.style_transfer(net, precision)))
 
     def segmenter(self) -> PersonSegmenter:
         """The net that tells people from their background; it is closed with these nets."""
-        return self._shared("segmenter", lambda: _LockedSegmenter(WorkerNets().segmenter()))
+        return self._once("segmenter", lambda: _LockedSegmenter(self._nets.segmenter()))
 
     def close(self) -> None:
         """Free the nets; none may be used any more."""
-        segmenter = self._nets.get("segmenter")
+        segmenter = self._shared.get("segmenter")
         if segmenter is not None:
             segmenter.close()
 
-    def _shared(self, key: Hashable, load: Callable[[], N]) -> N:
+    def _once(self, key: Hashable, load: Callable[[], N]) -> N:
         with self._lock:
-            if key not in self._nets:
-                self._nets[key] = load()
-            return cast(N, self._nets[key])
+            if key not in self._shared:
+                self._shared[key] = load()
+            return cast(N, self._shared[key])
 
 
 class _LockedStyleTransfer:

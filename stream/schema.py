@@ -33,8 +33,12 @@ def effects_schema() -> list[dict[str, Any]]:
 def option_schema(option: Option) -> dict[str, Any]:
     """One option as JSON schema."""
     schema = _type_schema(option)
-    schema.pop("title", None)
-    schema |= {"description": option.help, "default": option.plain(option.default), "x-live": option.live}
+    schema |= {
+        "title": option.label,
+        "description": option.help,
+        "default": option.plain(option.default),
+        "x-live": option.live,
+    }
     if option.step is not None:
         schema["x-step"] = option.step
     if option.unit:
@@ -49,4 +53,6 @@ def _type_schema(option: Option) -> dict[str, Any]:
         found = {"type": ["string", "null"] if option.is_optional else "string"}
     if option.catalog is not None:
         found["examples"] = list(CATALOGS[option.catalog]())
+    elif option.suggestions:
+        found["examples"] = list(option.suggestions)
     return found

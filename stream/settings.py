@@ -162,8 +162,10 @@ def check_names(values: RawValues) -> None:
         if name not in known:
             raise ConfigurationError(f"There is no option or section '{name}'{nearest(name, sorted(known))}")
     for name, section in values.items():
-        if not isinstance(section, Mapping):
+        if name not in EFFECTS and name not in SECTIONS:
             continue
+        if not isinstance(section, Mapping):
+            raise ConfigurationError(f"{name} must be a table of options, got {section!r}.")
         group = EFFECTS[name].options if name in EFFECTS else SECTIONS[name]
         names = [one.name for one in options_of(group)]
         for option_name in section:

@@ -23,7 +23,7 @@ from ..color import code_range, rgb_to_codes
 from ..errors import ConfigurationError
 from ..faces import Scene
 from ..frames import ColorSpec, Frame, PixelFormat, Plane
-from ..gradients import Gradient, parse_gradient
+from ..gradients import OPENCV_MAPS, Gradient, parse_gradient
 from ..options import EffectOptions, Need, option
 
 Levels = NDArray[np.float32]
@@ -60,6 +60,8 @@ class ColormapOptions(EffectOptions):
         option(
             "An OpenCV colormap, 'intensity', or a gradient such as '#123-#8b4513@.4-#ffe4b5'.",
             live=True,
+            label="Map",
+            suggestions=("intensity", *OPENCV_MAPS),
             flag="map",
             short="",
             metavar="MAP",

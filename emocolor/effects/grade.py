@@ -84,12 +84,21 @@ class GradeOptions(EffectOptions):
 
     strength: Annotated[float, option("Fraction of the full change.", ge=0, le=1, step=0.01, live=True)] = 0.6
     certainty: Annotated[
-        float, option("How far an uncertain emotion weakens the change.", ge=0, le=1, step=0.01, live=True)
+        float,
+        option(
+            "How far an uncertain emotion weakens the change.",
+            label="Trust in certainty",
+            ge=0,
+            le=1,
+            step=0.01,
+            live=True,
+        ),
     ] = 1.0
     skin: Annotated[
         float,
         option(
             "How far faces are protected: at 1 they keep their hue, and half of the change in chroma.",
+            label="Protect skin",
             ge=0,
             le=1,
             step=0.01,

@@ -109,23 +109,35 @@ class StyleOptions(EffectOptions):
             Mapping[str, float],
             option(
                 "Paint in this emotion's style, or a mixture such as happy=.7,sad=.3; auto follows the faces.",
+                label="Style of",
+                suggestions=(AUTO, *EMOTIONS),
                 live=True,
                 flag="mix",
                 short="style",
                 metavar="EMOTION[=PART,...]",
                 parse=parse_mixture,
                 text=_mixture_text,
+                none=AUTO,
             ),
         ]
         | None
     ) = None
     certainty: Annotated[
-        float, option("How far an uncertain emotion weakens a style that follows it.", ge=0, le=1, step=0.01, live=True)
+        float,
+        option(
+            "How far an uncertain emotion weakens a style that follows it.",
+            label="Trust in certainty",
+            ge=0,
+            le=1,
+            step=0.01,
+            live=True,
+        ),
     ] = 1.0
     """Fixed styles are never weakened. At 0 a face that leaves gives way to the style of neutral, else to the frame as
     it is."""
     region: Annotated[
-        StyleRegion, option("Paint the whole frame, faces, all but faces, people, or all but people.", live=True)
+        StyleRegion,
+        option("Paint the whole frame, faces, all but faces, people, or all but people.", label="Where", live=True),
     ] = "frame"
     keep: Annotated[Keep, option("Keep the frame's own chroma, or its own luma, bit for bit.", short="", live=True)] = (
         "none"

@@ -31,7 +31,11 @@ _BAND: Final = 32
 
 @dataclass(frozen=True, kw_only=True)
 class TintOptions(EffectOptions):
-    """How the tint looks."""
+    """How the tint looks.
+
+    The defaults keep the frame's own colours and leave a frame alone while nothing is known of its emotion; S0 tints
+    gray portraits, and :data:`S0_TINT` is its setting.
+    """
 
     section: ClassVar[str] = "tint"
 
@@ -45,24 +49,48 @@ class TintOptions(EffectOptions):
             text=lambda palette: palette.name,
         ),
     ] = S0
-    alpha: Annotated[float, option("Weight of the colour in the blend.", ge=0, le=1, step=0.01, live=True)] = 0.5
-    mode: Annotated[MixMode, option("Mix the colours of all emotions, or take the most likely one's.", live=True)] = (
-        "blend"
-    )
-    mix: Annotated[MixSpace, option("Colour space in which colours mix.", live=True)] = "rgb"
+    alpha: Annotated[
+        float, option("Weight of the colour in the blend.", label="Amount of colour", ge=0, le=1, step=0.01, live=True)
+    ] = 0.35
+    mode: Annotated[
+        MixMode, option("Mix the colours of all emotions, or take the most likely one's.", label="Emotion", live=True)
+    ] = "blend"
+    mix: Annotated[MixSpace, option("Colour space in which colours mix.", label="Mix colours in", live=True)] = "oklab"
     region: Annotated[
-        TintRegion, option("Tint the whole frame, faces, people, or everything but people.", live=True)
+        TintRegion, option("Tint the whole frame, faces, people, or everything but people.", label="Where", live=True)
     ] = "frame"
     several: Annotated[
         Several,
-        option("With several faces: the largest counts, all by area, or each colours its own region.", live=True),
+        option(
+            "With several faces: the largest counts, all by area, or each colours its own region.",
+            label="Several faces",
+            live=True,
+        ),
     ] = "largest"
-    base: Annotated[Base, option("Tint the gray frame, or the frame with its own colours.", live=True)] = "gray"
+    base: Annotated[
+        Base, option("Tint the gray frame, or the frame with its own colours.", label="Under the colour", live=True)
+    ] = "color"
     certainty: Annotated[
-        float, option("How far an uncertain emotion weakens the tint.", ge=0, le=1, step=0.01, live=True)
-    ] = 0.0
+        float,
+        option(
+            "How far an uncertain emotion weakens the tint.",
+            label="Trust in certainty",
+            ge=0,
+            le=1,
+            step=0.01,
+            live=True,
+        ),
+    ] = 1.0
     feather: Annotated[
-        float, option("Soft edge of face regions, as a fraction of the radius.", ge=0.01, le=1, step=0.01, live=True)
+        float,
+        option(
+            "Soft edge of face regions, as a fraction of the radius.",
+            label="Soft edge",
+            ge=0.01,
+            le=1,
+            step=0.01,
+            live=True,
+        ),
     ] = 0.35
 
     @property
@@ -73,6 +101,10 @@ class TintOptions(EffectOptions):
     @property
     def weighting(self) -> Literal["largest", "area"]:
         return "largest" if self.several == "largest" else "area"
+
+
+S0_TINT: Final = TintOptions(alpha=0.5, mode="blend", mix="rgb", region="frame", base="gray", certainty=0.0)
+"""S0, section 3.2: half of the frame in gray, half of the expected emotion's colour."""
 
 
 class Tint:

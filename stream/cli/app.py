@@ -28,17 +28,29 @@ class _DefaultsToRun(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
-    cls=_DefaultsToRun,
-    name="emocolor-stream",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    help="Recolour a video by the emotion of the faces in it.\n\n"
-    "[bold]emocolor-stream INPUT -o OUTPUT[/bold] is all it takes; "
-    "[bold]emocolor-stream run --help[/bold] lists every option.",
-    epilog=EXIT_CODES,
-)
+def build_app() -> typer.Typer:
+    """The command and all that it can do, from the options as they are declared now."""
+    app = typer.Typer(
+        cls=_DefaultsToRun,
+        name="emocolor-stream",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        help="Recolour a video by the emotion of the faces in it.\n\n"
+        "[bold]emocolor-stream INPUT -o OUTPUT[/bold] is all it takes; "
+        "[bold]emocolor-stream run --help[/bold] lists every option.",
+        epilog=EXIT_CODES,
+    )
+    app.callback()(_options)
+    app.command("run")(run_command())
+    app.command("remaster")(remaster_command())
+    app.command("live", epilog=LIVE_EPILOG)(live_command())
+    app.command("serve", epilog=SERVE_EPILOG)(serve_command())
+    app.add_typer(presets_app(), name="presets")
+    app.add_typer(engines_app(perform), name="engines")
+    app.command()(demo)
+    app.command()(doctor)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -49,7 +61,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -58,15 +69,6 @@ def _options(
     pass
 
 
-app.command("run")(run_command())
-app.command("remaster")(remaster_command())
-app.command("live", epilog=LIVE_EPILOG)(live_command())
-app.command("serve", epilog=SERVE_EPILOG)(serve_command())
-app.add_typer(presets_app(), name="presets")
-app.add_typer(engines_app(perform), name="engines")
-
-
-@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the clip and what is made of it go.")] = Path(
         "demo"
@@ -83,7 +85,6 @@ def demo(
     perform(work, verbose)
 
 
-@app.command()
 def doctor(verbose: Verbose = 0) -> None:
     """Print versions, codecs and devices, and which backend would run."""
 
@@ -98,4 +99,4 @@ def doctor(verbose: Verbose = 0) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command with these words, by default those of the command line; exits."""
     sys.path.insert(0, "")  # effects of the user's own may lie in the working folder
-    app(args=list(arguments) if arguments is not None else None, prog_name="emocolor-stream")
+    build_app()(args=list(arguments) if arguments is not None else None, prog_name="emocolor-stream")

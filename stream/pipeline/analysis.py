@@ -1,6 +1,6 @@
 """Analysis stages: which faces are where, and which emotion each shows.
 
-    track_faces -> classify        or, where no face matters, detect_cuts or without_cuts alone
+    track_faces -> classify        or, where no face matters, detect_cuts alone
 
 None reads a clock: media time decides everything, so a result cannot depend on a machine's speed.
 """
@@ -60,11 +60,6 @@ def detect_cuts(units: Iterable[Unit]) -> Iterator[Step]:
         is_cut = unit.frame is not None and cuts.is_cut(unit.frame)
         seen = Observation(time=unit.frame.time, cut=True, faces=()) if unit.frame is not None and is_cut else None
         yield Step(unit=unit, observation=seen)
-
-
-def without_cuts(units: Iterable[Unit]) -> Iterator[Step]:
-    """In place of ``detect_cuts`` where no cut matters either."""
-    return (Step(unit=unit) for unit in units)
 
 
 def _next_due(time: float, rate_hz: float) -> float:

@@ -65,7 +65,7 @@ print(json.dumps({"wall": time.monotonic() - started, "cpu": time.process_time()
 JOB = """
 import asyncio, json, resource, sys, time
 from engines.load import load
-from stream import AnalysisOptions, JobSettings, SinkOptions, open_job
+from stream import AnalysisOptions, JobSettings, SinkOptions, Job
 
 def resident_mb():
     with open("/proc/self/statm") as file:
@@ -79,7 +79,7 @@ async def run():
     settings = JobSettings(input=sys.argv[1], output=sys.argv[2], analysis=AnalysisOptions(**options),
                            effects=tuple(effects), sink=SinkOptions(preset="veryfast", crf=23, overwrite=True))
     opened, cpu = time.monotonic(), time.process_time()
-    async with open_job(settings) as job:
+    async with await Job.open(settings) as job:
         async for step in job:
             first = first or time.time()
             frames += 1
@@ -185,12 +185,12 @@ def memory_growth(clip: Path, folder: Path) -> dict[str, float]:
 def faces_per_second(clip: Path) -> dict[str, float]:
     """Throughput of the analysis alone, frame by frame."""
     from emocolor.analysis import classify_faces
-    from stream.graph import make_classifier, make_face_tracker
     from stream.media.source import VideoSource
+    from stream.nets import WorkerNets
     from stream.settings import AnalysisOptions
 
     source = VideoSource(str(clip))
-    tracker, classifier = make_face_tracker(AnalysisOptions()), make_classifier(AnalysisOptions())
+    tracker, classifier = WorkerNets().face_tracker(AnalysisOptions().net), WorkerNets().classifier(AnalysisOptions())
     faces, seconds, frames = 0, 0.0, 0
     for unit in _first(source.units(), 100):
         if unit.frame is None:

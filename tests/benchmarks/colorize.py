@@ -44,14 +44,14 @@ RATES = (ColorizeOptions().rate_hz, 6.0, 12.0, 0.0)
 JOB = """
 import asyncio, json, resource, sys, time
 from emocolor.effects import ColorizeOptions
-from stream import JobSettings, SinkOptions, open_job
+from stream import JobSettings, SinkOptions, Job
 
 async def run():
     settings = JobSettings(input=sys.argv[1], output=sys.argv[2], analysis=None,
                            effects=(ColorizeOptions(rate_hz=float(sys.argv[3])),),
                            sink=SinkOptions(preset="veryfast", crf=23, overwrite=True))
     opened, frames = time.monotonic(), 0
-    async with open_job(settings) as job:
+    async with await Job.open(settings) as job:
         async for step in job:
             frames += 1
     return frames, time.monotonic() - opened

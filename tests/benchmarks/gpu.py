@@ -35,12 +35,14 @@ from emocolor.effects import ColormapOptions, StyleOptions, TintOptions
 from emocolor.errors import EmocolorError
 from emocolor.faces import Scene
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
+from engines.device.table import make_device_effects
 from engines.runners.selection import BACKENDS, check_device, first_usable
 from engines.shapes import AnySpec, inputs_of
 from engines.spec import colorizer_names, net_names, read_colorizer_spec, read_spec, read_style_spec, style_net_names
 from stream.demo.clip import make_demo_clip
-from stream.graph import make_classifier, make_device_effects, open_job
+from stream.job import Job
 from stream.media.sink import SinkOptions
+from stream.nets import WorkerNets
 from stream.settings import AnalysisOptions, DecoderChoice, JobSettings
 from tests.benchmarks.__main__ import machine
 
@@ -163,7 +165,7 @@ def _job(clip: Path, effects: Sequence[Any], decoder: DecoderChoice, **settings:
 
 async def _times(settings: JobSettings) -> tuple[list[float], Any]:
     times = []
-    async with open_job(settings) as job:
+    async with await Job.open(settings) as job:
         async for _ in job:
             times.append(time.monotonic())
     return times, job
@@ -175,7 +177,7 @@ def _effects(size: tuple[int, int]) -> Iterator[tuple[str, float]]:
     frame = _frame(size)
     scene = Scene(time=0, probabilities=np.full(7, 1 / 7), certainty=1)
     for name, options in EFFECTS.items():
-        effects = make_device_effects(options, "cuda")
+        effects = make_device_effects(options, WorkerNets("cuda"))
 
         def apply(effects: Sequence[Any] = effects) -> None:
             changed = frame
@@ -249,7 +251,7 @@ def _frame(size: tuple[int, int]) -> Frame:
 
 
 def _faces_per_second(net: str) -> float:
-    classifier = make_classifier(AnalysisOptions(net=net, passes=PASSES), "cuda")
+    classifier = WorkerNets("cuda").classifier(AnalysisOptions(net=net, passes=PASSES))
     side = classifier.crop_size
     crops = list(np.random.default_rng(0).integers(0, 256, (FACES, side, side), np.uint8))
     return round(1000 * FACES / _wall_ms(lambda: classifier.estimate(crops)), 1)

@@ -30,8 +30,8 @@ from emocolor.faces import Observation, Vector
 from emocolor.scenes import PATIENCE_SECONDS, SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 from engines.spec import net_names
-from stream.graph import make_classifier, make_face_tracker
 from stream.media.source import VideoSource
+from stream.nets import WorkerNets
 from stream.pipeline.analysis import track_faces
 from stream.settings import AnalysisOptions
 from tests.benchmarks.__main__ import machine
@@ -75,7 +75,7 @@ def looks_of(clip: Path, options: AnalysisOptions) -> list[AnalysisInput]:
     """Every analysed frame of a clip; raises ``SourceError`` where it cannot be read."""
     source = VideoSource(str(clip))
     try:
-        tracked = track_faces(source.units(), partial(make_face_tracker, options), options.rate_hz)
+        tracked = track_faces(source.units(), partial(WorkerNets().face_tracker, options.net), options.rate_hz)
         return [pending.payload for pending in tracked if pending.payload is not None]
     finally:
         source.close()
@@ -140,7 +140,7 @@ def together(rows: Sequence[Row]) -> Row:
 def measure(clips: Sequence[Path], nets: Sequence[str], smoothing: SmoothingOptions) -> dict[str, dict[str, Row]]:
     """For each clip with face time, each net's row; a line on stderr for every clip."""
     options = {net: AnalysisOptions(net=net) for net in nets}
-    classifiers = {net: make_classifier(options[net]) for net in nets}
+    classifiers = {net: WorkerNets().classifier(options[net]) for net in nets}
     found = {}
     for clip in clips:
         try:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import engines
 from emocolor.analysis import classify_faces
 from emocolor.chroma.stabilizer import StabilizerOptions
-from emocolor.effects import Colorize, ColorizeOptions, Grade, GradeOptions, StyleOptions, Tint, TintOptions
+from emocolor.effects import Colorize, ColorizeOptions, Grade, GradeOptions, Style, StyleOptions, Tint, TintOptions
 from emocolor.emotion import EmotionClassifier
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import SourceError
@@ -28,9 +28,9 @@ from emocolor.frames import PIXEL_FORMATS, Frame
 from emocolor.protocols import Effect
 from engines.colorizer import load_colorizer
 from engines.spec import net_names
-from stream.graph import make_classifier, make_face_tracker, make_style
 from stream.media.frames import unwrap, wrap
 from stream.media.source import VideoSource
+from stream.nets import WorkerNets
 from stream.settings import AnalysisOptions, JobSettings
 from tests.benchmarks.__main__ import ENCODER
 
@@ -139,7 +139,7 @@ class Footage:
 
 
 def _face_in(frame: Frame, path: Path) -> Box:
-    tracker = make_face_tracker(AnalysisOptions())
+    tracker = WorkerNets().face_tracker(AnalysisOptions().net)
     try:
         faces = tracker.track(frame, cut=True).faces
     finally:
@@ -168,7 +168,7 @@ def looking(frame: Frame, faces: int) -> Iterator[Work]:
     Raises ``SourceError`` where not all ``faces`` are seen.
     """
     options = AnalysisOptions()
-    tracker, classifier, pts = make_face_tracker(options), make_classifier(options, "cpu"), count()
+    tracker, classifier, pts = WorkerNets().face_tracker(options.net), WorkerNets("cpu").classifier(options), count()
 
     def work(watch: Stopwatch) -> int:
         for _ in range(LOOKS):
@@ -277,7 +277,7 @@ def costs(footage: Footage) -> list[Cost]:
         "tint, whole frame": partial(Tint, TintOptions()),
         "tint, face": partial(Tint, TintOptions(region="face")),
         "grade": partial(Grade, GradeOptions()),
-        "style": partial(make_style, StyleOptions(), "cpu"),
+        "style": lambda: Style(StyleOptions(), WorkerNets("cpu").style_transfer("fast", "f32")),
     }
     return [
         Cost(name="look and judge", cause="faces", ready=lambda faces: looking(footage.with_faces(faces), faces)),

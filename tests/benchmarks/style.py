@@ -48,7 +48,7 @@ JOB = """
 import asyncio, json, resource, sys, time
 import stream.graph
 from emocolor.effects import StyleOptions
-from stream import JobSettings, SinkOptions, open_job
+from stream import JobSettings, SinkOptions, Job
 from stream.settings import AnalysisOptions
 
 row = json.loads(sys.argv[3])
@@ -57,10 +57,10 @@ options = StyleOptions(**row["options"])
 
 async def run():
     settings = JobSettings(input=sys.argv[1], output=sys.argv[2], effects=(options,),
-                           analysis=AnalysisOptions() if options.needs_faces else None,
+                           analysis=AnalysisOptions() if "faces" in options.needs else None,
                            sink=SinkOptions(preset="veryfast", crf=23, overwrite=True))
     opened, frames = time.monotonic(), 0
-    async with open_job(settings) as job:
+    async with await Job.open(settings) as job:
         async for step in job:
             frames += 1
     return frames, time.monotonic() - opened

@@ -1,6 +1,7 @@
 """Whole jobs that give colours, with the net that ships: luma, what is in colour already, and bad input."""
 
 import asyncio
+from dataclasses import replace
 from itertools import islice, pairwise
 
 import av
@@ -8,14 +9,16 @@ import cv2
 import numpy as np
 import pytest
 
-from emocolor.effects import ColorizeOptions, ColormapOptions, GradeOptions, TintOptions
+from emocolor.chroma.reference import ReferenceOptions
+from emocolor.effects import ColorizeOptions, ColormapOptions, GradeOptions
+from emocolor.effects.tint import S0_TINT
 from emocolor.errors import ConfigurationError, SourceError
 from engines.colorizer import load_colorizer
-from stream.cli.options import colorize_options
 from stream.demo.clip import demo_frames
-from stream.graph import open_job
+from stream.job import Job
 from stream.media.source import SourceOptions, VideoSource
 from stream.restore.color_detection import input_is_coloured
+from stream.restore.reference_photo import read_reference
 from stream.settings import AnalysisOptions, JobSettings
 
 SEPIA = np.array([1.08, 0.98, 0.78])
@@ -56,8 +59,8 @@ def run(path, *effects, **settings):
 
     async def go():
         found = []
-        analysis = AnalysisOptions() if any(effect.needs_faces for effect in effects) else None
-        async with open_job(JobSettings(input=str(path), analysis=analysis, effects=effects, **settings)) as job:
+        analysis = AnalysisOptions() if any("faces" in effect.needs for effect in effects) else None
+        async with await Job.open(JobSettings(input=str(path), analysis=analysis, effects=effects, **settings)) as job:
             async for step in job:
                 found.append(([np.array(plane) for plane in step.frame.planes], step.frame))
             return found, job.warnings
@@ -115,7 +118,7 @@ def test_luma_comes_back_from_a_lossless_file(tmp_path):
             input=str(clip), output=str(tmp_path / "out.mkv"), analysis=None, effects=(ColorizeOptions(),),
             sink=SinkOptions(codec="ffv1"),
         )  # fmt: skip
-        async with open_job(settings) as job:
+        async with await Job.open(settings) as job:
             async for _ in job:
                 pass
 
@@ -206,7 +209,7 @@ def test_the_result_does_not_depend_on_how_many_cores_there_are(tmp_path, monkey
 def test_effects_follow_on_the_colours(tmp_path):
     clip = write(tmp_path / "in.mkv", gray_of(shots(12)))
     alone, _ = run(clip, ColorizeOptions())
-    tinted, _ = run(clip, ColorizeOptions(), TintOptions(alpha=0.2, base="color"))
+    tinted, _ = run(clip, ColorizeOptions(), replace(S0_TINT, alpha=0.2, base="color"))
     graded, _ = run(clip, ColorizeOptions(), GradeOptions())
     assert len(alone) == len(tinted) == len(graded) == 12
     assert not np.array_equal(alone[6][0][0], tinted[6][0][0])
@@ -237,8 +240,9 @@ def test_a_reference_moves_the_palette(tmp_path):
     random = np.random.default_rng(0)
     blues = np.clip(random.normal([190, 110, 50], 25, (60, 80, 3)), 0, 255).astype(np.uint8)  # BGR
     cv2.imwrite(str(tmp_path / "blue.png"), blues)
-    options = colorize_options("film", 3.0, 0.5, 1.0, 0.0, tmp_path / "blue.png", force=False)
+    reference = ReferenceOptions(statistics=read_reference(tmp_path / "blue.png"))
+    options = ColorizeOptions(vividness=0.5, reference=reference)
     moved, plain = (chroma_of(run(clip, chosen)[0][3][0]) for chosen in (options, ColorizeOptions()))
     assert moved[0].mean() > plain[0].mean() + 5
     with pytest.raises(SourceError):
-        colorize_options("film", 3.0, 0.5, 1.0, 0.0, clip, force=False)
+        read_reference(clip)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,16 @@ import av
 import numpy as np
 import pytest
 
-from emocolor.effects import ColormapOptions, GradeOptions, StyleOptions, TintOptions
+from emocolor.effects import ColormapOptions, GradeOptions, OverlayOptions, StyleOptions
+from emocolor.effects.tint import S0_TINT
 from emocolor.errors import ConfigurationError
 from emocolor.faces import Observation
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
+from engines.device.table import make_device_effects
 from stream.cli.app import main
-from stream.graph import _stays_on_device, make_device_effects, make_effects, open_job
+from stream.graph import _stays_on_device, make_effects
+from stream.job import Job
 from stream.media.decoder import Hardware
 from stream.media.encoder import has_captions
 from stream.media.frames import color_of, convert, planes_of, to_working_format, working_format
@@ -23,6 +27,7 @@ from stream.media.nvdec import SURFACES
 from stream.media.nvenc import NvencPictures, is_one_piece
 from stream.media.sink import SinkOptions, VideoSink
 from stream.media.source import VideoSource
+from stream.nets import WorkerNets
 from stream.pipeline.analysis import detect_cuts
 from stream.pipeline.rendering import build_scenes, render, write
 from stream.restore.restoration import RestorationOptions
@@ -32,7 +37,7 @@ from tests.stream.media.test_guarded_decoder import GROUPS, PlayedHardware
 
 torch = pytest.importorskip("torch")
 
-EFFECTS = [(TintOptions(alpha=0.4),), (ColormapOptions(), TintOptions(base="color")), ()]
+EFFECTS = [(replace(S0_TINT, alpha=0.4),), (ColormapOptions(), replace(S0_TINT, base="color")), ()]
 
 
 def job(path: Path, output: Path, effects: Sequence[Any], hardware: Hardware | None) -> VideoSource:
@@ -40,7 +45,8 @@ def job(path: Path, output: Path, effects: Sequence[Any], hardware: Hardware | N
     source = VideoSource(str(path), hardware=hardware)
     options = SinkOptions(codec="ffv1", pix_fmt="yuv420p", overwrite=True)
     sink = VideoSink(str(output), source, options, on_device=source.on_device)
-    made = make_device_effects(effects) if source.on_device else make_effects(effects, "cpu", overlay=False)
+    nets = WorkerNets("cpu")
+    made = make_device_effects(effects, nets) if source.on_device else make_effects(effects, nets)
     steps = build_scenes(detect_cuts(source.units()), SceneBuilder(SmoothingOptions(look_ahead=0), "largest"), 10)
     for _ in write(render(steps, lambda: made), sink, None):
         pass
@@ -94,7 +100,7 @@ def test_a_job_on_device_frames_gives_what_the_host_s_gives(
 def test_nvenc_gets_the_frame_s_own_memory(make_clip: Any) -> None:
     source = VideoSource(str(make_clip()), hardware=Hardware(open=PlayedHardware().open, place=place))
     frame = next(unit.frame for unit in source.units() if unit.frame)
-    effects = make_device_effects(())
+    effects = make_device_effects((), WorkerNets("cpu"))
     scene = SceneBuilder(SmoothingOptions(look_ahead=0), "largest")
     scene.add(Observation(time=0, cut=True, faces=()))
     own: Any = effects[0].apply(frame, scene.scene_at(0))
@@ -134,14 +140,14 @@ def test_one_piece_is_told_from_two() -> None:
     [
         ({}, True),
         ({"effects": ()}, True),
-        ({"effects": (ColormapOptions(), TintOptions(region="person"))}, True),
+        ({"effects": (ColormapOptions(), replace(S0_TINT, region="person"))}, True),
         ({"effects": (ColormapOptions(preprocess="sobel"),)}, False),
-        ({"effects": (TintOptions(), GradeOptions())}, False),
+        ({"effects": (S0_TINT, GradeOptions())}, False),
         ({"effects": (StyleOptions(fixed={"happy": 1}),)}, True),
         ({"effects": (StyleOptions(region="face"),)}, False),
-        ({"overlay": True}, False),
+        ({"effects": (S0_TINT, OverlayOptions())}, False),
         ({"compare": True}, False),
-        ({"restoration": RestorationOptions()}, False),
+        ({"restoration": RestorationOptions(deinterlace="auto")}, False),
     ],
 )
 def test_frames_stay_where_every_effect_has_a_form_for_it(settings: dict[str, Any], stays: bool) -> None:
@@ -149,8 +155,8 @@ def test_frames_stay_where_every_effect_has_a_form_for_it(settings: dict[str, An
 
 
 def test_nvdec_without_a_gpu_is_refused_before_anything_is_opened() -> None:
-    with pytest.raises(ConfigurationError, match="--decoder nvdec decodes on the NVIDIA GPU that nets run on"):
-        open_job(JobSettings(input="no such file", output="b.mp4", device="cpu", decoder="nvdec"))
+    with pytest.raises(ConfigurationError, match="decoder nvdec works on the NVIDIA GPU that nets run on"):
+        Job(JobSettings(input="no such file", output="b.mp4", device="cpu", decoder="nvdec"))
 
 
 @pytest.mark.parametrize("command", ["run", "remaster"])
@@ -158,7 +164,7 @@ def test_the_command_line_says_so_in_one_line(command: str, capsys: pytest.Captu
     with pytest.raises(SystemExit) as end:
         main([command, "no such file", "-o", "b.mp4", "--device", "cpu", "--decoder", "nvdec"])
     assert end.value.code == ConfigurationError.exit_code
-    assert capsys.readouterr().err.startswith("error: --decoder nvdec decodes on the NVIDIA GPU")
+    assert capsys.readouterr().err.startswith("error: The decoder nvdec works on the NVIDIA GPU")
 
 
 @pytest.mark.parametrize(("form", "surface"), SURFACES.items())
@@ -174,12 +180,12 @@ def test_what_nvdec_gives_becomes_software_s_format_without_loss(form: str, surf
 
 
 def test_an_unknown_decoder_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="auto, software, nvdec, not 'cuvid'"):
+    with pytest.raises(ConfigurationError, match="auto, software, nvdec, got 'cuvid'"):
         JobSettings(input="a", output="b", decoder="cuvid")  # type: ignore[arg-type]
 
 
 async def _run(settings: JobSettings) -> Any:
-    job = open_job(settings)
+    job = Job(settings)
     async with job:
         async for _ in job:
             pass

@@ -10,17 +10,18 @@ import av
 import numpy as np
 import pytest
 
-from emocolor.effects import TintOptions
+from emocolor.effects import OverlayOptions, TintOptions
+from emocolor.effects.tint import S0_TINT
 from emocolor.errors import ConfigurationError, SourceError
 from emocolor.smoothing import SmoothingOptions
-from stream import AnalysisOptions, JobSettings, SinkOptions, SourceOptions, open_job
+from stream import AnalysisOptions, Job, JobSettings, SinkOptions, SourceOptions
 from stream.pipeline.pipeline import Pipeline, Stage
 
 FAST = SinkOptions(preset="ultrafast")
 
 
 async def run(settings):
-    async with open_job(settings) as job:
+    async with await Job.open(settings) as job:
         return [step async for step in job]
 
 
@@ -37,7 +38,7 @@ def frame_hashes(path):
 
 def test_a_clip_comes_out_coloured_with_its_sound_and_its_timing(demo_clip, tmp_path):
     out = tmp_path / "out.mp4"
-    steps = asyncio.run(run(JobSettings(input=str(demo_clip), output=str(out), sink=FAST)))
+    steps = asyncio.run(run(JobSettings(input=str(demo_clip), output=str(out), effects=(S0_TINT,), sink=FAST)))
     assert packets_of(out, "audio") == packets_of(demo_clip, "audio")
     with av.open(str(demo_clip)) as before, av.open(str(out)) as after:
         was, now = list(before.decode(video=0)), list(after.decode(video=0))
@@ -112,7 +113,7 @@ def test_leaving_early_keeps_nothing(demo_clip, tmp_path):
         settings = JobSettings(
             input=str(demo_clip), output=str(tmp_path / "out.mp4"), timeline=tmp_path / "t.csv", sink=FAST
         )
-        async with open_job(settings) as job:
+        async with await Job.open(settings) as job:
             async for step in job:
                 if step.frame.time > 0.2:
                     break
@@ -124,7 +125,9 @@ def test_leaving_early_keeps_nothing(demo_clip, tmp_path):
 def test_stopping_keeps_what_was_done(demo_clip, tmp_path):
     async def stop():
         seen = 0
-        async with open_job(JobSettings(input=str(demo_clip), output=str(tmp_path / "out.mp4"), sink=FAST)) as job:
+        async with await Job.open(
+            JobSettings(input=str(demo_clip), output=str(tmp_path / "out.mp4"), sink=FAST)
+        ) as job:
             async for _ in job:
                 seen += 1
                 job.stop()
@@ -173,8 +176,7 @@ def test_parts_of_a_clip_and_less_look_ahead(demo_clip, tmp_path):
         output=str(tmp_path / "part.mkv"),
         source=SourceOptions(start_seconds=0.4, end_seconds=1.4),
         smoothing=SmoothingOptions(look_ahead=0),
-        effects=(TintOptions(region="face", base="color", several="each"),),
-        overlay=True,
+        effects=(TintOptions(region="face", several="each", certainty=0.0), OverlayOptions()),
         sink=FAST,
     )
     steps = asyncio.run(run(settings))
@@ -184,11 +186,9 @@ def test_parts_of_a_clip_and_less_look_ahead(demo_clip, tmp_path):
 
 def test_errors_come_before_any_work(demo_clip, tmp_path):
     with pytest.raises(SourceError, match=r"missing\.mp4"):
-        open_job(JobSettings(input=str(tmp_path / "missing.mp4"), output=str(tmp_path / "out.mp4")))
+        Job(JobSettings(input=str(tmp_path / "missing.mp4"), output=str(tmp_path / "out.mp4")))
     with pytest.raises(ConfigurationError, match="timeline"):
-        open_job(
-            JobSettings(input=str(demo_clip), output=str(tmp_path / "out.mp4"), timeline=tmp_path / "emotions.txt")
-        )
+        Job(JobSettings(input=str(demo_clip), output=str(tmp_path / "out.mp4"), timeline=tmp_path / "emotions.txt"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -203,7 +203,7 @@ def test_footage_of_every_kind_is_coloured(demo_clip, tmp_path, pix_fmt):
         for frame in [*clip.decode(video=0)][:12]:
             made.mux(stream.encode(frame.reformat(format=pix_fmt)))
         made.mux(stream.encode(None))
-    steps = asyncio.run(run(JobSettings(input=str(source), output=str(out), sink=FAST)))
+    steps = asyncio.run(run(JobSettings(input=str(source), output=str(out), effects=(S0_TINT,), sink=FAST)))
     assert steps[0].scene.emotion == "happy"
     with av.open(str(out)) as result:
         frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in result.decode(video=0)]

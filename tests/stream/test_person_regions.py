@@ -5,6 +5,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -12,9 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from emocolor.effects import StyleOptions, TintOptions
+from emocolor.effects import StyleOptions
+from emocolor.effects.tint import S0_TINT
 from emocolor.emotions import EMOTIONS
-from stream.graph import open_job
+from stream.job import Job
 from stream.media.source import VideoSource
 from stream.settings import AnalysisOptions, JobSettings
 
@@ -55,8 +57,8 @@ def run(path, *effects):
     """Frames, as planes of integers, and scenes that a job gives."""
 
     async def go():
-        analysis = AnalysisOptions() if any(effect.needs_faces for effect in effects) else None
-        async with open_job(JobSettings(input=str(path), analysis=analysis, effects=effects)) as job:
+        analysis = AnalysisOptions() if any("faces" in effect.needs for effect in effects) else None
+        async with await Job.open(JobSettings(input=str(path), analysis=analysis, effects=effects)) as job:
             done = [([np.array(p, int) for p in step.frame.planes], step.scene) async for step in job]
         return [planes for planes, _ in done], [scene for _, scene in done]
 
@@ -89,7 +91,7 @@ def changes(done, before, quarter_turns=0):
 )
 def test_people_are_tinted_and_the_wall_behind_is_left_as_it_is(form, size_wh, portrait, tmp_path):
     clip = write(tmp_path / "in.mkv", [portrait] * 3, form, size_wh)
-    done, scenes = run(clip, TintOptions(region="person", alpha=0.8))
+    done, scenes = run(clip, replace(S0_TINT, region="person", alpha=0.8))
     on_wall, on_chest = changes(done, decoded(clip))
     assert on_wall <= (form == "gray")  # the model is less sure of gray pictures
     assert on_chest > 10
@@ -100,7 +102,7 @@ def test_people_are_tinted_and_the_wall_behind_is_left_as_it_is(form, size_wh, p
 
 def test_the_background_is_tinted_and_people_are_left_as_they_are(portrait, tmp_path):
     clip = write(tmp_path / "in.mkv", [portrait] * 3)
-    (done, _), before = run(clip, TintOptions(region="background", alpha=0.8)), decoded(clip)
+    (done, _), before = run(clip, replace(S0_TINT, region="background", alpha=0.8)), decoded(clip)
     on_wall, on_chest = changes(done, before)
     assert on_wall > 10
     assert on_chest < 0.05
@@ -109,7 +111,7 @@ def test_the_background_is_tinted_and_people_are_left_as_they_are(portrait, tmp_
 @pytest.mark.parametrize(("turn", "quarter_turns"), [(-90, 1), (180, 2), (90, 3)])
 def test_a_clip_that_players_turn_is_seen_upright(turn, quarter_turns, portrait, tmp_path):
     clip = write(tmp_path / "in.mkv", [np.rot90(portrait, quarter_turns)] * 2, turn=turn)
-    done, _ = run(clip, TintOptions(region="person", alpha=0.8))
+    done, _ = run(clip, replace(S0_TINT, region="person", alpha=0.8))
     on_wall, on_chest = changes(done, decoded(clip), quarter_turns)
     assert on_wall == 0
     assert on_chest > 10
@@ -117,7 +119,7 @@ def test_a_clip_that_players_turn_is_seen_upright(turn, quarter_turns, portrait,
 
 def test_nobody_is_left_behind_a_cut(portrait, wall, tmp_path):
     clip = write(tmp_path / "in.mkv", [portrait] * 5 + [wall] * 5)
-    (done, scenes), before = run(clip, TintOptions(region="person", alpha=0.8)), decoded(clip)
+    (done, scenes), before = run(clip, replace(S0_TINT, region="person", alpha=0.8)), decoded(clip)
     assert [scene.cut for scene in scenes] == [n == 5 for n in range(10)]
     for ours, was in zip(done[5:], before[5:], strict=True):
         assert all(map(np.array_equal, ours, was))
@@ -126,13 +128,13 @@ def test_nobody_is_left_behind_a_cut(portrait, wall, tmp_path):
 
 def test_nothing_is_segmented_where_no_region_needs_it(portrait, tmp_path):
     clip = write(tmp_path / "in.mkv", [portrait] * 2)
-    for effects in ((), (TintOptions(),), (TintOptions(region="face", several="each"),)):
+    for effects in ((), (S0_TINT,), (replace(S0_TINT, region="face", several="each"),)):
         assert all(scene.person is None for scene in run(clip, *effects)[1])
 
 
 def test_any_effect_of_a_chain_may_need_people(portrait, tmp_path):
     clip = write(tmp_path / "in.mkv", [portrait] * 2)
-    _, scenes = run(clip, TintOptions(alpha=0.1), TintOptions(region="background"))
+    _, scenes = run(clip, replace(S0_TINT, alpha=0.1), replace(S0_TINT, region="background"))
     assert all(scene.person is not None for scene in scenes)
 
 

@@ -16,8 +16,8 @@ from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 from engines.spec import net_names
 from stream.demo.portrait import EXPRESSIONS, ExpressivePortrait
-from stream.graph import make_classifier, make_face_tracker
 from stream.media.source import Unit
+from stream.nets import WorkerNets
 from stream.pipeline.analysis import classify, track_faces
 from stream.pipeline.rendering import build_scenes
 from stream.settings import AnalysisOptions
@@ -66,7 +66,7 @@ def filmed(still):
 def looked_at(net, expression):
     """Steps with the same one face in each picture, cropped for the net."""
     options = AnalysisOptions(net=net)
-    steps = list(track_faces(filmed(face(expression)), lambda: make_face_tracker(options), options.rate_hz))
+    steps = list(track_faces(filmed(face(expression)), lambda: WorkerNets().face_tracker(options.net), options.rate_hz))
     assert [[seen.track_id for seen in pending.payload.faces] for pending in steps] == [[1]] * PICTURES
     return steps
 
@@ -75,7 +75,7 @@ def looked_at(net, expression):
 def judged(net, expression, fresh_masks=False):
     """The same steps with what the net says of each picture."""
     options = AnalysisOptions(net=net, fresh_masks=fresh_masks)
-    return list(classify(looked_at(net, expression), lambda: make_classifier(options)))
+    return list(classify(looked_at(net, expression), lambda: WorkerNets().classifier(options)))
 
 
 def raw(steps):

@@ -22,7 +22,7 @@ from emocolor.faces import Scene  # noqa: E402
 from engines import spec  # noqa: E402
 from engines.nets.style_net import LAYOUTS, StyleNet  # noqa: E402
 from engines.style import load_style_transfer  # noqa: E402
-from stream.graph import open_job  # noqa: E402
+from stream.job import Job  # noqa: E402
 from stream.media.source import VideoSource  # noqa: E402
 from stream.settings import AnalysisOptions, JobSettings  # noqa: E402
 from training.style.export import export_onnx  # noqa: E402
@@ -72,8 +72,8 @@ def run(path, *effects):
     """The planes of every frame that a job gives, as integers."""
 
     async def go():
-        analysis = AnalysisOptions() if any(effect.needs_faces for effect in effects) else None
-        async with open_job(JobSettings(input=str(path), analysis=analysis, effects=effects)) as job:
+        analysis = AnalysisOptions() if any("faces" in effect.needs for effect in effects) else None
+        async with await Job.open(JobSettings(input=str(path), analysis=analysis, effects=effects)) as job:
             return [[np.array(plane, int) for plane in step.frame.planes] async for step in job]
 
     return asyncio.run(go())
@@ -161,7 +161,7 @@ def test_a_net_that_cannot_be_used_is_known_before_anything_is_opened(tmp_path):
     (tmp_path / "mine.onnx").touch()
     for name, error in (("fsat", ConfigurationError), (str(tmp_path / "mine.onnx"), EngineError)):
         with pytest.raises(error):
-            open_job(JobSettings(input=str(tmp_path / "none.mp4"), effects=(StyleOptions(net=name),)))
+            Job(JobSettings(input=str(tmp_path / "none.mp4"), effects=(StyleOptions(net=name),)))
 
 
 def test_styles_that_follow_the_emotion_need_faces(net):
@@ -192,7 +192,7 @@ def test_without_a_face_the_command_leaves_the_picture_and_says_so(net, make_cli
     assert done.returncode == 0
     assert done.stderr == (
         "warning: No face was seen, so there was no emotion for grade and style to follow. "
-        "--style EMOTION paints whatever is seen.\n"
+        "--style EMOTION paints in a style of your choice.\n"
     )
     for planes, was in zip(decoded(out), decoded(clip), strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(planes, was, strict=True))
@@ -201,11 +201,14 @@ def test_without_a_face_the_command_leaves_the_picture_and_says_so(net, make_cli
 def test_the_plan_says_what_is_painted(net, make_clip, tmp_path):
     start = (make_clip(), "-o", tmp_path / "out.mp4", "--style-net", net, "--dry-run")
     plan = call(*start, "--effect", "style", "--style-mix", "happy=0.7, sad=0.3", "--style-keep", "chroma").stdout
-    assert re.search(r"style     net .*raw\.onnx in f32 at 360 px, happy 0\.7, sad 0\.3, strength 1, frame, chr", plan)
-    assert "analyse" not in plan
+    assert re.search(
+        r"style     net .*raw\.onnx, strength 1, mix happy=0\.7,sad=0\.3, certainty 1, region frame, keep chroma, size 360",
+        plan,
+    )
+    assert "analysis" not in plan
     plan = call(*start, "--effect", "tint,style:0.6", "--style-region", "keep-face", "--style-size", "240").stdout
-    assert "at 240 px, the scene's emotions, strength 0.6, keep-face, detail" in plan
-    assert "analyse" in plan
+    assert "strength 0.6, mix auto, certainty 1, region keep-face, keep none, size 240, detail" in plan
+    assert "analysis" in plan
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -213,14 +216,13 @@ def test_the_plan_says_what_is_painted(net, make_clip, tmp_path):
     ("arguments", "code", "words"),
     [
         (["--style", "hapy"], 2, "no style 'hapy'; did you mean 'happy'"),
-        (["--style", "happy", "--style-mix", "sad=1"], 2, "pass one of them"),
         (["--style-mix", "happy=0.7;sad=0.3"], 2, "part of style 'happy' must be a number from 0 up, got '0.7;sad"),
         (["--style-mix", "happy=0,sad=-0"], 2, "needs a part above 0"),
-        (["--style-strength", "nan"], 2, "strength must lie between 0 and 1, got nan"),
-        (["--style-size", "20"], 2, "size must lie between 64 and 4320, got 20"),
+        (["--style-strength", "nan"], 2, "strength must be a number between 0 and 1, got nan"),
+        (["--style-size", "20"], 2, "size must be a whole number between 64 and 4320, got 20"),
         (["--style-net", "fsat"], 2, "Unknown net 'fsat'"),
         (["--style-net", "mine.onnx"], 7, "no card: mine.json is missing"),
-        (["--style", "happy", "--effect", "grade"], 2, "need --effect style"),
+        (["--effect", "grade", "--style", "happy"], 2, "--style is an option of style"),
     ],
 )
 def test_bad_options_are_one_line_before_anything_is_opened(arguments, code, words, tmp_path):

@@ -183,7 +183,7 @@ def test_painting_needs_no_map_of_its_own_size():
 
 @pytest.mark.parametrize("wrong", [{"vividness": 1.2}, {"saturation": -0.1}, {"warmth": 2}, {"rate_hz": float("nan")}])
 def test_options_are_checked(wrong):
-    with pytest.raises(ConfigurationError, match="must lie between"):
+    with pytest.raises(ConfigurationError, match="must be a number between"):
         ColorizeOptions(**wrong)
 
 

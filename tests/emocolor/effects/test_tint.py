@@ -1,12 +1,14 @@
 """The tint against S0's formula, computed the plain way in R'G'B'."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from emocolor.color import code_range, codes_to_rgb, rgb_to_codes
-from emocolor.effects import Tint, TintOptions
+from emocolor.effects import Tint
+from emocolor.effects.tint import S0_TINT
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
 from emocolor.faces import Box, Face, Scene
@@ -72,7 +74,7 @@ def errors_against_s0(color, many_probabilities, mode):
     for probabilities in many_probabilities:
         frame = make_frame(color=color)
         wanted = s0_reference(frame, S0.color_of(probabilities, mode) * 255, 0.5)
-        tinted = Tint(TintOptions(mode=mode)).apply(frame, Scene(time=0, probabilities=probabilities, certainty=1))
+        tinted = Tint(replace(S0_TINT, mode=mode)).apply(frame, Scene(time=0, probabilities=probabilities, certainty=1))
         errors.append(np.abs(rgb_of(tinted) - wanted))
     return np.array(errors)
 
@@ -106,7 +108,7 @@ def test_every_format_and_odd_sizes_agree_with_444(name, size_wh, region):
         track_id=1, box=Box(8, 4, 14, 10), roll_degrees=20, probabilities=one_hot("sad"), certainty=1, presence=1
     )
     scene = Scene(time=0, faces=(face,), probabilities=one_hot("sad"), certainty=1, person=blob())
-    tint = Tint(TintOptions(region=region))
+    tint = Tint(replace(S0_TINT, region=region))
     ours, wanted = tint.apply(frame, scene), tint.apply(reference, scene)
     assert np.array_equal(ours.luma, wanted.luma)
     assert not np.array_equal(ours.luma, luma)
@@ -125,7 +127,7 @@ def test_the_purest_colours_fit_into_full_range(format_name, region, emotion):
         track_id=1, box=Box(60, 40, 40, 40), roll_degrees=0, probabilities=one_hot(emotion), certainty=1, presence=1
     )
     scene = Scene(time=0, probabilities=one_hot(emotion), certainty=1, faces=(face,), person=blob())
-    tinted = Tint(TintOptions(alpha=1.0, region=region)).apply(frame, scene)
+    tinted = Tint(replace(S0_TINT, alpha=1.0, region=region)).apply(frame, scene)
     last = (1 << frame.format.bits) - 1
     assert max(int(plane.max()) for plane in tinted.planes) <= last
     center = rgb_of(tinted)[60, 80]
@@ -138,7 +140,7 @@ def test_face_region_leaves_the_rest_bit_for_bit():
     face = Face(
         track_id=1, box=Box(140, 100, 40, 40), roll_degrees=0, probabilities=one_hot("angry"), certainty=1, presence=1
     )
-    Tint(TintOptions(region="face")).apply(frame, Scene(time=0, faces=(face,)))
+    Tint(replace(S0_TINT, region="face")).apply(frame, Scene(time=0, faces=(face,)))
     inside = np.zeros(frame.luma.shape, bool)
     inside[60:180, 100:220] = True
     assert np.array_equal(frame.luma[~inside], before.luma[~inside])
@@ -155,7 +157,7 @@ def test_face_edge_is_soft_and_presence_scales_it():
             track_id=1, box=Box(120, 80, 80, 80), roll_degrees=0, probabilities=one_hot("happy"), certainty=1,
             presence=presence,
         )  # fmt: skip
-        Tint(TintOptions(region="face")).apply(frame, Scene(time=0, faces=(face,)))
+        Tint(replace(S0_TINT, region="face")).apply(frame, Scene(time=0, faces=(face,)))
         return frame.luma[120].astype(int) - 60
 
     whole, half = change(1.0), change(0.5)
@@ -176,7 +178,7 @@ def test_several_faces():
     left, right, corner = (90, 70), (80, 240), (2, 2)
 
     def colors(**options):
-        rgb = rgb_of(Tint(TintOptions(**options)).apply(make_frame(size_wh=(320, 240)), scene))
+        rgb = rgb_of(Tint(replace(S0_TINT, **options)).apply(make_frame(size_wh=(320, 240)), scene))
         return [
             ("red", "green", "blue")[int(np.argmax(rgb[at] - rgb[at].min() - [0, 1, 0]))]
             for at in (left, right, corner)
@@ -184,7 +186,7 @@ def test_several_faces():
 
     gray = make_frame(size_wh=(320, 240))
     assert colors(region="face", several="each")[:2] == ["red", "blue"]
-    largest_only = Tint(TintOptions(region="face", several="largest")).apply(gray, scene)
+    largest_only = Tint(replace(S0_TINT, region="face", several="largest")).apply(gray, scene)
     assert gray.chroma[0][40, 120] == 128
     assert largest_only.chroma[0][45, 35] != 128
     each_on_frame = colors(region="frame", several="each")
@@ -204,7 +206,7 @@ def test_people_and_background_are_blended_by_the_mask(name, region, base):
         plane[...] = rng.integers(16 * unit, 235 * unit, plane.shape)
     before, person = frame.copy(), rng.random((7, 9)).astype(np.float32)
     scene = Scene(time=0, probabilities=one_hot("angry"), certainty=1, person=person)
-    Tint(TintOptions(region=region, base=base, alpha=0.7)).apply(frame, scene)
+    Tint(replace(S0_TINT, region=region, base=base, alpha=0.7)).apply(frame, scene)
     codes = rgb_to_codes(S0.colors[EMOTIONS.index("angry")], color, frame.format.bits)
     planes = zip((frame.luma, *frame.chroma), (before.luma, *before.chroma), codes, strict=True)
     for number, (ours, was, code) in enumerate(planes):
@@ -219,7 +221,7 @@ def test_a_mask_of_all_or_nothing_tints_all_or_nothing(region):
     def tinted(person, region=region):
         frame = make_frame(size_wh=(320, 240), chroma=90)
         scene = Scene(time=0, probabilities=one_hot("happy"), certainty=1, person=person)
-        return Tint(TintOptions(region=region)).apply(frame, scene).planes
+        return Tint(replace(S0_TINT, region=region)).apply(frame, scene).planes
 
     untouched, whole = make_frame(size_wh=(320, 240), chroma=90).planes, tinted(None, "frame")
     nobody, everybody = np.zeros((8, 8), np.float32), np.ones((8, 8), np.float32)
@@ -233,7 +235,7 @@ def test_where_nothing_was_segmented_there_is_nobody():
     frames = [make_frame(size_wh=(320, 240), chroma=90) for _ in range(3)]
     scene = Scene(time=0, probabilities=one_hot("happy"), certainty=1)
     for frame, region in zip(frames, ("person", "background", "frame"), strict=True):
-        Tint(TintOptions(region=region)).apply(frame, scene)
+        Tint(replace(S0_TINT, region=region)).apply(frame, scene)
     person, background, whole = frames
     assert all(map(np.array_equal, person.planes, make_frame(size_wh=(320, 240), chroma=90).planes))
     assert all(map(np.array_equal, background.planes, whole.planes))
@@ -250,7 +252,9 @@ def test_people_take_the_pictures_emotion_and_with_each_their_faces_their_own(se
     places = {"face": (110, 140), "body": (200, 160), "wall": (30, 30)}
 
     def colors(region):
-        rgb = rgb_of(Tint(TintOptions(region=region, several=several)).apply(make_frame(size_wh=(320, 240)), scene))
+        rgb = rgb_of(
+            Tint(replace(S0_TINT, region=region, several=several)).apply(make_frame(size_wh=(320, 240)), scene)
+        )
         red, green, blue = (rgb[..., n] for n in range(3))
         words = np.where(red - blue < 20, "gray", np.where(green - blue < 20, "red", "yellow"))
         return {name: str(words[at]) for name, at in places.items()}
@@ -261,7 +265,9 @@ def test_people_take_the_pictures_emotion_and_with_each_their_faces_their_own(se
 
 def test_only_regions_of_people_need_people_told_apart():
     needing = {
-        region for region in ("frame", "face", "person", "background") if TintOptions(region=region).needs_person
+        region
+        for region in ("frame", "face", "person", "background")
+        if "people" in replace(S0_TINT, region=region).needs
     }
     assert needing == {"person", "background"}
 
@@ -269,7 +275,7 @@ def test_only_regions_of_people_need_people_told_apart():
 def test_certainty_weakens_the_tint():
     def blue(certainty, weakening):
         frame = make_frame()
-        Tint(TintOptions(certainty=weakening)).apply(
+        Tint(replace(S0_TINT, certainty=weakening)).apply(
             frame, Scene(time=0, probabilities=one_hot("sad"), certainty=certainty)
         )
         return int(frame.chroma[0][0, 0]) - 128
@@ -281,7 +287,9 @@ def test_certainty_weakens_the_tint():
 
 def test_color_base_keeps_the_pictures_own_colours():
     frame = make_frame(chroma=180)
-    Tint(TintOptions(base="color", alpha=0.25)).apply(frame, Scene(time=0, probabilities=one_hot("sad"), certainty=1))
+    Tint(replace(S0_TINT, base="color", alpha=0.25)).apply(
+        frame, Scene(time=0, probabilities=one_hot("sad"), certainty=1)
+    )
     blue_code = 240  # Cb of pure blue
     assert int(frame.chroma[0][0, 0]) == round(0.75 * 180 + 0.25 * blue_code)
 
@@ -289,7 +297,7 @@ def test_color_base_keeps_the_pictures_own_colours():
 def test_hdr_colours_are_at_diffuse_white_not_at_the_peak():
     color = ColorSpec(matrix="bt2020", primaries="bt2020", transfer="pq")
     frame = make_frame("yuv420p10le", color=color, luma=np.full((48, 64), 64))
-    Tint(TintOptions(alpha=1.0)).apply(frame, Scene(time=0, probabilities=one_hot("happy"), certainty=1))
+    Tint(replace(S0_TINT, alpha=1.0)).apply(frame, Scene(time=0, probabilities=one_hot("happy"), certainty=1))
     luma = (frame.luma[0, 0] - 64) / 876
     assert 0.5 < luma < 0.581  # 203 nits is 0.5807 in PQ; yellow is a little darker than white
 
@@ -297,4 +305,4 @@ def test_hdr_colours_are_at_diffuse_white_not_at_the_peak():
 @pytest.mark.parametrize(("name", "value"), [("alpha", 1.5), ("alpha", -0.1), ("certainty", 2), ("feather", 0)])
 def test_options_out_of_range_are_named(name, value):
     with pytest.raises(ConfigurationError, match=name):
-        TintOptions(**{name: value})
+        replace(S0_TINT, **{name: value})

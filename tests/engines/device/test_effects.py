@@ -8,7 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from emocolor.effects import Colormap, ColormapOptions, Tint, TintOptions  # noqa: E402
+from emocolor.effects import Colormap, ColormapOptions, Tint  # noqa: E402
+from emocolor.effects.tint import S0_TINT  # noqa: E402
 from emocolor.faces import Box, Face, Scene  # noqa: E402
 from emocolor.frames import Frame  # noqa: E402
 from emocolor.gradients import parse_gradient  # noqa: E402
@@ -66,7 +67,7 @@ def both(device: Any, cpu: Any, other: Any, seen: Scene, **color: Any) -> list[n
 @pytest.mark.parametrize("base", ["gray", "color"])
 @pytest.mark.parametrize("certainty", [0.0, 1.0])
 def test_a_tint_of_the_whole_picture_is_the_cpu_s(device: Any, color: Any, base: Any, certainty: float) -> None:
-    options = TintOptions(base=base, certainty=certainty, alpha=0.37)
+    options = replace(S0_TINT, base=base, certainty=certainty, alpha=0.37)
     for difference in both(device, Tint(options), DeviceTint(options), scene(), **color):
         assert not difference.any()
 
@@ -76,7 +77,7 @@ def test_a_tint_of_the_whole_picture_is_the_cpu_s(device: Any, color: Any, base:
 @pytest.mark.parametrize("several", ["largest", "area", "each"])
 @pytest.mark.parametrize("region", ["face", "person", "background", "frame"])
 def test_a_tint_of_a_region_is_the_cpu_s_within_a_code(device: Any, region: Any, several: Any, base: Any) -> None:
-    options = TintOptions(region=region, several=several, base=base, certainty=0.5)
+    options = replace(S0_TINT, region=region, several=several, base=base, certainty=0.5)
     for difference in both(device, Tint(options), DeviceTint(options), scene()):
         assert abs(difference).max() <= 1
         assert (difference != 0).mean() < 0.02
@@ -84,7 +85,7 @@ def test_a_tint_of_a_region_is_the_cpu_s_within_a_code(device: Any, region: Any,
 
 @pytest.mark.parametrize("region", ["person", "background"])
 def test_where_nobody_was_looked_for_the_tint_is_the_cpu_s(region: Any) -> None:
-    seen, options = replace(scene(), person=None), TintOptions(region=region, several="each")
+    seen, options = replace(scene(), person=None), replace(S0_TINT, region=region, several="each")
     for difference in both("cpu", Tint(options), DeviceTint(options), seen):
         assert abs(difference).max() <= 1
 

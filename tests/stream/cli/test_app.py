@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import av
 import pytest
@@ -32,7 +33,7 @@ def frames_in(path):
 
 
 def test_the_main_job_is_silent_when_nobody_watches(demo_clip, tmp_path):
-    done = call(demo_clip, "-o", tmp_path / "out.mp4", "--preset", "ultrafast")
+    done = call(demo_clip, "-o", tmp_path / "out.mp4", "--encoder-preset", "ultrafast")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert frames_in(tmp_path / "out.mp4") == 50
 
@@ -53,10 +54,10 @@ def test_the_main_job_is_silent_when_nobody_watches(demo_clip, tmp_path):
         (["{clip}", "-o", "{tmp}/text.mp4"], 5, "--overwrite"),
         (["{clip}", "-o", "{tmp}/out.mp4", "--codec", "libx246"], 2, "libx264"),
         (["{clip}", "-o", "{tmp}/out.mp4", "--palette", "mutted"], 2, "muted"),
-        (["{clip}", "-o", "{tmp}/out.mp4", "--alpha", "1.5"], 2, "alpha must lie between 0 and 1, got 1.5"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--alpha", "1.5"], 2, "alpha must be a number between 0 and 1, got 1.5"),
         (["{clip}", "-o", "{tmp}/out.mp4", "--rate", "-3"], 2, "rate"),
         (["{clip}", "-o", "{tmp}/out.mp4", "--effect", "colormap:turbo,tinted"], 2, "'tinted'; did you mean 'tint'"),
-        (["{clip}", "-o", "{tmp}/out.mp4", "--cycles", "40"], 2, "write LOW-HIGH"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--effect", "colormap", "--cycles", "40"], 2, "write LOW-HIGH"),
         (["{clip}", "-o", "{tmp}/out.mp4", "--passes", "-1"], 2, "passes"),
         (["{clip}", "-o", "{tmp}/out.mp4", "--max-pixels", "1000"], 4, "--max-pixels"),
         (["{clip}", "-o", "{tmp}/out.xyz"], 2, "out.xyz"),
@@ -130,7 +131,7 @@ def test_stopping_leaves_a_playable_file_and_says_so(number, code, tmp_path):
     clip, out = tmp_path / "clip.mp4", tmp_path / "out.mp4"
     make_demo_clip(clip, seconds=30, size_wh=(640, 360))
     process = subprocess.Popen(
-        [*COMMAND, str(clip), "-o", str(out), "--preset", "slow"], stderr=subprocess.PIPE, text=True
+        [*COMMAND, str(clip), "-o", str(out), "--encoder-preset", "slow"], stderr=subprocess.PIPE, text=True
     )
     try:
         _wait_until(lambda: _bytes_written(tmp_path) > 10_000, process)
@@ -147,7 +148,7 @@ def test_stopping_leaves_a_playable_file_and_says_so(number, code, tmp_path):
 def test_dry_run_writes_nothing(demo_clip, tmp_path):
     done = call(demo_clip, "-o", tmp_path / "out.mp4", "--timeline", tmp_path / "t.csv", "--dry-run")
     assert done.returncode == 0
-    for words in ("480x270", "T = 10", "palette s0", "libx264", "t.csv"):
+    for words in ("480x270", "passes 10", "palette s0", "libx264", "t.csv"):
         assert words in done.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -155,9 +156,9 @@ def test_dry_run_writes_nothing(demo_clip, tmp_path):
 def test_effects_are_chained(demo_clip, tmp_path):
     """A map from black to red and then S0's tint at alpha 0: red where the picture is light."""
     out = tmp_path / "out.mp4"
-    arguments = (demo_clip, "-o", out, "--effect", "colormap:#000-#f00,tint:0", "--base", "color", "--to", "0.3")
+    arguments = (demo_clip, "-o", out, "--effect", "colormap:#000-#f00,tint:0", "--to", "0.3")
     plan = call(*arguments, "--dry-run").stdout
-    assert re.search(r"colormap  #000-#f00.*\n *tint .*alpha 0,", plan)
+    assert re.search(r"colormap  map #000-#f00.*\n *tint .*alpha 0,", plan)
     assert call(*arguments).returncode == 0
     with av.open(str(out)) as container:
         red, green, blue = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int).max(axis=(0, 1))
@@ -167,16 +168,16 @@ def test_effects_are_chained(demo_clip, tmp_path):
 
 def test_no_face_is_looked_for_where_none_matters(demo_clip, tmp_path):
     plan = call(demo_clip, "-o", tmp_path / "out.mp4", "--effect", "colormap", "--cycles", "4-", "--dry-run").stdout
-    assert "colormap  turbo" in plan
-    assert "analyse" not in plan
+    assert "colormap  map turbo" in plan
+    assert "analysis" not in plan
     plan = call(demo_clip, "-o", tmp_path / "out.mp4", "--effect", "colormap", "--overlay", "--dry-run").stdout
-    assert "analyse" in plan
+    assert "analysis" in plan
 
 
 @pytest.mark.parametrize("name", net_names())
 def test_any_net_that_ships_may_judge(name, demo_clip, tmp_path):
     arguments = (demo_clip, "--net", name, "--timeline", tmp_path / "t.csv", "--to", "0.3")
-    assert f"; net {name}, T = 10" in call(*arguments, "--dry-run").stdout
+    assert f"net {name}, precision f32, passes 10" in call(*arguments, "--dry-run").stdout
     done = call(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
     assert len((tmp_path / "t.csv").read_text().splitlines()) == 1 + 3  # looks at 0, 0.125 and 0.25 s
@@ -192,6 +193,80 @@ def test_a_net_by_path_judges_as_the_same_net_by_name(demo_clip, tmp_path):
         assert done.returncode == 0, done.stderr
         written.append(timeline.read_text())
     assert written[0] == written[1] != ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--effect", "grade", "--alpha", ".1"], "--alpha is an option of tint, which is not in the chain 'grade'"),
+        (["--strength", ".1"], "--strength is an option of grade, style and colormap, none of which is in"),
+        (["--vividness", "1"], "--vividness is an option of colorize"),
+        (["--effect", "grade", "--style", "sad"], "--style is an option of style"),
+        (["--preset", "papper"], "did you mean 'paper'"),
+        (["--preset", "paper", "--effect", "grade", "--mix", "rgb"], "--mix is an option of tint"),
+    ],
+)
+def test_an_option_whose_effect_is_not_in_the_chain_is_an_error(arguments, words, demo_clip, tmp_path):
+    done = call(demo_clip, "-o", tmp_path / "out.mp4", *arguments)
+    assert done.returncode == 2
+    assert re.search(words, done.stderr)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_presets_lie_under_the_flags(demo_clip, tmp_path):
+    plan = call(demo_clip, "--preset", "paper", "--alpha", "0.25", "--dry-run").stdout
+    assert "net s0" in plan
+    assert re.search("tint .*alpha 0.25.*base gray, certainty 0,", plan)
+    plan = call(demo_clip, "--preset", "paper", "--effect", "grade", "--dry-run").stdout
+    assert "net s0" in plan
+    assert "tint" not in plan
+    saved = tmp_path / "mine.toml"
+    call(demo_clip, "--preset", "cinema", "--skin", "0.5", "--ss", "1", "--dry-run", "--save-preset", saved)
+    plan = call(demo_clip, "--preset", saved, "--dry-run").stdout
+    assert "strength 0.9, certainty 1, skin 0.5" in plan
+    assert "start_seconds" not in saved.read_text(), "which part of a film is no matter of taste"
+
+
+def test_presets_are_listed_and_shown():
+    listed = call("presets").stdout
+    assert "paper " in listed
+    assert call("presets", "list").stdout == listed
+    shown = call("presets", "show", "paper").stdout
+    assert 'net = "s0"' in shown
+    done = call("presets", "show", "none")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "now"),
+    [
+        (["--effect", "colorize", "--colorizer", "film"], "--colorize-net"),
+        (["--effect", "colorize", "--color-rate", "2"], "--colorize-rate"),
+        (["--preset", "ultrafast"], "--encoder-preset"),
+    ],
+)
+def test_former_names_still_work_and_name_the_new_one(arguments, now, demo_clip, tmp_path):
+    done = call(demo_clip, "-o", tmp_path / "out.mp4", *arguments, "--dry-run")
+    assert done.returncode == 0
+    assert done.stderr.startswith("warning: ")
+    assert now in done.stderr
+    assert arguments[-2] not in call("run", "--help").stdout or arguments[-2] == "--preset"
+
+
+def test_an_effect_of_the_users_own_stands_in_the_chain(demo_clip, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "class Dark:\n    def apply(self, frame, scene):\n        frame.luma[...] = 16\n        return frame\n"
+    )
+    root = str(Path(__file__).parents[3])
+    done = call(
+        demo_clip, "-o", "out.mp4", "--effect", "mine:Dark,tint:0", "--to", "0.2",
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": root},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert (
+            next(container.decode(video=0)).to_ndarray(format="gray").max() < 40
+        )  # but for what encoding does to edges
 
 
 def test_the_summary_names_the_net(demo_clip, tmp_path):
@@ -211,7 +286,7 @@ def test_the_summary_names_the_net(demo_clip, tmp_path):
 
 def test_pipes(demo_clip, tmp_path):
     with demo_clip.open("rb") as file:
-        remuxed = call("-", "-o", "-", "-f", "matroska", "--preset", "ultrafast", stdin=file, text=False)
+        remuxed = call("-", "-o", "-", "-f", "matroska", "--encoder-preset", "ultrafast", stdin=file, text=False)
     assert remuxed.returncode == 0, remuxed.stderr
     (tmp_path / "out.mkv").write_bytes(remuxed.stdout)
     assert frames_in(tmp_path / "out.mkv") == 50

@@ -84,7 +84,7 @@ def test_restoration_is_part_of_it(film, tmp_path):
     plan = call(
         film, "-o", tmp_path / "o.mp4", "--dry-run", "--denoise", ".5", "--deflicker", "--deinterlace", "on"
     ).stdout
-    assert "restore   deinterlacing on, even out flicker, denoise 0.5" in plan
+    assert "restoration deinterlace on, denoise 0.5, deflicker on" in plan
     assert "colorize  net film" in plan
     assert "crf 18" in plan or "crf=18" in plan
     assert "o.compare.png" in plan
@@ -118,13 +118,13 @@ def test_pipes_work_and_have_no_strip(film):
         (["{film}", "-o", "{tmp}/out.mp4", "--strip", "{tmp}/no/strip.png"], 5, "no folder"),
         (["{film}", "-o", "{tmp}/out.mp4", "--strip", "{tmp}/there.png"], 5, "exists already"),
         (["{film}", "-o", "-", "-f", "matroska", "--strip", "{tmp}/s.png"], 2, "needs a file"),
-        (["{film}", "-o", "{tmp}/out.mp4", "--denoise", "2"], 2, "denoising must lie between 0 and 1"),
-        (["{film}", "-o", "{tmp}/out.mp4", "--vividness", "1.1"], 2, "vividness must lie between 0 and 1"),
-        (["{film}", "-o", "{tmp}/out.mp4", "--warmth", "-2"], 2, "warmth must lie between -1 and 1"),
+        (["{film}", "-o", "{tmp}/out.mp4", "--denoise", "2"], 2, "denoise must be a number between 0 and 1"),
+        (["{film}", "-o", "{tmp}/out.mp4", "--vividness", "1.1"], 2, "vividness must be a number between 0 and 1"),
+        (["{film}", "-o", "{tmp}/out.mp4", "--warmth", "-2"], 2, "warmth must be a number between -1 and 1"),
         (["{film}", "-o", "{tmp}/out.mp4", "--reference", "{tmp}/none.jpg"], 4, "none.jpg"),
         (["{film}", "-o", "{tmp}/out.mp4", "--reference", "{film}"], 4, "film.mp4"),
-        (["{film}", "-o", "{tmp}/out.mp4", "--colorizer", "flim"], 2, "did you mean 'film'"),
-        (["{film}", "-o", "{tmp}/out.mp4", "--colorizer", "{tmp}/none.onnx"], 7, "has no card"),
+        (["{film}", "-o", "{tmp}/out.mp4", "--colorize-net", "flim"], 2, "did you mean 'film'"),
+        (["{film}", "-o", "{tmp}/out.mp4", "--colorize-net", "{tmp}/none.onnx"], 7, "has no card"),
         (["{tmp}/none.mp4", "-o", "{tmp}/out.mp4"], 4, "no such file"),
     ],
 )

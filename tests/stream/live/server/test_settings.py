@@ -7,6 +7,7 @@ import pytest
 from emocolor.errors import ConfigurationError, SinkError
 from stream.live.server.app import options
 from stream.live.server.settings import ServeSettings, new_token
+from stream.live.settings import LiveOptions, ServerOptions
 from tests.stream.live.certificates import write_certificate
 
 TOKEN = "a-token-of-enough-letters"
@@ -23,11 +24,11 @@ def test_alone_it_is_open_to_this_machine_only():
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_loopback_needs_no_token(host):
-    assert ServeSettings(host=host).is_loopback
+    assert ServeSettings(server=ServerOptions(host=host)).is_loopback
 
 
 def test_with_a_token_any_name_may_be_used():
-    settings = ServeSettings(host="0.0.0.0", token=TOKEN)
+    settings = ServeSettings(server=ServerOptions(host="0.0.0.0"), token=TOKEN)
     assert not settings.is_loopback
     assert (settings.access().token, settings.access().hosts) == (TOKEN, None)
 
@@ -35,18 +36,14 @@ def test_with_a_token_any_name_may_be_used():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"host": "0.0.0.0"}, "--host 0.0.0.0 lets others in.*--token auto"),
-        ({"host": "::"}, "needs? a token|need a token"),
-        ({"host": "example.org"}, "need a token"),
+        ({"server": ServerOptions(host="0.0.0.0")}, "The host 0.0.0.0 lets others in.*--token auto"),
+        ({"server": ServerOptions(host="::")}, "needs? a token|need a token"),
+        ({"server": ServerOptions(host="example.org")}, "need a token"),
         ({"token": "short"}, "at least 16"),
         ({"token": "letters and a space in it"}, "letters, digits"),
         ({"token": "ümlaut-ümlaut-ümlaut"}, "letters, digits"),
         ({"certificate": "a.pem"}, "--cert and --key belong together"),
         ({"key": "a.pem"}, "--cert and --key belong together"),
-        ({"port": 70000}, "--port must lie between 0 and 65535, got 70000"),
-        ({"max_sessions": 0}, "--max-sessions must be at least 1"),
-        ({"max_viewers": -1}, "--max-viewers must be at least 0"),
-        ({"latency_ms": 0}, "--latency must be at least 1"),
         ({"origins": ("example.org",)}, "'example.org' is no origin"),
         ({"origins": ("https://example.org/",)}, "no path"),
         ({"origins": ("ftp://example.org",)}, "no origin"),
@@ -60,6 +57,20 @@ def test_what_cannot_be_is_told_before_anything_opens(values, words):
     with pytest.raises(ConfigurationError, match=words) as caught:
         ServeSettings(**values)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("group", "values", "words"),
+    [
+        (ServerOptions, {"port": 70000}, "server port must be a whole number between 0 and 65535, got 70000"),
+        (ServerOptions, {"max_sessions": 0}, "server max_sessions must be a whole number between 1 and 1000, got 0"),
+        (ServerOptions, {"max_viewers": -1}, "server max_viewers must be a whole number between 0 and 1000, got -1"),
+        (LiveOptions, {"latency_ms": 0}, "live latency_ms must be a number between 10 and 5000, got 0"),
+    ],
+)
+def test_options_have_their_bounds(group, values, words):
+    with pytest.raises(ConfigurationError, match=words):
+        group(**values)
 
 
 def test_a_folder_for_recordings_must_be_there(tmp_path):
