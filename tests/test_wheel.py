@@ -36,6 +36,7 @@ def test_holds_the_packages_their_data_and_nothing_else(wheel):
         "engines/weights/mediapipe/blaze_face_short_range.tflite",
         "engines/weights/mediapipe/selfie_segmenter.tflite",
         "stream/data/palettes/s0.toml",
+        "stream/data/presets/paper.toml",
         "stream/demo/assets/portrait.jpg",
         "stream/live/page/index.html",
         "stream/live/page/app.js",
