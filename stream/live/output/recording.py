@@ -5,7 +5,7 @@ second is missing. All frames are fitted to the size of the first, since an enco
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -24,8 +24,8 @@ from ..worker import Worker
 from .canvas import Canvas
 from .h264 import EncoderOptions, add_h264
 
-CAPACITY: Final = {"video": 8, "audio": 100}
-"""What may wait for the encoder: a quarter of a second of video, two seconds of audio."""
+CAPACITY: Final[Mapping[str, int]] = {"video": 8, "audio": 100}
+"""Frames that may wait for the encoder: a quarter of a second of video, two seconds of audio."""
 NOMINAL_RATE: Final = Fraction(30)
 CONTAINER_OPTIONS: Final = {"cluster_time_limit": "1000", "flush_packets": "1", "max_interleave_delta": "500000"}
 """In ms and us: where audio does not come, video waits for it for half a second."""
@@ -47,15 +47,18 @@ class _Received:
 class FileRecording:
     """Takes video and audio from any thread; what the encoder is too slow for is dropped, the oldest first."""
 
-    def __init__(self, path: Path, *, has_audio: bool) -> None:
-        """``has_audio``: there will be some. Raises ``SinkError`` where the file cannot be made; it must not exist."""
+    def __init__(self, path: Path, *, has_audio: bool, capacity: Mapping[str, int] = CAPACITY) -> None:
+        """``has_audio``: there will be some. ``capacity`` is what may wait, as video frames and as audio frames.
+
+        Raises ``SinkError`` where the file cannot be made; it must not exist.
+        """
         try:
             path.open("xb").close()
         except OSError as error:
             raise SinkError(f"The recording {path} cannot be written: {error.strerror}.") from error
         self.path = path
-        self._writer = _Writer(path, has_audio=has_audio)
-        self._items: Handoff[_Received] = Handoff(CAPACITY)
+        self._writer = RecordingWriter(path, has_audio=has_audio)
+        self._items: Handoff[_Received] = Handoff(capacity)
         self._worker = Worker(f"record {path.stem[-4:]}", self._run, stop=self._items.close)
         self._worker.start()
 
@@ -118,8 +121,11 @@ class _Timestamps:
         return self._last
 
 
-class _Writer:
-    """The container and its streams, made when the first video frame tells the size."""
+class RecordingWriter:
+    """Writes a recording as frames come; the container is made when the first video frame tells the size.
+
+    For one thread, which gets FFmpeg's errors.
+    """
 
     def __init__(self, path: Path, *, has_audio: bool) -> None:
         self._path = path
@@ -127,12 +133,14 @@ class _Writer:
         self._container: av.container.OutputContainer | None = None
 
     def write(self, frame: av.VideoFrame | av.AudioFrame, received_at: float) -> None:
+        """Encode a frame, which is used up; audio from before the first video frame is left out."""
         if isinstance(frame, av.VideoFrame):
             self._write_video(self._container or self._open(frame, received_at), frame, received_at)
         elif self._container is not None and self._has_audio:
             self._write_audio(self._container, frame, received_at - AUDIO_LAG_S)
 
     def finish(self) -> None:
+        """Write what the encoders still hold, and close; without any frame, remove the file."""
         if self._container is None:
             self._path.unlink()
             return

@@ -91,10 +91,9 @@ def settings(make_clip, tmp_path):
     )
 
 
-def test_a_run_that_came_to_its_end_exits_with_0(settings, tmp_path, capsys):
+def test_a_run_that_came_to_its_end_exits_with_0(settings, tmp_path):
     assert run_live(settings, show_status=True) == 0
     assert (tmp_path / "out.mkv").stat().st_size > 0
-    assert capsys.readouterr().err.startswith(CLEAR_LINE)
 
 
 def test_what_cannot_be_opened_is_raised(settings, tmp_path):

@@ -7,27 +7,23 @@ gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-{base,good,ugly} gstreamer1.0-li
 import contextlib
 import functools
 import http.server
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
-import time
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from tests.stream.live.live_process import LiveProcess
 from tests.stream.live.stream_server import make_stream
 
 pytestmark = pytest.mark.timeout(200)
-COMMAND = [sys.executable, "-m", "stream.cli", "live", "--log-json"]
-PATIENCE_S = 90
-RED = ("--effect", "colormap:#000-#f00", "--preset", "ultrafast")
+RED = ("--effect", "colormap:#000-#f00", "--encoder-preset", "ultrafast")
 SYSTEM_PYTHON = "/usr/bin/python3"
 RTMP_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 RTSP_SERVER = """
@@ -77,31 +73,13 @@ def process(command, **settings):
         made.communicate()
 
 
-@contextlib.contextmanager
-def live(log, *arguments):
-    """The command under way; ``log`` gets its lines."""
-    with log.open("wb") as out, process([*COMMAND, *arguments], stderr=out) as made:
-        yield made
-
-
-def lines_of(log):
-    """What is written of the log, up to the last whole line."""
-    return [json.loads(line) for line in log.read_bytes().split(b"\n")[:-1]]
-
-
-def events(log, name):
-    return [line for line in lines_of(log) if line.get("event") == name]
-
-
-def until(found, log):
-    deadline = time.monotonic() + PATIENCE_S
-    while not found():
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
+def live(*arguments, **options):
+    """The command under way, with its log as JSON."""
+    return LiveProcess(*arguments, "--log-json", **options)
 
 
 def times_and_color(path):
-    """Times of all pictures in seconds, and how far the first one's highest red is above the highest of the others."""
+    """Times of all frames in seconds, and how far the first one's highest red is above the highest of the others."""
     with av.open(str(path)) as container:
         frames = [(frame.time, frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
     red, green, blue = frames[0][1].reshape(-1, 3).max(axis=0).astype(int)
@@ -128,68 +106,62 @@ def rtsp_server(port):
 
 @pytest.mark.slow
 def test_an_rtsp_server_dies_and_comes_back(tmp_path):
-    """Each beginning of RTSP has a packet without a time, and then times that count from nought."""
+    """Each start of RTSP has a packet without a time, and then times that count from zero."""
     if not can_serve_rtsp():
         missing("GStreamer's RTSP server is not installed (gir1.2-gst-rtsp-server-1.0 and plugins)")
-    port, log, out = free_port(), tmp_path / "log", tmp_path / "out.mkv"
-    with contextlib.ExitStack() as servers:
-        first = servers.enter_context(rtsp_server(port))
-        with live(log, f"rtsp://127.0.0.1:{port}/live", "-o", out, *RED) as command:
-            until(lambda: events(log, "opened"), log)
-            time.sleep(2)
-            first.kill()
-            until(lambda: events(log, "retry"), log)
-            servers.enter_context(rtsp_server(port))
-            until(lambda: len(events(log, "connected")) == 2, log)
-            time.sleep(3)
-            command.send_signal(signal.SIGTERM)
-            assert command.wait(PATIENCE_S) == 143
-    (summary,) = events(log, "summary")
+    port, out = free_port(), tmp_path / "out.mkv"
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(rtsp_server(port))
+        command = stack.enter_context(live(f"rtsp://127.0.0.1:{port}/live", "-o", out, *RED, tapped=True))
+        command.wait_for_output(40_000)
+        first.kill()
+        command.wait_for_log(lambda: command.events("retry"))
+        stack.enter_context(rtsp_server(port))
+        command.wait_for_log(lambda: len(command.events("connected")) == 2)
+        command.wait_for_output(60_000)
+        command.send_signal(signal.SIGTERM)
+        code, log = command.finish()
+        assert code == 143, log
+        (summary,) = command.events("summary")
     assert summary["losses"] == 1
-    assert summary["frames_held"] > 0
+    assert summary["frames_repeated"] > 0
     assert "out of order" not in summary["drops"], summary
     times, redness = times_and_color(out)
     assert redness > 100
     assert np.diff(times).min() > 0
-    assert len(times) == summary["frames_out"] + summary["frames_held"] - sum(
-        drops for output in summary["outputs"].values() for drops in output["drops"].values()
-    )
+    dropped = sum(summary["outputs"][str(out)]["drops"].values())
+    assert len(times) == summary["frames_out"] + summary["frames_repeated"] - dropped
     assert np.diff(times).max() < 2.5, "it went on all the time"
 
 
 @contextlib.contextmanager
 def rtmp_server(folder):
-    """The address of nginx's application ``live``."""
+    """The address of nginx's application ``live``; clients try again until it listens."""
     if shutil.which("nginx") is None or not RTMP_MODULE.exists():
         missing("nginx with RTMP is not installed (apt-get install nginx-light libnginx-mod-rtmp)")
     port, settings = free_port(), folder / "nginx.conf"
     settings.write_text(RTMP_SERVER.format(module=RTMP_MODULE, folder=folder, port=port))
-    with process(["nginx", "-p", folder, "-c", settings, "-e", folder / "log"]) as server:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            assert server.poll() is None, (folder / "log").read_text()
-            time.sleep(0.05)
+    with process(["nginx", "-p", folder, "-c", settings, "-e", folder / "log"]):
         yield f"rtmp://127.0.0.1:{port}/live/key"
 
 
 @pytest.mark.slow
-def test_a_picture_goes_through_an_rtmp_server(tmp_path):
+def test_a_video_goes_through_an_rtmp_server(tmp_path):
     """Published red by one, and taken from the server by another, to its end."""
-    clip, published, taken, out = (tmp_path / name for name in ("clip.ts", "published", "taken", "out.mkv"))
+    clip, out = tmp_path / "clip.ts", tmp_path / "out.mkv"
     clip.write_bytes(make_stream(60, size_wh=(320, 180)))
     (tmp_path / "nginx").mkdir()
-    with rtmp_server(tmp_path / "nginx") as url, live(published, clip, "-o", url, *RED) as publisher:
-        until(lambda: events(published, "opened"), published)
-        plain = ("--effect", "none", "--preset", "ultrafast")
-        with live(taken, url, "-o", out, *plain) as taker:
-            until(lambda: events(taken, "opened"), taken)
-            time.sleep(3)
-            taker.send_signal(signal.SIGTERM)
-            assert taker.wait(PATIENCE_S) == 143
+    plain = ("--effect", "none", "--encoder-preset", "ultrafast")
+    with rtmp_server(tmp_path / "nginx") as url, live(clip, "-o", url, *RED) as publisher:
+        publisher.wait_for_log(lambda: publisher.events("opened"))
+        with live(url, "-o", out, *plain, tapped=True) as subscriber:
+            subscriber.wait_for_output(60_000)
+            subscriber.send_signal(signal.SIGTERM)
+            assert subscriber.finish()[0] == 143
         publisher.send_signal(signal.SIGTERM)
-        assert publisher.wait(PATIENCE_S) == 143
-    assert "key" not in published.read_text(), "who knows it may publish"
+        code, log = publisher.finish()
+    assert code == 143
+    assert "key" not in log, "who knows it may publish"
     times, redness = times_and_color(out)
     assert len(times) > 10
     assert redness > 60
@@ -215,16 +187,17 @@ def http_server(folder):
 
 
 def test_a_film_on_an_http_server_plays_to_its_end(demo_clip, tmp_path):
-    log, out = tmp_path / "log", tmp_path / "out.mkv"
-    with http_server(demo_clip.parent) as url, live(log, f"{url}/{demo_clip.name}", "-o", out, *RED) as command:
-        assert command.wait(PATIENCE_S) == 0, log.read_text()
-    (summary,) = events(log, "summary")
+    out = tmp_path / "out.mkv"
+    with http_server(demo_clip.parent) as url, live(f"{url}/{demo_clip.name}", "-o", out, *RED) as command:
+        code, log = command.finish()
+        assert code == 0, log
+        (summary,) = command.events("summary")
     assert summary["frames_in"] == 50
     assert times_and_color(out)[1] > 100
 
 
 @pytest.mark.parametrize(
-    ("url", "words"),
+    ("url", "reason"),
     [
         ("{http}/none.mp4", "404"),
         ("http://127.0.0.1:{nobody}/x.ts", "connection was refused"),
@@ -232,12 +205,11 @@ def test_a_film_on_an_http_server_plays_to_its_end(demo_clip, tmp_path):
         ("rtmp://127.0.0.1:{nobody}/live/key", "connection was refused"),
     ],
 )
-def test_with_once_what_cannot_be_had_is_one_line_and_code_4(url, words, tmp_path):
-    log = tmp_path / "log"
+def test_with_once_what_cannot_be_reached_is_one_line_and_code_4(url, reason, tmp_path):
     with http_server(tmp_path) as served:
         address = url.format(http=served, nobody=free_port())
-        with live(log, address, "-o", tmp_path / "out.mkv", "--once") as command:
-            assert command.wait(PATIENCE_S) == 4
-    (line,) = (line for line in lines_of(log) if line["level"] == "error")
-    assert words in line["message"]
+        with live(address, "-o", tmp_path / "out.mkv", "--once") as command:
+            assert command.finish()[0] == 4
+            (record,) = command.events("error")
+    assert reason in record["message"]
     assert not (tmp_path / "out.mkv").exists()

@@ -109,7 +109,7 @@ def test_waiting_until_a_frame_is_due_can_be_ended(make_clip):
 
 
 def test_an_input_without_timestamps_is_timed_by_its_arrival():
-    """Motion JPEG, as many cameras send it, has no timestamps; here it comes at a quarter of the rate FFmpeg assumes."""
+    """Motion JPEG, as many cameras send it, has no timestamps; here it comes at a quarter of FFmpeg's assumed rate."""
     memory = io.BytesIO()
     with av.open(memory, "w", format="mpjpeg") as container:
         video = container.add_stream("mjpeg", rate=25)

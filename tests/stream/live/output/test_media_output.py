@@ -175,9 +175,9 @@ def test_a_reader_that_goes_away_is_reported():
     ) as process:
         process.stdout.read(1000)
         process.stdout.close()
-        said = process.stderr.read().decode()
+        printed = process.stderr.read().decode()
         assert process.wait(60) == 1
-    assert "SinkError: The reader of standard output went away before the video ended." in said
+    assert "SinkError: The reader of standard output went away before the video ended." in printed
 
 
 def free_port():
@@ -247,7 +247,7 @@ def test_a_pipe_whose_reader_stopped_is_given_up():
     try:
         pipe = BytePipe(writer, 0.01)
         assert pipe.write(b"some bytes") == 10
-        with pytest.raises(TimeoutError, match="accepted nothing for 0.01 s"):
+        with pytest.raises(TimeoutError, match=r"accepted nothing for 0\.01 s"):
             pipe.write(bytes(1 << 20))
         os.close(reader)
         with pytest.raises(BrokenPipeError):

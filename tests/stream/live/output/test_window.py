@@ -1,32 +1,35 @@
-"""The window, on a screen that exists in memory alone."""
+"""The window, on a display that exists in memory alone, and what is reported without one."""
 
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
+from emocolor.errors import MissingDependencyError
+from stream.live.output.window import check_window
+from tests.stream.live.live_process import LiveProcess
 from tests.stream.live.stream_server import make_stream
 
-PATIENCE_S = 90
 SIZE = (640, 480)
+linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have displays of their own")
 
 
 @pytest.fixture
-def screen(tmp_path):
-    """A virtual screen: the variables that a program needs to use it, and how to look at it."""
+def display(tmp_path):
+    """A virtual display: the variables that a program needs to use it, and a function that takes a screenshot."""
     if shutil.which("Xvfb") is None:
         pytest.skip("Xvfb is not installed")
     ours, theirs = os.pipe()
     command = ["Xvfb", "-displayfd", str(theirs), "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24", "-fbdir", str(tmp_path)]
     with subprocess.Popen(command, pass_fds=[theirs], stderr=subprocess.DEVNULL) as server:
         os.close(theirs)
-        with os.fdopen(ours) as said:
-            number = said.readline().strip()
+        with os.fdopen(ours) as pipe:
+            number = pipe.readline().strip()
         yield {**os.environ, "DISPLAY": f":{number}"}, lambda: _screenshot(tmp_path / "Xvfb_screen0")
         server.terminate()
 
@@ -39,29 +42,30 @@ def _screenshot(path):
     return pixels.reshape(SIZE[1], -1, 4)[:, : SIZE[0], 2::-1]
 
 
-def test_a_window_shows_the_picture_and_goes_with_it(screen, tmp_path):
-    environment, look = screen
+def test_a_window_shows_the_frames_and_closes_with_the_run(display, tmp_path):
+    environment, screenshot = display
     clip = tmp_path / "clip.ts"
     clip.write_bytes(make_stream(60, luma=140))
-    arguments = ["live", str(clip), "--view", "--effect", "colormap:#000-#f00"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stream.cli", *arguments], env=environment, stderr=subprocess.PIPE
-    )
-    try:
-        deadline = time.monotonic() + PATIENCE_S
-        while not (_is_red(look()).mean() > 0.03):
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        process.terminate()
-        said = process.communicate(timeout=PATIENCE_S)[1]
-        assert process.returncode == 143, said
-        assert b"Qt" not in said
-    finally:
-        process.kill()
-        process.communicate()
+    arguments = (clip, "--view", "--effect", "colormap:#000-#f00")
+    with LiveProcess(*arguments, tapped=True, env=environment) as process:
+        while _is_red(screenshot()).mean() <= 0.03:  # one more look for every second of video
+            process.wait_for_output(10_000)
+        process.send_signal(signal.SIGTERM)
+        code, log = process.finish()
+    assert code == 143, log
+    assert "Qt" not in log
 
 
 def _is_red(rgb):
     red, green, blue = np.moveaxis(rgb.astype(int), -1, 0)
     return (red > 100) & (green < 60) & (blue < 60)
+
+
+@linux_only
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [({}, "neither DISPLAY nor WAYLAND_DISPLAY is set"), ({"DISPLAY": "localhost:99"}, "No window can be opened")],
+)
+def test_without_a_display_that_is_reported(environment, message):
+    with pytest.raises(MissingDependencyError, match=message):
+        check_window({"PATH": os.environ["PATH"], **environment})
