@@ -159,6 +159,12 @@ def to_working_format(picture: av.VideoFrame, form: PixelFormat, size_wh: tuple[
     return made
 
 
+def in_working_format(picture: av.VideoFrame) -> av.VideoFrame:
+    """``picture`` at its own size in the format that effects work in; alpha is lost."""
+    form, _ = working_format(picture.format.name)
+    return to_working_format(picture, form, (picture.width, picture.height))
+
+
 def convert(
     picture: av.VideoFrame,
     color: ColorSpec,

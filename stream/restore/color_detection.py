@@ -11,7 +11,7 @@ from emocolor.errors import SourceError
 from emocolor.frames import Frame
 
 from ..media import stream_facts
-from ..media.frames import to_working_format, working_format, wrap
+from ..media.frames import in_working_format, wrap
 from ..media.locations import is_image_pattern, is_standard_stream, is_url
 from ..media.source import SourceOptions, open_container
 from ..media.source_facts import SourceFacts
@@ -47,8 +47,7 @@ def _samples(location: str, options: SourceOptions, duration: float) -> Iterator
         short = duration <= SHORT_SECONDS
         pictures = _decoded(container, stream, start, times) if short else _key_frames(container, stream, times)
         for picture in pictures:
-            form, _ = working_format(picture.format.name)
-            yield wrap(to_working_format(picture, form, (picture.width, picture.height)))
+            yield wrap(in_working_format(picture))
 
 
 def _decoded(

@@ -13,7 +13,7 @@ from av.codec.context import Flags
 from emocolor.errors import SourceError
 from emocolor.frames import PIXEL_FORMATS, Frame
 from stream.media import stream_facts
-from stream.media.frames import ColorTags, color_of, convert, to_working_format, working_format, wrap
+from stream.media.frames import ColorTags, color_of, convert, in_working_format, wrap
 from stream.media.locations import open_failure, reason_of
 from stream.media.packets import Packet
 
@@ -168,10 +168,9 @@ class Connection:
     def _frame(self, decoded: av.VideoFrame, now: float) -> Frame:
         timed = decoded.pts is not None and decoded.time_base is not None
         seconds = Fraction(decoded.pts or 0) * (decoded.time_base or 0) if timed else self._media_clock.at(now)
-        form, _ = working_format(decoded.format.name)
         rotation = stream_facts.rotation_of(decoded, stream_facts.display_matrix_of(decoded))
         aspect = self._video.sample_aspect_ratio or Fraction(1)
-        decoded = to_working_format(decoded, form, (decoded.width, decoded.height))
+        decoded = in_working_format(decoded)
         # Missing tags are guessed from the size, which may change later: so the guess is written down here.
         ColorTags.for_spec(color_of(decoded)).put(decoded)
         if rotation:
