@@ -1,6 +1,5 @@
 """How every command ends: its work done and its exit code, or one line on standard error."""
 
-import logging
 import sys
 import traceback
 from collections.abc import Callable
@@ -9,6 +8,8 @@ from typing import Annotated, Final
 import typer
 
 from emocolor.errors import EmocolorError
+
+from .logs import configure_short_logging
 
 EXIT_CODES: Final = (
     "Exit codes: 0 done, 1 unexpected error, 2 wrong option, 3 done but the input was damaged, "
@@ -24,10 +25,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no s
 
 def perform(work: Callable[[], int], verbose: int) -> None:
     """Set up logging, do the work, and exit with the code that it returns."""
-    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for noisy in ("asyncio", "matplotlib", "absl", "PIL"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    configure_short_logging(verbose)
     end(work, verbose)
 
 

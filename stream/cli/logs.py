@@ -1,4 +1,4 @@
-"""What commands that run for long write on standard error: plain lines, or JSON for machines."""
+"""What commands log on standard error: short lines, full ones where a command runs for long, or JSON for machines."""
 
 import json
 import logging
@@ -10,17 +10,19 @@ from typing import Any, Final
 from emocolor.errors import EmocolorError
 
 NOISY: Final = ("aiohttp", "aioice", "aiortc", "asyncio", "absl", "matplotlib", "PIL")
-"""Libraries that tell warnings and errors alone, however much is asked for: below that, those of WebRTC write session
+"""Libraries that log only warnings and errors, however much is asked for: below that, those of WebRTC write session
 descriptions with their passwords."""
+SHORT_FORMAT: Final = "%(levelname)s %(name)s: %(message)s"
+FULL_FORMAT: Final = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
 
 PLAIN_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-"""What a record has without ``extra``."""
+"""Attributes of a record without ``extra``."""
 
 log = logging.getLogger(__name__)
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a record: time, level, logger, thread, message, what ``extra`` held, and the trace if any."""
+    """One JSON object per record: time, level, logger, thread, message, what ``extra`` held, and the trace if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
@@ -37,8 +39,8 @@ class JsonLines(logging.Formatter):
 
 
 def errors_logged(work: Callable[[], int]) -> int:
-    """What ``work`` returns; an error that a user can mend is logged, and its exit code returned: with a log in JSON,
-    every line can be read by a machine."""
+    """What ``work`` returns. An error that a user can fix is logged and its exit code returned, so that with a log in
+    JSON every line can be read by a machine."""
     try:
         return work()
     except EmocolorError as error:
@@ -47,10 +49,20 @@ def errors_logged(work: Callable[[], int]) -> int:
 
 
 def configure_logging(verbose: int, *, as_json: bool) -> None:
-    """Tell what happens from INFO on, with ``verbose`` from DEBUG on; for the whole process."""
+    """For commands that run for long: INFO and above, with ``verbose`` DEBUG too; for the whole process."""
+    formatter = JsonLines() if as_json else logging.Formatter(FULL_FORMAT)
+    _configure(logging.DEBUG if verbose else logging.INFO, formatter, force=True)
+
+
+def configure_short_logging(verbose: int) -> None:
+    """For all others: warnings and errors, with ``verbose`` INFO and then DEBUG too; for the whole process."""
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    _configure(level, logging.Formatter(SHORT_FORMAT), force=False)
+
+
+def _configure(level: int, formatter: logging.Formatter, *, force: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    plain = logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s")
-    handler.setFormatter(JsonLines() if as_json else plain)
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler], force=force)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)

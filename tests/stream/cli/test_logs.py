@@ -1,4 +1,4 @@
-"""The log of commands that run for long."""
+"""What commands log."""
 
 import json
 import logging
@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from emocolor.errors import SinkError
-from stream.cli.logs import NOISY, JsonLines, configure_logging, errors_logged
+from stream.cli.logs import NOISY, JsonLines, configure_logging, configure_short_logging, errors_logged
 
 
 def record(**extra):
@@ -16,7 +16,7 @@ def record(**extra):
 
 
 def test_a_record_is_one_line_of_json():
-    line = JsonLines().format(record(event="ended", figures={"in": 3}))
+    line = JsonLines().format(record(event="ended", statistics={"in": 3}))
     assert "\n" not in line
     entry = json.loads(line)
     assert entry.pop("time").endswith("+00:00")
@@ -26,7 +26,7 @@ def test_a_record_is_one_line_of_json():
         "thread": "MainThread",
         "message": "session ab\nended",
         "event": "ended",
-        "figures": {"in": 3},
+        "statistics": {"in": 3},
     }
 
 
@@ -59,6 +59,17 @@ def test_libraries_stay_quiet_however_much_is_asked_for(restored, verbose):
     assert logging.getLogger("stream").isEnabledFor(logging.INFO)
     assert logging.getLogger("stream").isEnabledFor(logging.DEBUG) == (verbose > 0)
     assert not logging.getLogger("aiortc.rtcpeerconnection").isEnabledFor(logging.INFO)
+
+
+@pytest.mark.parametrize(
+    ("verbose", "level"), [(0, logging.WARNING), (1, logging.INFO), (2, logging.DEBUG), (3, logging.DEBUG)]
+)
+def test_short_commands_log_what_is_asked_for(restored, verbose, level):
+    logging.getLogger().handlers.clear()
+    configure_short_logging(verbose)
+    assert logging.getLogger().level == level
+    (handler,) = logging.getLogger().handlers
+    assert handler.format(record()) == "WARNING stream.x: session ab\nended"
 
 
 def test_an_error_is_a_record_with_its_exit_code(caplog):
