@@ -92,7 +92,7 @@ def _metrics(label_set: str, metrics: dict[str, Any]) -> str:
     single, sampled = metrics["deterministic"], metrics["mc20"]
     rows = "\n".join(f"| {words} | {single[key]:.3f} | {sampled[key]:.3f} |" for words, key in METRICS)
     recalls = "\n".join(
-        f"| {emotion} | {value:.3f} | {sampled['per_class'][emotion]:.3f} |"
+        f"| {emotion} | {_recall(value)} | {_recall(sampled['per_class'][emotion])} |"
         for emotion, value in single["per_class"].items()
     )
     fitted = metrics["mc20_cross_fitted"]
@@ -110,6 +110,11 @@ Cross-fitted (each half of the images has the temperature of the other half), T 
 {fitted["ece"]:.3f}, Brier score {fitted["brier"]:.3f}, NLL {fitted["nll"]:.3f}. Without the 20 % of highest entropy, \
 accuracy rises from {coverage["1.00"]:.3f} to {coverage["0.80"]:.3f}.
 """
+
+
+def _recall(value: float | None) -> str:
+    """A class without images has none."""
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _runs(training: dict[str, Any]) -> list[dict[str, Any]]:
@@ -155,7 +160,7 @@ def _weakness(card: dict[str, Any]) -> str:
     """The classes whose recall is below one half."""
     output = card["answer"]
     recalls = card["metrics"][output]["mc20"]["per_class"]
-    weak = [f"{emotion} ({recall:.2f})" for emotion, recall in recalls.items() if recall < 0.5]
+    weak = [f"{emotion} ({recall:.2f})" for emotion, recall in recalls.items() if recall is not None and recall < 0.5]
     if not weak:
         return f"`{output}` recognises every class in at least half of its images."
     return f"`{output}` recognises less than half of the images of {' and of '.join(weak)}."

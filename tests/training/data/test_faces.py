@@ -8,6 +8,7 @@ from training.data.faces import (
     FaceSet,
     balance_by_rotation,
     disputed,
+    drop_copies,
     faceless,
     ferplus_majority,
     ferplus_targets,
@@ -78,9 +79,9 @@ def test_faceless_and_disputed_images_are_found():
 
 def test_what_needs_votes_says_so():
     faces = FaceSet(images=np.zeros((1, 48, 48), np.uint8), labels=np.array([0]))
-    for config in (ferplus_majority, ferplus_targets, disputed):
+    for read in (ferplus_majority, ferplus_targets, disputed):
         with pytest.raises(SourceError, match="ferplus_votes"):
-            config(faces)
+            read(faces)
 
 
 def test_votes_of_the_wrong_form_are_named(tmp_path):
@@ -125,3 +126,48 @@ def test_squares_of_any_image():
     gray = np.full((2, 48, 48), 9, np.uint8)
     assert gray_squares(gray, 48) is gray
     assert np.unique(rgb_squares(gray, 64)).tolist() == [9]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"images": np.zeros((2, 48, 48), np.uint8)}, "lacks the array labels"),
+        ({"images": np.zeros((2, 48, 48), np.float32), "labels": np.zeros(2, int)}, "must be uint8"),
+        ({"images": np.zeros((2, 48), np.uint8), "labels": np.zeros(2, int)}, r"\(N, H, W\)"),
+        ({"images": np.zeros((2, 48, 48), np.uint8), "labels": np.zeros(3, int)}, "2 integers"),
+        ({"images": np.zeros((2, 48, 48), np.uint8), "labels": np.array([0, 8])}, "found 0 to 8"),
+        ({"images": np.zeros((2, 48, 48), np.uint8), "labels": np.array([7, 7])}, "no labelled image"),
+    ],
+)
+def test_unusable_data_is_named(arrays, words, tmp_path):
+    np.savez(tmp_path / "bad.npz", **arrays)
+    with pytest.raises(SourceError, match=words):
+        read_faces(tmp_path / "bad.npz")
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(SourceError, match="No such file"):
+        read_faces(tmp_path / "none.npz")
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 broken")
+    with pytest.raises(SourceError, match="not a readable npz"):
+        read_faces(tmp_path / "broken.npz")
+
+
+def test_contempt_is_left_out_and_colour_becomes_gray(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (4, 64, 60, 3), np.uint8)
+    np.savez(tmp_path / "rgb.npz", images=images, labels=np.array([0, 7, 3, 6]))
+    faces = read_faces(tmp_path / "rgb.npz")
+    assert len(faces) == 3
+    assert faces.gray(48).shape == (3, 48, 48)
+
+
+def test_copies_are_found_by_their_pixels():
+    random = np.random.default_rng(0)
+    train, public = (
+        FaceSet(images=random.integers(0, 256, (count, 8, 8), np.uint8), labels=np.zeros(count, np.int64))
+        for count in (6, 3)
+    )
+    public.images[2] = train.images[4]
+    kept, dropped = drop_copies(train, public)
+    assert dropped == 1
+    assert np.array_equal(kept.images, train.images[[0, 1, 2, 3, 5]])

@@ -64,7 +64,7 @@ def test_erasing_paints_one_rectangle_of_one_gray():
 
 
 def test_impossible_options_are_refused():
-    with pytest.raises(ConfigurationError, match="degrade is a part"):
+    with pytest.raises(ConfigurationError, match="degrade is a probability"):
         Augmentation(degrade=2)
     with pytest.raises(ConfigurationError, match="zoom"):
         Augmentation(zoom=1.5)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from training.emotion.calibration import (
+    apply_temperature,
     brier_score,
     cross_fitted,
     cross_fitted_passes,
@@ -16,12 +17,11 @@ from training.emotion.calibration import (
     reliability_bins,
     risk_coverage,
     selective_risks,
-    tempered,
 )
 from training.emotion.metrics import expected_calibration_error
 
 
-def outputs(count, passes=1, seed=0):
+def random_probabilities(count, passes=1, seed=0):
     """Probabilities (passes, count, 7) of random logits, the passes of one image alike but not the same."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, 2, (1, count, 7)) + random.normal(0, 0.5 if passes > 1 else 0, (passes, count, 7))
@@ -36,43 +36,43 @@ def drawn_from(probabilities, seed=1):
 
 
 def test_probabilities_that_come_true_are_calibrated_and_others_are_not():
-    honest = outputs(20_000)[0]
+    honest = random_probabilities(20_000)[0]
     labels = drawn_from(honest)
     assert reliability(honest, labels)["ece"] < 0.015
     for boastful_or_shy in (0.5, 2.0):
-        assert reliability(tempered(honest[None], boastful_or_shy)[0], labels)["ece"] > 0.08
+        assert reliability(apply_temperature(honest[None], boastful_or_shy)[0], labels)["ece"] > 0.08
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.8])
 def test_a_known_temperature_is_found(temperature):
-    honest = outputs(20_000)
+    honest = random_probabilities(20_000)
     labels = drawn_from(honest[0])
-    assert fit_temperature(tempered(honest, 1 / temperature), labels) == pytest.approx(temperature, rel=0.03)
+    assert fit_temperature(apply_temperature(honest, 1 / temperature), labels) == pytest.approx(temperature, rel=0.03)
 
 
 def test_the_temperature_of_several_passes_is_that_of_their_mean():
-    passes = outputs(6000, passes=4)
+    passes = random_probabilities(6000, passes=4)
     labels = drawn_from(passes.mean(0))
     assert fit_temperature(passes, labels) == pytest.approx(1, rel=0.05)
-    assert fit_temperature(tempered(passes, 0.4), labels) == pytest.approx(2.5, rel=0.05)
+    assert fit_temperature(apply_temperature(passes, 0.4), labels) == pytest.approx(2.5, rel=0.05)
 
 
-def test_tempering():
-    passes = outputs(50, passes=3)
-    assert np.allclose(tempered(passes, 1), passes, atol=1e-12)
-    assert np.allclose(tempered(tempered(passes, 2.5), 1 / 2.5), passes, atol=1e-12)
-    flat, sharp = tempered(passes, 1000), tempered(passes, 0.001)
+def test_a_temperature_is_applied_and_undone():
+    passes = random_probabilities(50, passes=3)
+    assert np.allclose(apply_temperature(passes, 1), passes, atol=1e-12)
+    assert np.allclose(apply_temperature(apply_temperature(passes, 2.5), 1 / 2.5), passes, atol=1e-12)
+    flat, sharp = apply_temperature(passes, 1000), apply_temperature(passes, 0.001)
     assert np.allclose(flat, 1 / 7, atol=0.01)
     assert np.allclose(sharp.max(-1), 1)
     for changed in (flat, sharp):
         assert np.allclose(changed.sum(-1), 1)
         assert (changed.argmax(-1) == passes.argmax(-1)).all()
-    assert np.allclose(tempered(np.eye(7, dtype=np.float32)[None], 2).sum(-1), 1)  # zeros stay finite
+    assert np.allclose(apply_temperature(np.eye(7, dtype=np.float32)[None], 2).sum(-1), 1)  # zeros stay finite
 
 
 def test_cross_fitting_fixes_calibration_without_the_labels_it_is_measured_on():
-    passes = tempered(outputs(4000, passes=4), 0.4)
-    labels = drawn_from(tempered(passes, 2.5).mean(0))
+    passes = apply_temperature(random_probabilities(4000, passes=4), 0.4)
+    labels = drawn_from(apply_temperature(passes, 2.5).mean(0))
     assert reliability(passes.mean(0), labels)["ece"] > 0.1
     fitted = cross_fitted(passes, labels)
     assert reliability(fitted, labels)["ece"] < 0.03
@@ -136,7 +136,7 @@ def test_auroc_counts_pairs():
 
 
 def test_bins_of_the_diagram_are_those_of_the_calibration_error():
-    probabilities = outputs(500)[0]
+    probabilities = random_probabilities(500)[0]
     labels = np.random.default_rng(2).integers(0, 7, 500)
     bins = reliability_bins(probabilities, labels)
     assert sum(b.share for b in bins) == pytest.approx(1)

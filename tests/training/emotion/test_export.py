@@ -1,23 +1,28 @@
 """What is exported is what was trained."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed; exporting needs it")
 pytest.importorskip("onnx", reason="onnx is not installed; exporting needs it")
 
+from emocolor.errors import ConfigurationError, EngineError  # noqa: E402
+from engines.emotion import load  # noqa: E402
 from engines.nets.catalog import EMOTION_NETS, emotion_net  # noqa: E402
 from engines.nets.from_onnx import load_weights  # noqa: E402
+from engines.nets.graphs import MonteCarlo  # noqa: E402
 from engines.runners.openvino import OpenVinoRunner  # noqa: E402
+from training.emotion.card import card_text  # noqa: E402
+from training.emotion.export import export_onnx, export_run, net_of_run  # noqa: E402
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # torch's exporter warns of its own insides
 @pytest.mark.parametrize("name", sorted(EMOTION_NETS))
 def test_weights_and_outputs_survive(name, tmp_path):
-    from engines.nets.graphs import MonteCarlo
-    from training.emotion.export import export_onnx
-
     torch.manual_seed(3)
     label_sets = ("fer2013",) if name == "s0" else ("fer2013", "ferplus")
     net = emotion_net(name, label_sets).eval()
@@ -47,6 +52,51 @@ def test_weights_and_outputs_survive(name, tmp_path):
             wanted = MonteCarlo(net, temperatures)(torch.from_numpy(crops), *map(torch.from_numpy, masks))
         given = runner.run({"faces": crops, **{f"mask_{i}": mask for i, mask in enumerate(masks)}})
         assert given.keys() == set(label_sets)
-        for label_set, answer in zip(label_sets, wanted, strict=True):
+        for label_set, output in zip(label_sets, wanted, strict=True):
             assert given[label_set].shape == (passes, faces, 7)
-            assert np.abs(given[label_set] - answer.numpy()).max() < 1e-4
+            assert np.abs(given[label_set] - output.numpy()).max() < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's exporter warns of its own insides
+def test_a_finished_run_becomes_a_net_that_is_found_by_its_card(trained_classifiers, few_faces_file, tmp_path):
+    package, results = tmp_path / "nets", tmp_path / "results"
+    card = export_run(
+        trained_classifiers / "seed1", "mine", few_faces_file, calibrate=True, package=package, results=results
+    )
+    assert json.loads((package / "mine.json").read_text()) == json.loads(json.dumps(card))
+    assert (package / "mine.md").read_text() == card_text("mine", card)
+    assert (results / "emotion" / "mine" / "confusion.png").exists()
+    assert card["temperatures"]["fer2013"] != 1
+    assert card["parity"]["runtime_vs_torch"] < 1e-4
+    assert card["metrics"]["fer2013"]["deterministic"]["n"] == 14
+    net = load(str(package / "mine.onnx"))
+    assert net.spec.temperatures == card["temperatures"]
+
+    other = tmp_path / "other"
+    shutil.copytree(trained_classifiers / "seed1", other)
+    final = json.loads((other / "final.json").read_text())
+    final["held_out"]["fer2013"]["accuracy"] = 0.99
+    (other / "final.json").write_text(json.dumps(final))
+    with pytest.raises(EngineError, match=r"has an accuracy of .* on fer2013 labels, the run 0\.99\. Nothing was"):
+        export_run(other, "theirs", few_faces_file, calibrate=False, package=package, results=results)
+    assert not list(tmp_path.rglob("theirs*"))
+
+
+def test_what_the_program_cannot_run_is_refused_before_anything_is_written(
+    trained_classifiers, few_faces_file, tmp_path
+):
+    with pytest.raises(ConfigurationError, match="not finished"):
+        net_of_run(tmp_path)
+    run, places = tmp_path / "s3", {"package": tmp_path / "nets", "results": tmp_path / "results"}
+    shutil.copytree(trained_classifiers / "seed1", run)
+    config = json.loads((run / "config.json").read_text())
+    config["settings"]["net"] = "s3"
+    (run / "config.json").write_text(json.dumps(config))
+    torch.save({"net": emotion_net("s3").state_dict()}, run / "checkpoint.pt")
+    with pytest.raises(ConfigurationError, match="a net with 3 channels; the program runs gray nets alone"):
+        export_run(run, "mine", few_faces_file, calibrate=False, **places)
+    with pytest.raises(ConfigurationError, match=r"no output 'ferplus'\. It has fer2013"):
+        export_run(trained_classifiers / "seed1", "mine", few_faces_file, calibrate=False, output="ferplus", **places)
+    assert not places["package"].exists()
+    assert not places["results"].exists()

@@ -26,12 +26,12 @@ def votes_for(*columns):
     return votes
 
 
-def test_crowd_labels_replace_the_files_own_and_images_without_majority_go(tmp_path):
+def test_ferplus_labels_replace_the_files_own_and_images_without_majority_go(tmp_path):
     votes = np.concatenate([votes_for(HAPPY), votes_for(HAPPY, ANGRY), votes_for(UNKNOWN), votes_for(ANGRY)])
     path = write_faces(tmp_path / "faces.npz", votes)
-    crowd = scored_faces(path, "public", "ferplus")
-    assert crowd.labels.tolist() == [3, 0]
-    assert crowd.images[:, 0, 0].tolist() == [0, 3]
+    faces = scored_faces(path, "public", "ferplus")
+    assert faces.labels.tolist() == [3, 0]
+    assert faces.images[:, 0, 0].tolist() == [0, 3]
     assert scored_faces(path, "public", "fer2013").labels.tolist() == [6, 6, 6, 6]
 
 
@@ -40,7 +40,7 @@ def test_faces_without_any_majority_are_an_error(tmp_path):
         scored_faces(write_faces(tmp_path / "faces.npz", votes_for(UNKNOWN)), "all", "ferplus")
 
 
-def test_the_output_trained_for_the_labels_is_asked():
+def test_the_output_trained_on_the_labels_is_chosen():
     spec = read_spec("s0")
     assert output_for(spec, "ferplus") == spec.answer == "fer2013"
     assert output_for(spec, "fer2013", asked="fer2013") == "fer2013"

@@ -1,53 +1,26 @@
 """The average of two runs."""
 
 import json
-from dataclasses import replace
+import shutil
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed; training needs it")
 
 from emocolor.errors import ConfigurationError  # noqa: E402
-from training.emotion.recipe import Settings  # noqa: E402
 from training.emotion.soup import average_runs  # noqa: E402
-from training.emotion.train import train  # noqa: E402
-
-TINY = Settings(epochs=1, batch=16, bf16=False)
+from training.run_folder import final_weights, read_epochs  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    random = np.random.default_rng(0)
-    path = tmp_path_factory.mktemp("data") / "faces.npz"
-    usage = np.repeat(np.int8([0, 1]), [32, 16])
-    np.savez(path, images=random.integers(0, 256, (48, 48, 48), np.uint8), labels=np.arange(48) % 7, usage=usage)
-    return path
-
-
-@pytest.fixture(scope="module")
-def runs(data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    for seed in (1, 2):
-        train(replace(TINY, seed=seed), data, folder / f"seed{seed}")
-    train(replace(TINY, net="tiny"), data, folder / "tiny")
-    return folder
-
-
-def weights_of(run):
-    return torch.load(run / "checkpoint.pt", weights_only=True)["net"]
-
-
-def test_the_average_is_a_run_of_its_own(data, runs, tmp_path):
-    average_runs([runs / "seed1", runs / "seed2"], [0.25, 0.75], data, tmp_path / "soup")
-    one, two, both = (weights_of(run) for run in (runs / "seed1", runs / "seed2", tmp_path / "soup"))
-    for name in ("dense2.weight", "blocks.0.0.weight"):
-        name = name if name in both else next(key for key in both if key.endswith("weight"))
-        assert torch.allclose(both[name], 0.25 * one[name] + 0.75 * two[name], atol=1e-6)
+def test_the_average_is_a_run_of_its_own(few_faces_file, trained_classifiers, tmp_path):
+    runs = trained_classifiers
+    average_runs([runs / "seed1", runs / "seed2"], [0.25, 0.75], few_faces_file, tmp_path / "soup")
+    one, two, both = (final_weights(run) for run in (runs / "seed1", runs / "seed2", tmp_path / "soup"))
+    floating = [name for name, value in both.items() if value.is_floating_point()]
+    assert all(torch.allclose(both[name], 0.25 * one[name] + 0.75 * two[name], atol=1e-6) for name in floating)
     config = json.loads((tmp_path / "soup" / "config.json").read_text())
     assert [(part["run"], part["part"]) for part in config["soup"]] == [("seed1", 0.25), ("seed2", 0.75)]
-    rows = (tmp_path / "soup" / "epochs.csv").read_text().splitlines()
-    assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
+    assert [row["epoch"] for row in read_epochs(tmp_path / "soup")] == ["1", "2"]
     left = {path.name for path in (tmp_path / "soup").iterdir()}
     assert left == {"config.json", "epochs.csv", "checkpoint.pt", "final.json", "curves.png", "confusion.png"}
 
@@ -57,11 +30,21 @@ def test_the_average_is_a_run_of_its_own(data, runs, tmp_path):
     [
         (["seed1", "tiny"], [0.5, 0.5], "differ in net"),
         (["seed1", "seed2"], [0.5, 0.6], "add up to 1"),
-        (["seed1"], [1.0], "two or more"),
+        (["seed1"], [1.0], "two runs or more"),
         (["seed1", "none"], [0.5, 0.5], "not finished"),
     ],
 )
-def test_what_cannot_be_averaged_is_refused(data, runs, tmp_path, names, parts, words):
+def test_what_cannot_be_averaged_is_refused(few_faces_file, trained_classifiers, tmp_path, names, parts, words):
     with pytest.raises(ConfigurationError, match=words):
-        average_runs([runs / name for name in names], parts, data, tmp_path / "soup")
+        average_runs([trained_classifiers / name for name in names], parts, few_faces_file, tmp_path / "soup")
     assert not (tmp_path / "soup").exists()
+
+
+def test_runs_on_other_data_are_refused(few_faces_file, trained_classifiers, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(trained_classifiers / "seed2", other)
+    config = json.loads((other / "config.json").read_text())
+    config["data"]["sha256"] = "0"
+    (other / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigurationError, match="trained on different data"):
+        average_runs([trained_classifiers / "seed1", other], [0.5, 0.5], few_faces_file, tmp_path / "soup")

@@ -12,7 +12,7 @@ import pytest
 from emocolor.emotion import EmotionClassifier
 from engines.emotion import load
 from engines.spec import EMOTION
-from training.emotion.calibration import cross_fitted_passes, negative_log_likelihood, tempered
+from training.emotion.calibration import apply_temperature, cross_fitted_passes, negative_log_likelihood
 from training.emotion.uncertainty import (
     CHOSEN,
     PASSES,
@@ -81,7 +81,7 @@ def test_cost_grows_with_the_passes(results):
     assert costs[-1] > 2 * costs[1]
 
 
-def test_plain_rows_are_what_evaluate_says(results, data):
+def test_plain_rows_are_what_evaluate_measures(results, data):
     rows = {row["method"]: row for row in json.loads((results / "uncertainty.json").read_text())["methods"]}
     for passes, row in ((0, rows["softmax"]), (CHOSEN, rows[f"T = {CHOSEN}"])):
         said = evaluate_emotion(EmotionEvalConfig(weights="s0", data=data, split="public", passes=passes))
@@ -129,7 +129,7 @@ def test_a_temperature_in_the_graph_is_undone(evaluation, tmp_path):
     shutil.copy(EMOTION / "s0.onnx", tmp_path)
     shipped = evaluation.passes(0)
     undone = replace(evaluation, net=load(str(tmp_path / "s0.onnx"))).passes(0)
-    assert np.allclose(undone, tempered(shipped, 1 / 2), atol=1e-6)
+    assert np.allclose(undone, apply_temperature(shipped, 1 / 2), atol=1e-6)
     losses = [negative_log_likelihood(passes[0], evaluation.labels) for passes in (shipped, undone)]
     assert abs(losses[0] - losses[1]) > 0.01
 
@@ -160,7 +160,7 @@ def test_bad_input_ends_in_one_line(data, tmp_path, capsys):
     (tmp_path / "file").touch()
     assert ends_with([*given, "--out", tmp_path / "file" / "results"], capsys)[0] == 5
     np.savez(tmp_path / "one.npz", images=np.zeros((1, 48, 48), np.uint8), labels=[0], usage=[1])
-    assert "two at least" in ends_with(["--weights", "s0", "--data", tmp_path / "one.npz"], capsys)[1]
+    assert "at least two" in ends_with(["--weights", "s0", "--data", tmp_path / "one.npz"], capsys)[1]
 
 
 def test_missing_matplotlib_is_told_before_measuring(data, tmp_path, capsys, monkeypatch):
