@@ -4,14 +4,14 @@
     python -m tests.benchmarks.live --soak 20 [--out FILE.json]
 
 The server runs as ``emocolor-stream serve`` does, and is asked by its own ``/metrics``; each client sends a moving
-face, 640x360 at 30 frames a second in VP8, and decodes what comes back. Both share the machine: what clients cost is
+face, 640x360 at 30 frames per second in VP8, and decodes what comes back. Both share the machine: what clients cost is
 told too.
 
-- ``fps_in``, ``fps_out``: frames a second and session that came in, and that the server's encoders took.
+- ``fps_in``, ``fps_out``: frames per second and session that came in, and that the server's encoders took.
 - ``latency_ms``: what the server adds to a frame, from its receipt (decoded) to its hand-over to the encoder.
 - ``drops``: frames left out after the first seconds, by reason.
 - ``cpu_server``, ``cpu_clients``: cores in use. ``rss_mb``: the server's memory.
-- ``control_to_pixel_ms``: from a message over the data channel to the first changed picture at the client, which
+- ``control_to_pixel_ms``: from a message over the data channel to the first changed frame at the client, which
   includes encoding, the network and the client's own jitter buffer and decoder.
 - ``other_load``: the machine's load average before the run; above zero, something else took part of the cores.
 - with ``--soak``: the slope of the memory and the drift of the latency over the time, after a warm-up.
@@ -45,7 +45,7 @@ SOAK_EVERY_S: Final = 10.0
 CHANGES: Final = 10
 
 
-def face_pictures() -> list[np.ndarray]:
+def face_frames() -> list[np.ndarray]:
     """Four seconds of a moving face, (H * 3 / 2, W) uint8 planes of ``yuv420p``."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "face.mp4"
@@ -108,10 +108,10 @@ def compare(before: Scrape, after: Scrape, sessions: int) -> dict[str, Any]:
     }
 
 
-async def connected(server: Server, pictures: list[np.ndarray], stack: contextlib.AsyncExitStack) -> Client:
-    """A client that has got its first picture."""
+async def connected(server: Server, frames: list[np.ndarray], stack: contextlib.AsyncExitStack) -> Client:
+    """A client that has received its first frame."""
     client = Client(mean_luma)
-    await stack.enter_async_context(page_client(server, Camera(pictures), client=client))
+    await stack.enter_async_context(page_client(server, Camera(frames), client=client))
     await client.video.wait(lambda received: received.count > 0)
     return client
 
@@ -123,23 +123,23 @@ def latencies(clients: list[Client]) -> dict[str, float]:
 
 
 async def control_to_pixel_ms(client: Client) -> list[float]:
-    """Times from a changed tint to the first picture whose luma has moved."""
+    """Times from a changed tint to the first frame whose luma has moved."""
     found = []
     for change in range(CHANGES):
-        at_first = statistics.mean(luma for _, luma in client.video.pictures[-5:])
+        at_first = statistics.mean(luma for _, luma in client.video.frames[-5:])
         count, sent_at = client.video.count, time.monotonic()
         alpha = 1.0 if change % 2 == 0 else 0.0
-        client.channel.send(json.dumps({"type": "controls", "values": {"alpha": alpha}}))
-        await client.video.wait(lambda r, was=at_first, n=count: r.count > n and abs(r.pictures[-1][1] - was) > 10)
-        found.append((client.video.pictures[-1][0] - sent_at) * 1000)
+        client.channel.send(json.dumps({"type": "controls", "values": {"tint.alpha": alpha}}))
+        await client.video.wait(lambda r, was=at_first, n=count: r.count > n and abs(r.latest - was) > 10)
+        found.append((client.video.frames[-1][0] - sent_at) * 1000)
         await client.video.wait(lambda r, n=client.video.count: r.count > n + 20)
     return found
 
 
-async def under_load(url: str, pictures: list[np.ndarray], sessions: int, seconds: float) -> dict[str, Any]:
+async def under_load(url: str, frames: list[np.ndarray], sessions: int, seconds: float) -> dict[str, Any]:
     async with aiohttp.ClientSession() as http, contextlib.AsyncExitStack() as stack:
         server = Server(url, None, http)  # type: ignore[arg-type]
-        clients = [await connected(server, pictures, stack) for _ in range(sessions)]
+        clients = [await connected(server, frames, stack) for _ in range(sessions)]
         await asyncio.sleep(WARM_UP_S)
         before = await asyncio.to_thread(Scrape, url)
         await asyncio.sleep(seconds)
@@ -151,10 +151,10 @@ async def under_load(url: str, pictures: list[np.ndarray], sessions: int, second
         return found
 
 
-async def soak(url: str, pictures: list[np.ndarray], minutes: float) -> dict[str, Any]:
+async def soak(url: str, frames: list[np.ndarray], minutes: float) -> dict[str, Any]:
     """One session for a long time; the first fifth is the warm-up."""
     async with aiohttp.ClientSession() as http, contextlib.AsyncExitStack() as stack:
-        client = await connected(Server(url, None, http), pictures, stack)  # type: ignore[arg-type]
+        client = await connected(Server(url, None, http), frames, stack)  # type: ignore[arg-type]
         samples, p95 = [], []
         began = time.monotonic()
         while time.monotonic() - began < minutes * 60:
@@ -176,7 +176,7 @@ async def soak(url: str, pictures: list[np.ndarray], minutes: float) -> dict[str
 
 
 def measure(sessions: list[int], seconds: float, minutes: float | None) -> dict[str, Any]:
-    pictures = face_pictures()
+    frames = face_frames()
     found: dict[str, Any] = {
         "machine": machine(),
         "other_load": round(os.getloadavg()[0], 2),
@@ -186,8 +186,8 @@ def measure(sessions: list[int], seconds: float, minutes: float | None) -> dict[
     }
     with loopback_only(), started("--max-sessions", max([*sessions, 1])) as process:
         if minutes is not None:
-            return found | {"soak": asyncio.run(soak(process.url, pictures, minutes))}
-        rows = [asyncio.run(under_load(process.url, pictures, number, seconds)) for number in sessions]
+            return found | {"soak": asyncio.run(soak(process.url, frames, minutes))}
+        rows = [asyncio.run(under_load(process.url, frames, number, seconds)) for number in sessions]
     return found | {"load": rows}
 
 
@@ -205,7 +205,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 def readme_table(found: dict[str, Any]) -> str:
     """The README's table of sessions side by side."""
     rows = [
-        "| sessions | frames a second in | out | added latency: median, 95 %, 99 % | dropped, ‰ | cores | memory |",
+        "| sessions | frames per second in | out | added latency: median, 95 %, 99 % | dropped, ‰ | cores | memory |",
         "|---" * 7 + "|",
     ]
     for row in found["load"]:

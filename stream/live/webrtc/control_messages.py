@@ -1,33 +1,35 @@
-"""What a page and the server say to each other over the data channel "control": JSON objects, one a message.
+"""The messages between a page and the server on the data channel "control": JSON objects, one a message.
 
-page -> server    {"type": "controls", "values": {NAME: VALUE, ...}}      any of the fields of ``Controls``
-server -> page    {"type": "controls", "values": {...}}                   all of them, at first and after a change
+page -> server    {"type": "controls", "values": {NAME: VALUE, ...}}      any of ``Controls.as_message``
+server -> page    {"type": "controls", "values": {...}}                   all of them, at the start and after a change
 server -> page    {"type": "state", ...}                                  see ``state_message``
-server -> page    {"type": "error", "message": LINE}                      what could not be done; all goes on
-server -> page    {"type": "bye", "reason": LINE}                         the server is about to close
+server -> page    {"type": "error", "message": LINE}                      a request failed; the session goes on
+server -> page    {"type": "bye", "reason": LINE}                         the server is about to close the session
 """
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
-from emocolor.errors import ConfigurationError
+from emocolor.errors import ConfigurationError, EmocolorError
 from emocolor.faces import Face, Scene, Vector
 
 from ..controls import Controls
-from ..quality import LEVELS
+from ..quality import Quality
 from ..statistics import Snapshot
 
-LONGEST: Final = 4_096
-"""Characters of a message from a page."""
+MAX_CHARACTERS: Final = 4_096
+"""Of a message from a page."""
 
 
 def changed_controls(text: str | bytes, controls: Controls) -> Controls:
-    """``controls`` as a message from a page changes them.
+    """``controls`` with the changes that a message from a page asks for.
 
-    Raises ``ConfigurationError``, one line, for anything that is not such a message.
+    Raises ``ConfigurationError`` for anything that is not such a message.
     """
-    if isinstance(text, bytes) or len(text) > LONGEST:
-        raise ConfigurationError(f"Messages are JSON text of at most {LONGEST} characters.")
+    if isinstance(text, bytes) or len(text) > MAX_CHARACTERS:
+        raise ConfigurationError(f"Messages are JSON text of at most {MAX_CHARACTERS} characters.")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
@@ -41,47 +43,56 @@ def changed_controls(text: str | bytes, controls: Controls) -> Controls:
 
 
 def controls_message(controls: Controls) -> str:
+    """All controls."""
     return json.dumps({"type": "controls", "values": controls.as_message()})
 
 
-def error_message(error: Exception) -> str:
+def error_message(error: EmocolorError) -> str:
+    """Why a request of the page failed."""
     return json.dumps({"type": "error", "message": str(error)})
 
 
 def bye_message(reason: str) -> str:
+    """Why the server is about to close the session."""
     return json.dumps({"type": "bye", "reason": reason})
 
 
 def state_message(
-    size_wh: tuple[int, int], painted_wh: tuple[int, int], scene: Scene, figures: Snapshot, level: int
+    received_wh: tuple[int, int],
+    rendered_wh: tuple[int, int],
+    scene: Scene,
+    statistics: Snapshot,
+    levels: Sequence[Quality],
+    level: int,
 ) -> str:
-    """What is seen and measured, for the page's readout.
+    """What is seen and measured, for the page.
 
-    ``size_wh`` is the picture's size as it came; ``painted_wh`` that of the planes that the scene's boxes lie in.
-    Boxes are sent as x, y, width, height in parts of the picture; probabilities in the order of ``EMOTIONS``.
+    ``received_wh`` is the size of the received frames, ``rendered_wh`` that of the frame that the scene's boxes lie in,
+    both in pixels. Boxes are sent as x, y, width and height relative to the frame, in [0, 1]; probabilities in the
+    order of ``EMOTIONS``. ``level`` is the index of the quality in use.
     """
     return json.dumps(
         {
             "type": "state",
-            "size": size_wh,
-            "faces": [_face(face, painted_wh) for face in scene.faces],
+            "size": received_wh,
+            "faces": [_face(face, rendered_wh) for face in scene.faces],
             "probabilities": _rounded(scene.probabilities),
             "certainty": round(scene.certainty, 3),
-            "fps_in": round(figures.fps_in, 1),
-            "fps_out": round(figures.fps_out, 1),
-            "delay_ms": figures.delay_ms,
-            "latency_ms": figures.latency_ms,
-            "drops": figures.drops,
+            "fps_in": round(statistics.fps_in, 1),
+            "fps_out": round(statistics.fps_out, 1),
+            "recent_latency_ms": statistics.recent_latency_ms,
+            "latency_ms": statistics.latency_ms,
+            "drops": statistics.drops,
             "level": level,
-            "levels": len(LEVELS),
-            "quality": _quality(level),
-            "stage_ms": figures.stage_ms,
+            "levels": len(levels),
+            "quality": asdict(levels[level]),
+            "stage_ms": statistics.stage_ms,
         }
     )
 
 
-def _face(face: Face, painted_wh: tuple[int, int]) -> dict[str, Any]:
-    width, height = painted_wh
+def _face(face: Face, rendered_wh: tuple[int, int]) -> dict[str, Any]:
+    width, height = rendered_wh
     box = face.box
     return {
         "id": face.track_id,
@@ -91,11 +102,6 @@ def _face(face: Face, painted_wh: tuple[int, int]) -> dict[str, Any]:
         "certainty": round(face.certainty, 3),
         "presence": round(face.presence, 3),
     }
-
-
-def _quality(level: int) -> dict[str, Any]:
-    quality = LEVELS[level]
-    return {"rate_hz": quality.rate_hz, "passes": quality.passes, "net": quality.net, "scale": quality.scale}
 
 
 def _rounded(probabilities: Vector) -> list[float]:

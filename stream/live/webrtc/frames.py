@@ -1,8 +1,8 @@
-"""What pictures look like on a WebRTC connection, and how frames become such pictures and come from them.
+"""Video frames as WebRTC carries them, converted from and to the pipeline's frames.
 
-WebRTC's video is 8-bit 4:2:0. VP8 is BT.601 in limited range by its definition (RFC 6386, section 9.2), browsers take
-untagged H.264 for the same whatever its size, and aiortc's encoders write no tags. So what comes without tags is
-BT.601 here, even where a file of its size would be taken for BT.709, and all that goes out is converted to it.
+WebRTC's video is 8-bit 4:2:0. VP8 is BT.601 in limited range by definition (RFC 6386, section 9.2), browsers read
+untagged H.264 the same way whatever its size, and aiortc's encoders write no tags. So untagged frames are BT.601 here,
+even where a file of that size would count as BT.709, and all frames are converted to BT.601 before they are sent.
 """
 
 from dataclasses import replace
@@ -16,54 +16,53 @@ from stream.media.frames import (
     RANGE_UNSPECIFIED,
     UNSPECIFIED,
     convert,
-    to_working_format,
+    in_working_format,
     unwrap,
-    working_format,
     wrap,
 )
 
-SMALLEST_SIDE: Final = 16
-"""Pixels; the least that every effect can work on."""
+MIN_SIDE: Final = 16
+"""Pixels: the smallest width and height that every effect supports."""
 _SMPTE170M: Final = 6
 """FFmpeg's code of BT.601 (525 lines), as matrix and as primaries."""
 
 
-def received_frame(picture: av.VideoFrame) -> Frame:
-    """A picture that was decoded from a connection, with its times; its planes are still the decoder's.
+def frame_from_decoder(decoded: av.VideoFrame) -> Frame:
+    """A frame of a received track, with its timestamps, tagged BT.601 where it has no tags; shares the planes.
 
-    Rotation is 0: the header extension that would carry one is not negotiated, so senders turn their pictures upright.
+    Rotation is 0: the RTP header extension that would carry it (3GPP's CVO) is not negotiated, so senders turn their
+    frames upright.
     """
-    if picture.colorspace == UNSPECIFIED:
-        picture.colorspace = _SMPTE170M
-    if picture.color_primaries == UNSPECIFIED:
-        picture.color_primaries = _SMPTE170M
-    if picture.color_range == RANGE_UNSPECIFIED and not picture.format.name.startswith("yuvj"):
-        picture.color_range = LIMITED
-    form, _ = working_format(picture.format.name)
-    return wrap(to_working_format(picture, form, (picture.width, picture.height)))
+    if decoded.colorspace == UNSPECIFIED:
+        decoded.colorspace = _SMPTE170M
+    if decoded.color_primaries == UNSPECIFIED:
+        decoded.color_primaries = _SMPTE170M
+    if decoded.color_range == RANGE_UNSPECIFIED and not decoded.format.name.startswith("yuvj"):
+        decoded.color_range = LIMITED
+    return wrap(in_working_format(decoded))
 
 
-def picture_to_send(frame: Frame) -> av.VideoFrame:
-    """The frame as an encoder takes it: ``yuv420p`` in BT.601, limited range, both sides even; the frame is used up.
+def frame_to_send(frame: Frame) -> av.VideoFrame:
+    """The frame as encoders take it: ``yuv420p`` in BT.601, limited range, even width and height. It is used up.
 
-    Where a side is odd, its last line is cut off: H.264 in 4:2:0 knows no odd sides.
+    The last column or row is cut off where their number is odd: 4:2:0 H.264 has even sizes only.
     """
-    picture = unwrap(_even(frame))
+    even = unwrap(_even(frame))
     same = frame.color.matrix == "bt601" and not frame.color.full_range and frame.format.name == "yuv420p"
-    return picture if same else convert(picture, frame.color, "yuv420p", full_range=False, matrix="bt601")
+    return even if same else convert(even, frame.color, "yuv420p", full_range=False, matrix="bt601")
 
 
-def copy_of(picture: av.VideoFrame) -> av.VideoFrame:
-    """The same picture in memory of its own. Encoders mark and retime what they are given, so each gets its own."""
-    return unwrap(replace(wrap(picture), handle=None))
+def copy_video(frame: av.VideoFrame) -> av.VideoFrame:
+    """The same frame in memory of its own. Encoders mark and retime their frames, so each encoder needs its own."""
+    return unwrap(replace(wrap(frame), handle=None))
 
 
 def _even(frame: Frame) -> Frame:
     width, height = frame.size_wh
     if width % 2 == 0 and height % 2 == 0:
         return frame
-    across, down = frame.format.subsampling
-    wide, high = width - width % 2, height - height % 2
+    step_x, step_y = frame.format.subsampling
+    width, height = width - width % 2, height - height % 2
     luma, *chroma = frame.planes
-    cut = (luma[:high, :wide], *(plane[: high // down, : wide // across] for plane in chroma))
+    cut = (luma[:height, :width], *(plane[: height // step_y, : width // step_x] for plane in chroma))
     return replace(frame, planes=cut, handle=None)

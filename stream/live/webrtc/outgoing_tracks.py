@@ -1,12 +1,9 @@
-"""The tracks that aiortc's senders read: the newest picture, and sound held back to stay with the picture.
+"""The tracks that aiortc's senders read: the newest video frame, and audio delayed to stay in sync with the video.
 
-A sender asks for a frame, encodes it in another thread, sends it and asks again. So a picture that is ready while the
-one before is being encoded waits here, alone, and the next one takes its place: nothing queues.
+A sender asks for a frame, encodes it in another thread, sends it and asks again. So one frame waits while the one
+before it is encoded, and the next takes its place: nothing queues up.
 """
 
-import asyncio
-import time
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -15,88 +12,86 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from av.frame import Frame as AvFrame
 
-from ..loop_mailbox import LoopMailbox
-from ..mailbox import Closed
+from ..clock import SYSTEM_CLOCK, Clock
+from ..handoff import Closed, Handoff
 from ..statistics import Statistics
 
-MOST_SOUND: Final = 50
-"""Pieces of sound that wait; a second of aiortc's 20 ms."""
-HEAD_START_S: Final = 0.047
-"""How much later than the picture sound comes out of aiortc's receiver: it waits for four more pieces of 20 ms, the
-picture for one more frame of 33 ms."""
+AUDIO_CAPACITY: Final = 50
+"""Audio frames that may wait: one second of aiortc's 20 ms."""
+AUDIO_LAG_S: Final = 0.047
+"""How much later than video aiortc's receiver returns audio: it waits for four more packets of 20 ms, for video for one
+more frame of 33 ms."""
 
 
 class OutgoingVideo(MediaStreamTrack):
-    """Hands the newest picture to one sender, and measures how long after its receipt that was."""
+    """Hands the newest frame to one sender, and measures the latency from the frame's receipt to that moment."""
 
     kind = "video"
 
-    def __init__(self) -> None:
-        """To be made on the event loop."""
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        """Needs a running event loop."""
         super().__init__()
         self.statistics = Statistics()
-        self._newest: LoopMailbox[tuple[av.VideoFrame, float]] = LoopMailbox(asyncio.get_running_loop())
+        self._clock = clock
+        self._newest: Handoff[tuple[av.VideoFrame, float]] = Handoff(
+            on_drop=lambda _: self.statistics.dropped("encoder busy"), clock=clock
+        )
 
-    def put(self, picture: av.VideoFrame, received_at: float) -> None:
-        """Leave a picture, which is this track's own from then on; from any thread, never blocks.
+    def put(self, frame: av.VideoFrame, received_at: float) -> None:
+        """Leave a frame, which is the track's own from then on; from any thread, never blocks.
 
-        ``received_at`` is when the frame came in that this was, on the monotonic clock.
+        ``received_at`` is when the frame came in, on the clock.
         """
-        if self._newest.put((picture, received_at)):
-            self.statistics.dropped("encoder busy")
+        self._newest.put((frame, received_at))
 
     async def recv(self) -> AvFrame:
-        """The newest picture that was not given yet. Raises ``MediaStreamError`` after ``stop``."""
+        """The newest frame that was not returned yet. Raises ``MediaStreamError`` after ``stop``."""
         try:
-            picture, received_at = await self._newest.take()
+            frame, received_at = await self._newest.take_async()
         except Closed:
             raise MediaStreamError from None
-        now = time.monotonic()
-        self.statistics.went(now, now - received_at)
-        return picture
+        now = self._clock.now()
+        self.statistics.frame_out(now, now - received_at)
+        return frame
 
     def stop(self) -> None:
-        self._newest.close()
+        self._newest.cancel()
         super().stop()
 
 
 class OutgoingAudio(MediaStreamTrack):
-    """Hands sound to one sender in order, each piece as much delayed as the picture is at that time."""
+    """Hands audio to one sender in order, delayed by the video's latency at that time."""
 
     kind = "audio"
 
-    def __init__(self, picture_delay_s: Callable[[], float]) -> None:
-        """``picture_delay_s`` says how long after its receipt a picture goes out at present."""
+    def __init__(self, video_latency_s: Callable[[], float], clock: Clock = SYSTEM_CLOCK) -> None:
+        """``video_latency_s`` returns how long after its receipt a video frame is sent at present."""
         super().__init__()
-        self._picture_delay_s = picture_delay_s
-        self._pieces: deque[tuple[av.AudioFrame, float]] = deque(maxlen=MOST_SOUND)
-        self._came = asyncio.Event()
+        self._video_latency_s = video_latency_s
+        self._clock = clock
+        self._frames: Handoff[tuple[av.AudioFrame, float]] = Handoff(AUDIO_CAPACITY, clock=clock)
 
-    def put(self, sound: av.AudioFrame) -> None:
-        """Leave a piece, on the event loop; where too many wait, the oldest is dropped."""
-        due = time.monotonic() + max(0.0, self._picture_delay_s() - HEAD_START_S)
-        self._pieces.append((sound, due))
-        self._came.set()
+    def put_audio(self, frame: av.AudioFrame, received_at: float) -> None:
+        """Leave a frame, which is the track's own from then on; where too many wait, the oldest is dropped."""
+        due = received_at + max(0.0, self._video_latency_s() - AUDIO_LAG_S)
+        self._frames.put((frame, due))
 
     async def recv(self) -> AvFrame:
-        """The next piece, when it is due. Raises ``MediaStreamError`` after ``stop``."""
-        while not self._pieces:
-            if self.readyState != "live":
-                raise MediaStreamError
-            self._came.clear()
-            await self._came.wait()
-        sound, due = self._pieces.popleft()
-        await asyncio.sleep(max(0.0, due - time.monotonic()))
-        return sound
+        """The next frame, once it is due. Raises ``MediaStreamError`` after ``stop``."""
+        try:
+            frame, due = await self._frames.take_async()
+        except Closed:
+            raise MediaStreamError from None
+        await self._clock.sleep(max(0.0, due - self._clock.now()))
+        return frame
 
     def stop(self) -> None:
+        self._frames.cancel()
         super().stop()
-        self._pieces.clear()
-        self._came.set()
 
 
-def copy_of_sound(sound: av.AudioFrame) -> av.AudioFrame:
-    """The same sound in memory of its own, for one more encoder."""
-    made = av.AudioFrame.from_ndarray(sound.to_ndarray(), format=sound.format.name, layout=sound.layout.name)
-    made.sample_rate, made.pts, made.time_base = sound.sample_rate, sound.pts, sound.time_base
-    return made
+def copy_audio(frame: av.AudioFrame) -> av.AudioFrame:
+    """The same audio in memory of its own, for one more encoder."""
+    copy = av.AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=frame.layout.name)
+    copy.sample_rate, copy.pts, copy.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return copy

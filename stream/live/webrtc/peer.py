@@ -1,56 +1,99 @@
-"""One WebRTC connection with a client: answered, watched over, and ended in bounded time."""
+"""One WebRTC connection with a client: answered, supervised, and closed within bounded time."""
 
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
 
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 from aiortc.rtcicetransport import RTCIceCandidate
 
-from .dtls import use_certificate
-from .offers import MOST_CANDIDATES, Offer, OfferError
+from emocolor.errors import OfferError
 
-CONNECT_S: Final = 7.5
-"""How long ICE and DTLS may take, from the answer on."""
-SILENCE_S: Final = 6.5
-"""How long nothing may come; even those that only watch send a receiver report every second or so (RFC 3550). aiortc's
-own consent checks (RFC 7675) take half a minute to notice a peer that is gone."""
-CLOSE_S: Final = 3.0
-"""How long closing may take before it is left to itself."""
-TICK_S: Final = 1.0
+from ..clock import SYSTEM_CLOCK, Clock
+from .aiortc_internals import accept_rsa_certificates
+from .offers import MAX_CANDIDATES, Offer
 
 log = logging.getLogger(__name__)
 
 
-class Peer:
-    """A connection on the event loop. ``ended`` is done with the reason once it has failed, closed or fallen silent."""
+@dataclass(frozen=True, kw_only=True)
+class PeerTimeouts:
+    """How long a connection may take for what."""
 
-    def __init__(self, ice_servers: Sequence[RTCIceServer] = ()) -> None:
+    connect_s: float = 7.5
+    """ICE and DTLS, from the answer on."""
+    silence_s: float = 6.5
+    """Without any packet. Clients that only watch send RTCP receiver reports every second or so (RFC 3550). aiortc's
+    own consent checks (RFC 7675) take half a minute to notice that a peer is gone."""
+    close_s: float = 3.0
+    """Closing, before it is left to itself."""
+    check_interval_s: float = 1.0
+    """Between two looks at the connection."""
+
+
+class Watchdog:
+    """Tells when a connection has failed to come up, or has fallen silent. Times are passed in, in seconds."""
+
+    def __init__(self, timeouts: PeerTimeouts) -> None:
+        self._timeouts = timeouts
+        self._answered_at: float | None = None
+        self._packets = 0
+        self._received_at = 0.0
+
+    def start(self, now: float) -> None:
+        """The client's offer has been answered. Before that nothing times out: the server may have nets to load."""
+        self._answered_at = self._received_at = now
+
+    def check(self, now: float, *, connected: bool, packets_received: int) -> str | None:
+        """Why the connection should end; ``None`` while it is fine. ``packets_received`` counts from its start."""
+        if self._answered_at is None:
+            return None
+        if not connected:
+            late = now - self._answered_at > self._timeouts.connect_s
+            return "the connection was not established in time" if late else None
+        if packets_received != self._packets:
+            self._packets, self._received_at = packets_received, now
+            return None
+        silent = now - self._received_at > self._timeouts.silence_s
+        return "the client stopped responding" if silent else None
+
+
+class Peer:
+    """A connection on the event loop. ``ended`` resolves to the reason once it has failed, closed or fallen silent."""
+
+    def __init__(
+        self,
+        ice_servers: Sequence[RTCIceServer] = (),
+        *,
+        timeouts: PeerTimeouts | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=list(ice_servers)))
-        use_certificate(self.connection)
+        accept_rsa_certificates(self.connection)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.etag = f'"{secrets.token_hex(8)}"'
-        """Names the ICE session (RFC 9725, section 4.3.1), of which a peer has one."""
-        self.remote_username = ""
-        """The ICE user name fragment of the client."""
-        self._candidates = 0
-        self._answered_at: float | None = None
-        self._packets, self._heard_at = 0, 0.0
-        self._watch = asyncio.create_task(self._watch_over(), name="peer")
+        """Entity tag of the ICE session (RFC 9725, section 4.3.1), of which a peer has one."""
+        self.remote_ufrag = ""
+        """The client's ICE user name fragment."""
+        self._timeouts = timeouts or PeerTimeouts()
+        self._clock = clock
+        self._trickled = 0
+        self._watchdog = Watchdog(self._timeouts)
+        self._supervision = asyncio.create_task(self._supervise(), name="peer")
         self._closing: asyncio.Task[None] | None = None
         self.connection.on("connectionstatechange", self._state_changed)
 
     async def answer(self, offer: Offer, *, sending: Sequence[MediaStreamTrack], sends_only: bool = False) -> str:
-        """The answer's SDP, with all of this server's candidates.
+        """Returns the SDP answer, with all ICE candidates of this server.
 
-        ``sends_only``: nothing is received, even where the client offers to send. Handlers for ``track`` and
-        ``datachannel`` must be set before. Raises ``OfferError`` for what passed ``read_offer`` and cannot be done.
+        ``sends_only``: receive nothing, even where the client offers to send. Handlers for ``track`` and
+        ``datachannel`` must be set before. Raises ``OfferError`` where an offer passed ``read_offer`` but cannot be
+        answered.
         """
-        self.remote_username = offer.username
+        self.remote_ufrag = offer.ufrag
         try:
             await self.connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             for track in sending:
@@ -60,29 +103,29 @@ class Peer:
                     transceiver.direction = "sendonly"
             await self.connection.setLocalDescription(await self.connection.createAnswer())
         except (ValueError, InternalError, InvalidAccessError, InvalidStateError, OperationError):
-            raise OfferError(422, "This offer cannot be answered.") from None
-        self._answered_at = self._heard_at = time.monotonic()
+            raise OfferError("unsupported", "This offer cannot be answered.") from None
+        self._watchdog.start(self._clock.now())
         return str(self.connection.localDescription.sdp)
 
     async def add_candidates(self, candidates: Sequence[RTCIceCandidate]) -> None:
-        """Take candidates that came after the offer (trickle ICE, RFC 8838); ``MOST_CANDIDATES`` in all."""
-        for candidate in candidates[: max(0, MOST_CANDIDATES - self._candidates)]:
-            self._candidates += 1
+        """Add candidates that came after the offer (trickle ICE, RFC 8838), up to ``MAX_CANDIDATES`` in all."""
+        for candidate in candidates[: max(0, MAX_CANDIDATES - self._trickled)]:
+            self._trickled += 1
             await self.connection.addIceCandidate(candidate)
 
     def end(self, reason: str) -> None:
-        """Call the connection over, if it is not yet; ``close`` frees it."""
+        """Declare the connection over, if it is not yet; ``close`` frees it."""
         if not self.ended.done():
             self.ended.set_result(reason)
 
     async def close(self) -> None:
-        """Tell the client by DTLS and free the sockets; never takes longer than ``CLOSE_S``."""
+        """Tell the client over DTLS and free the sockets, within ``PeerTimeouts.close_s``."""
         self.end("closed")
-        self._watch.cancel()
+        self._supervision.cancel()
         self._closing = self._closing or asyncio.create_task(self.connection.close())
-        done, _ = await asyncio.wait([self._closing], timeout=CLOSE_S)
+        done, _ = await asyncio.wait([self._closing], timeout=self._timeouts.close_s)
         if not done:
-            log.warning("a connection did not close within %.0f s", CLOSE_S)
+            log.warning("a connection did not close within %.0f s", self._timeouts.close_s)
 
     def _state_changed(self) -> None:
         state = self.connection.connectionState
@@ -91,21 +134,14 @@ class Peer:
         elif state == "closed":
             self.end("the client closed the connection")
 
-    async def _watch_over(self) -> None:
+    async def _supervise(self) -> None:
         while not self.ended.done():
-            await asyncio.sleep(TICK_S)
-            now = time.monotonic()
-            if self._answered_at is None:
-                continue
-            if self.connection.connectionState != "connected":
-                if now - self._answered_at > CONNECT_S:
-                    self.end("the connection was not made in time")
-                continue
-            packets = await self._packets_received()
-            if packets != self._packets:
-                self._packets, self._heard_at = packets, now
-            elif now - self._heard_at > SILENCE_S:
-                self.end("nothing comes from the client any more")
+            await self._clock.sleep(self._timeouts.check_interval_s)
+            connected = self.connection.connectionState == "connected"
+            packets = await self._packets_received() if connected else 0
+            reason = self._watchdog.check(self._clock.now(), connected=connected, packets_received=packets)
+            if reason is not None:
+                self.end(reason)
 
     async def _packets_received(self) -> int:
         report = await self.connection.getStats()

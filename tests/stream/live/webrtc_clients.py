@@ -1,4 +1,4 @@
-"""A server in this process, and clients that speak to it as browsers, OBS and players do: HTTP and WebRTC, loopback."""
+"""A server in this process, and clients that use it as browsers, OBS and players do: HTTP and WebRTC on loopback."""
 
 import asyncio
 import contextlib
@@ -19,14 +19,15 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from aiortc.mediastreams import MediaStreamError
 from yarl import URL
 
-from stream.live.controls import Controls
+from emocolor.effects import TintOptions
 from stream.live.batched_classifier import BatchedClassifier
+from stream.live.controls import Controls
 from stream.live.rate_limits import TokenBuckets
 from stream.live.server.access import Access
 from stream.live.server.app import make_app
+from stream.live.webrtc.publication import Publication, Resources
+from stream.live.webrtc.publications import Publications
 from stream.nets import SharedNets
-from stream.live.webrtc.publication import Resources
-from stream.live.webrtc.publications import Sessions
 
 PATIENCE_S = 60.0
 
@@ -43,7 +44,7 @@ def loopback_only() -> Iterator[None]:
 
 
 async def until(found: Callable[[], Any]) -> None:
-    """Wait for what nobody tells of."""
+    """Wait for a state that raises no event."""
     deadline = time.monotonic() + PATIENCE_S
     while not found():
         assert time.monotonic() < deadline
@@ -57,14 +58,20 @@ def unlimited() -> TokenBuckets:
 class Server:
     """A running server: its address and what is inside."""
 
-    def __init__(self, url: str, sessions: Sessions, http: aiohttp.ClientSession) -> None:
+    def __init__(self, url: str, publications: Publications, http: aiohttp.ClientSession) -> None:
         self.url = url
-        self.sessions = sessions
+        self.publications = publications
         self.http = http
+
+    @property
+    def publication(self) -> Publication:
+        """The only one."""
+        (publication,) = self.publications.by_id.values()
+        return publication
 
     async def call(self, method: str, path: str, **arguments: Any) -> tuple[int, Any, Any]:
         """Status, headers, and the body: parsed where it is JSON."""
-        # The path goes out as it is written: a client would tidy up what a foe does not.
+        # The path is sent as it is written: attackers do not normalize theirs.
         async with self.http.request(method, URL(self.url + path, encoded=True), **arguments) as response:
             body = await response.read()
             if body and response.content_type == "application/json":
@@ -78,22 +85,24 @@ async def running(
     *,
     access: Access | None = None,
     controls: Controls | None = None,
-    most: int = 4,
-    most_viewers: int = 4,
+    max_publications: int = 4,
+    max_viewers: int = 4,
+    nets: SharedNets | None = None,
     make_recording: Any = None,
     stun_urls: tuple[str, ...] = (),
     **resources: Any,
 ) -> AsyncIterator[Server]:
+    """A server whose publications have these ``resources``; without limits of rate, unless ``access`` sets some."""
     controls = controls or Controls()
-    nets = SharedNets()
-    sessions = Sessions(
+    nets = nets or SharedNets()
+    publications = Publications(
         Resources(classifier=classifier, nets=nets, controls=controls, **resources),
-        most=most,
-        most_viewers=most_viewers,
+        max_publications=max_publications,
+        max_viewers=max_viewers,
         make_recording=make_recording,
     )
     access = access or Access(requests=unlimited(), offers=unlimited(), wrong_tokens=unlimited())
-    runner = web.AppRunner(make_app(sessions, access, controls, stun_urls), access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(make_app(publications, access, controls, stun_urls), access_log=None, shutdown_timeout=1)
     with loopback_only():
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -101,9 +110,9 @@ async def running(
         address = site._server.sockets[0].getsockname()  # type: ignore[union-attr]
         try:
             async with aiohttp.ClientSession() as http:
-                yield Server(f"http://127.0.0.1:{address[1]}", sessions, http)
+                yield Server(f"http://127.0.0.1:{address[1]}", publications, http)
         finally:
-            await sessions.stop()
+            await publications.stop()
             await runner.cleanup()
             nets.close()
 
@@ -122,8 +131,8 @@ main(["serve", *sys.argv[1:]])
 @contextlib.contextmanager
 def started(*arguments: Any, loopback: bool = True) -> Iterator[Any]:
     """``emocolor-stream serve`` in a process of its own: it, with its ``greeting`` and ``url``. It is killed at the
-    latest when the block is left. Without ``loopback`` its pictures come and go by this machine's own address, for
-    clients that leave 127.0.0.1 out."""
+    latest when the block is left. Without ``loopback`` media takes this machine's own address, for clients that leave
+    127.0.0.1 out of their candidates."""
     code = _LOOPBACK + _COMMAND if loopback else _COMMAND
     command = [sys.executable, "-c", code, "--port", "0", *map(str, arguments)]
     process: Any = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -137,40 +146,88 @@ def started(*arguments: Any, loopback: bool = True) -> Iterator[Any]:
         process.communicate()
 
 
+def gray_planes(luma: int, size_wh: tuple[int, int] = (320, 180)) -> np.ndarray:
+    """Planes of a gray frame in ``yuv420p``, (H * 3 / 2, W) uint8."""
+    width, height = size_wh
+    planes = np.full((height * 3 // 2, width), 128, np.uint8)
+    planes[:height] = luma
+    return planes
+
+
+class Pace:
+    """Lets a source go on at a steady rate, as a camera or a microphone does."""
+
+    def __init__(self) -> None:
+        self._started_at: float | None = None
+
+    async def wait(self, media_time_s: float) -> None:
+        """Until so long after the first call."""
+        self._started_at = self._started_at or time.monotonic()
+        await asyncio.sleep(self._started_at + media_time_s - time.monotonic())
+
+
 class Camera(MediaStreamTrack):
-    """Pictures at a steady rate, over and over. ``pictures`` are (H * 3 / 2, W) uint8 planes of ``yuv420p``."""
+    """Frames at a steady rate, repeated; ``frames`` are planes of ``yuv420p``, or a function of the index to them."""
 
     kind = "video"
 
-    def __init__(self, pictures: Callable[[int], np.ndarray] | Sequence[np.ndarray], fps: float = 30) -> None:
+    def __init__(self, frames: Callable[[int], np.ndarray] | Sequence[np.ndarray], fps: float = 30) -> None:
         super().__init__()
-        self.pictures = pictures if callable(pictures) else lambda index: pictures[index % len(pictures)]
+        self.frames = frames if callable(frames) else lambda index: frames[index % len(frames)]
         self.fps = fps
-        self.sent_at: list[float] = []
-        self._begun_at: float | None = None
+        self.sent = 0
+        self.stalled = False
+        """Whether no more frames come."""
+        self._pace = Pace()
 
     async def recv(self) -> av.VideoFrame:
         if self.readyState != "live":
             raise MediaStreamError
-        index = len(self.sent_at)
-        self._begun_at = self._begun_at or time.monotonic()
-        await asyncio.sleep(self._begun_at + index / self.fps - time.monotonic())
-        made = av.VideoFrame.from_ndarray(self.pictures(index), format="yuv420p")
-        made.pts, made.time_base = round(index * 90_000 / self.fps), Fraction(1, 90_000)
-        self.sent_at.append(time.monotonic())
-        return made
+        await self._pace.wait(self.sent / self.fps)
+        if self.stalled:
+            await asyncio.Event().wait()
+        frame = av.VideoFrame.from_ndarray(self.frames(self.sent), format="yuv420p")
+        frame.pts, frame.time_base = round(self.sent * 90_000 / self.fps), Fraction(1, 90_000)
+        self.sent += 1
+        return frame
+
+
+class Beeps(MediaStreamTrack):
+    """Audio that is silent but for every ``period``-th 20 ms."""
+
+    kind = "audio"
+
+    def __init__(self, period: int = 50) -> None:
+        super().__init__()
+        self.period, self.sent = period, 0
+        self._pace = Pace()
+
+    async def recv(self) -> av.AudioFrame:
+        await self._pace.wait(self.sent * 0.02)
+        amplitude = 12_000 if self.sent % self.period == 0 else 0
+        wave = (amplitude * np.sin(np.arange(960) * 2 * np.pi * 1000 / 48_000)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(np.repeat(wave, 2).reshape(1, -1), format="s16", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, self.sent * 960, Fraction(1, 48_000)
+        self.sent += 1
+        return frame
 
 
 class Received:
-    """What a track brought, and when; waits for it."""
+    """What a track has brought, and when; can be waited for."""
 
-    def __init__(self, look: Callable[[Any], Any], keep: int = 1000) -> None:
-        """``look`` makes of a frame what is kept of it."""
-        self.pictures: list[tuple[float, Any]] = []
+    def __init__(self, measure: Callable[[Any], Any], keep: int = 1000) -> None:
+        """``measure`` makes of a frame what is kept of it."""
+        self.frames: list[tuple[float, Any]] = []
+        """Time of receipt, on the monotonic clock, and what was measured."""
         self.count = 0
-        self._look = look
+        self._measure = measure
         self._keep = keep
         self._changed = asyncio.Condition()
+
+    @property
+    def latest(self) -> Any:
+        """Of the latest frame, what was measured."""
+        return self.frames[-1][1]
 
     async def take_all(self, track: MediaStreamTrack) -> None:
         with contextlib.suppress(MediaStreamError):
@@ -178,32 +235,44 @@ class Received:
                 frame = await track.recv()
                 async with self._changed:
                     self.count += 1
-                    self.pictures.append((time.monotonic(), self._look(frame)))
-                    del self.pictures[: -self._keep]
+                    self.frames.append((time.monotonic(), self._measure(frame)))
+                    del self.frames[: -self._keep]
                     self._changed.notify_all()
 
     async def wait(self, found: Callable[["Received"], bool]) -> None:
         async with self._changed:
             await asyncio.wait_for(self._changed.wait_for(lambda: found(self)), PATIENCE_S)
 
+    async def wait_for_more(self, frames: int) -> None:
+        """Until so many more have come."""
+        enough = self.count + frames
+        await self.wait(lambda received: received.count >= enough)
+
 
 class Client:
-    """One peer connection with what it receives."""
+    """A peer connection and what it receives."""
 
-    def __init__(self, look: Callable[[Any], Any] = lambda frame: frame.to_ndarray()) -> None:
+    def __init__(self, measure: Callable[[Any], Any] = lambda frame: frame.to_ndarray()) -> None:
         self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.video, self.audio = Received(look), Received(look)
+        self.connected = asyncio.Event()
+        self.video, self.audio = Received(measure), Received(measure)
         self.messages: list[dict[str, Any]] = []
         self.heard = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
         self.connection.on("track", self._receive)
+        self.connection.on("connectionstatechange", self._state_changed)
         self.channel: Any = None
 
     def _receive(self, track: MediaStreamTrack) -> None:
         received = self.video if track.kind == "video" else self.audio
         self._tasks.append(asyncio.create_task(received.take_all(track)))
 
+    def _state_changed(self) -> None:
+        if self.connection.connectionState == "connected":
+            self.connected.set()
+
     def open_channel(self) -> None:
+        """Open the data channel "control"."""
         self.channel = self.connection.createDataChannel("control")
 
         @self.channel.on("message")
@@ -225,7 +294,7 @@ class Client:
         await self.connection.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
 
     async def wait_connected(self) -> None:
-        await until(lambda: self.connection.connectionState == "connected")
+        await asyncio.wait_for(self.connected.wait(), PATIENCE_S)
 
     async def close(self) -> None:
         await self.connection.close()
@@ -238,7 +307,7 @@ class Client:
 async def page_client(
     server: Server, *tracks: MediaStreamTrack, client: Client | None = None, **message: Any
 ) -> AsyncIterator[Client]:
-    """As the page does it: tracks both ways, the channel, an offer as JSON. ``client.session`` is the session's id."""
+    """As the page does it: tracks both ways, the data channel, an offer as JSON; ``client.session`` is the id."""
     client = client or Client()
     for track in tracks:
         client.connection.addTrack(track)
@@ -290,3 +359,13 @@ async def _negotiated(
         yield
     finally:
         await client.close()
+
+
+def mean_luma(planes: np.ndarray) -> float:
+    """Of planes of ``yuv420p``, (H * 3 / 2, W) uint8."""
+    return float(planes[: planes.shape[0] * 2 // 3].mean())
+
+
+def tinted(alpha: float) -> Controls:
+    """A tint as in the paper, however sure the emotion: of alpha 0 it keeps luma, of alpha 1 it is the colour alone."""
+    return Controls.of((TintOptions(alpha=alpha, base="gray", certainty=0.0, mix="rgb"),))

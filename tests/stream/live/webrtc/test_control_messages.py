@@ -7,18 +7,27 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from emocolor.effects import TintOptions
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
 from emocolor.faces import Box, Face, Scene
-from stream.live.controls import Controls
+from stream.live.controls import DEFAULT_CONTROLS, Controls
 from stream.live.quality import LEVELS
 from stream.live.statistics import Statistics
-from stream.live.webrtc.control_messages import LONGEST, changed_controls, controls_message, state_message
+from stream.live.webrtc.control_messages import (
+    MAX_CHARACTERS,
+    bye_message,
+    changed_controls,
+    controls_message,
+    error_message,
+    state_message,
+)
 
 
-def test_a_message_changes_what_it_names():
-    controls = changed_controls('{"type": "controls", "values": {"alpha": 0.25, "overlay": true}}', Controls())
-    assert controls == Controls(alpha=0.25, overlay=True)
+def test_a_message_changes_the_controls_that_it_names():
+    text = '{"type": "controls", "values": {"tint.alpha": 0.25, "tint.base": "color"}}'
+    controls = changed_controls(text, DEFAULT_CONTROLS)
+    assert controls == Controls.of((TintOptions(alpha=0.25, base="color"),))
     assert json.loads(controls_message(controls)) == {"type": "controls", "values": controls.as_message()}
 
 
@@ -26,45 +35,51 @@ def test_a_message_changes_what_it_names():
     ("text", "words"),
     [
         (b"{}", "JSON text"),
-        (" " * (LONGEST + 1), f"at most {LONGEST}"),
+        (" " * (MAX_CHARACTERS + 1), f"at most {MAX_CHARACTERS}"),
         ("{", "not JSON"),
-        ("[" * LONGEST, "not JSON"),
+        ("[" * MAX_CHARACTERS, "not JSON"),
         ("[]", "only message"),
         ('{"type": "bye"}', "only message"),
         ('{"type": "controls"}', "no .values."),
         ('{"type": "controls", "values": []}', "no .values."),
-        ('{"type": "controls", "values": {"alpha": NaN}}', "alpha must lie"),
-        ('{"type": "controls", "values": {"alhpa": 1}}', "did you mean 'alpha'"),
+        ('{"type": "controls", "values": {"tint.alpha": NaN}}', "alpha must be a number"),
+        ('{"type": "controls", "values": {"tint.alhpa": 1}}', "did you mean 'tint.alpha'"),
     ],
 )
-def test_anything_else_is_told_in_one_line(text, words):
-    with pytest.raises(ConfigurationError, match=words):
-        changed_controls(text, Controls())
+def test_anything_else_is_refused_in_one_line(text, words):
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        changed_controls(text, DEFAULT_CONTROLS)
+    assert "\n" not in str(caught.value)
 
 
 @given(st.one_of(st.text(max_size=60), st.binary(max_size=20)))
-@example('{"type": "controls", "values": {"style": "\\n"}}')
-@example('{"type": "controls", "values": {"palette": "<script>"}}')
-@example('{"type": "controls", "values": {"alpha": 1e999}}')
-@example("9" * LONGEST)
-def test_no_message_does_more_than_change_or_be_refused(text):
+@example('{"type": "controls", "values": {"style.style": "\\n"}}')
+@example('{"type": "controls", "values": {"tint.palette": "<script>"}}')
+@example('{"type": "controls", "values": {"tint.alpha": 1e999}}')
+@example("9" * MAX_CHARACTERS)
+def test_a_message_changes_controls_or_is_refused(text):
     try:
-        said = str(changed_controls(text, Controls()))
+        refusal = str(changed_controls(text, DEFAULT_CONTROLS))
     except ConfigurationError as error:
-        said = str(error)
-    assert "\n" not in said
+        refusal = str(error)
+    assert "\n" not in refusal
 
 
-def test_the_state_is_in_parts_of_the_picture_and_plain_numbers():
+def test_errors_and_the_end_are_told_in_one_line():
+    assert json.loads(error_message(ConfigurationError("No."))) == {"type": "error", "message": "No."}
+    assert json.loads(bye_message("the server is stopping")) == {"type": "bye", "reason": "the server is stopping"}
+
+
+def test_the_state_is_relative_to_the_frame_and_in_plain_numbers():
     mixed = np.eye(7)[3] * 0.75 + np.eye(7)[6] * 0.25
     face = Face(track_id=7, box=Box(80, 45, 160, 90), roll_degrees=0, probabilities=mixed, certainty=0.5, presence=1.0)
     statistics = Statistics()
-    statistics.came(9.5)
-    statistics.went(9.6, 0.02)
+    statistics.frame_in(9.5)
+    statistics.frame_out(9.6, 0.02)
     statistics.dropped("newer frame")
-    statistics.took("paint", 0.001)
+    statistics.stage_took("render", 0.001)
     scene = Scene(time=1.0, faces=(face,), probabilities=mixed, certainty=0.5)
-    text = state_message((640, 360), (320, 180), scene, statistics.snapshot(10.0), level=4)
+    text = state_message((640, 360), (320, 180), scene, statistics.snapshot(10.0), LEVELS, level=4)
     assert json.loads(text, parse_constant=pytest.fail) == {
         "type": "state",
         "size": [640, 360],
@@ -82,12 +97,12 @@ def test_the_state_is_in_parts_of_the_picture_and_plain_numbers():
         "certainty": 0.5,
         "fps_in": 0.5,
         "fps_out": 0.5,
-        "delay_ms": 20.0,
+        "recent_latency_ms": 20.0,
         "latency_ms": {"p50": 20.0, "p95": 20.0, "p99": 20.0},
         "drops": {"newer frame": 1},
         "level": 4,
         "levels": len(LEVELS),
         "quality": {"rate_hz": 3, "passes": 4, "net": "tiny", "scale": 0.75},
-        "stage_ms": {"paint": 1.0},
+        "stage_ms": {"render": 1.0},
     }
     assert len(EMOTIONS) == 7
