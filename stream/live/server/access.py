@@ -1,16 +1,15 @@
-"""Who may ask the server for what: hosts, origins, the token, limits of size and rate, and what browsers are told.
+"""Access to the server: hosts, origins, the token, rate limits, and the security headers that browsers get.
 
-- *Host*: without a token, requests must name this machine (``localhost`` and its addresses). Else a web page anywhere
-  could reach a server on the visitor's own machine by a name of its own that resolves there (DNS rebinding).
-- *Origin*: a browser's request from another site's page is refused, unless that origin was allowed.
+- *Host*: without a token, requests must name this machine (``localhost`` and its addresses). Otherwise a web page
+  anywhere could reach a server on the visitor's machine through a host name that resolves there (DNS rebinding).
+- *Origin*: a browser's request from another site's page is refused, unless that origin is allowed.
 - *Token*: ``Authorization: Bearer TOKEN`` (RFC 6750), compared in constant time; wrong ones are counted per client.
-- *Limits*: requests and offers a second per client; the size of a request is bounded by the server.
+- *Limits*: requests and offers per second and client. The size of a request is limited by the server.
 """
 
 import hmac
 import ipaddress
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,11 +17,13 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from ..clock import SYSTEM_CLOCK, Clock
 from ..rate_limits import TokenBuckets
+from .error_responses import HttpError
 
 OPEN_ROUTES: Final = ("/", "/static/{name}", "/healthz")
-"""What needs no token: the page, which finds its token in its address' fragment, and the sign of life."""
-HEADERS: Final = {
+"""Routes without a token: the page, which finds its token in the fragment of its address, and the health check."""
+SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; media-src 'self' blob:; "
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Permissions-Policy": "camera=(self), microphone=(self), fullscreen=(self), geolocation=(), display-capture=()",
@@ -40,38 +41,30 @@ CORS_HEADERS: Final = {
 }
 
 
-class Refusal(Exception):
-    """A request that is not served; its text is one line that says what to do."""
-
-    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(text)
-        self.status = status
-        self.headers = headers or {}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """The rules of one server."""
+    """The access rules of one server."""
 
     token: str | None = None
     hosts: frozenset[str] | None = None
-    """Names that requests may be addressed to; ``None`` for any, which only a token makes safe."""
+    """Host names that requests may use; ``None`` for any, which only a token makes safe."""
     origins: frozenset[str] = frozenset()
-    """Origins of web pages, as ``https://example.org``, that may use this server besides its own page."""
+    """Origins, such as ``https://example.org``, whose pages may use this server besides its own page."""
     requests: TokenBuckets = field(default_factory=lambda: TokenBuckets(per_second=20, burst=100))
     offers: TokenBuckets = field(default_factory=lambda: TokenBuckets(per_second=1, burst=10))
     wrong_tokens: TokenBuckets = field(default_factory=lambda: TokenBuckets(per_second=0.2, burst=10))
+    clock: Clock = SYSTEM_CLOCK
 
     def check(self, request: web.Request) -> None:
-        """Raises ``Refusal``."""
+        """Raises ``HttpError`` where the rules do not allow a request."""
         if self.hosts is not None and (request.url.host or "") not in self.hosts:
-            raise Refusal(403, "This server answers to localhost only. Start it with --token to use other names.")
+            raise HttpError(403, "Without a token, this server accepts requests to localhost only.")
         origin = request.headers.get("Origin")
         if origin is not None and origin not in self.origins and urlsplit(origin).netloc != request.host:
-            raise Refusal(403, "This page's origin may not use the server. Allow it with --allow-origin.")
-        _take(self.requests, request, "Too many requests.")
+            raise HttpError(403, "This page's origin may not use the server. Add it to the server's allowed origins.")
+        self._take(self.requests, request, "Too many requests.")
         if request.method == "POST":
-            _take(self.offers, request, "Too many connections were asked for.")
+            self._take(self.offers, request, "Too many offers.")
         resource = request.match_info.route.resource
         if request.method != "OPTIONS" and (resource is None or resource.canonical not in OPEN_ROUTES):
             self._check_token(request)
@@ -79,20 +72,25 @@ class Access:
     def _check_token(self, request: web.Request) -> None:
         if self.token is None:
             return
-        bucket, now = self.wrong_tokens.of(_client(request)), time.monotonic()
+        bucket, now = self.wrong_tokens.of(_client(request)), self.clock.now()
         if wait := bucket.wait_s(now):
             raise _too_many("Too many wrong tokens.", wait)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         same = hmac.compare_digest(given.encode(errors="surrogateescape"), self.token.encode())
         if not (same and scheme.lower() == "bearer"):
             bucket.take(now)
-            raise Refusal(
+            raise HttpError(
                 401, "A token is needed: send the header Authorization: Bearer TOKEN.", {"WWW-Authenticate": "Bearer"}
             )
 
+    def _take(self, buckets: TokenBuckets, request: web.Request, text: str) -> None:
+        bucket, now = buckets.of(_client(request)), self.clock.now()
+        if not bucket.take(now):
+            raise _too_many(text, bucket.wait_s(now))
+
 
 def guard(access: Access) -> Middleware:
-    """A middleware that lets through what ``access`` allows."""
+    """A middleware that refuses what ``access`` does not allow."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -103,10 +101,10 @@ def guard(access: Access) -> Middleware:
 
 
 def add_headers(access: Access) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """A signal handler that puts the security headers on every answer, and CORS headers for allowed origins."""
+    """A signal handler that adds the security headers to every response, and CORS headers for allowed origins."""
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(HEADERS)
+        response.headers.update(SECURITY_HEADERS)
         response.headers.setdefault("Cache-Control", "no-store")
         origin = request.headers.get("Origin")
         if origin is not None and origin in access.origins:
@@ -115,18 +113,18 @@ def add_headers(access: Access) -> Callable[[web.Request, web.StreamResponse], A
     return add
 
 
-def _take(allowances: TokenBuckets, request: web.Request, text: str) -> None:
-    bucket, now = allowances.of(_client(request)), time.monotonic()
-    if not bucket.take(now):
-        raise _too_many(text, bucket.wait_s(now))
+def check_recording(wanted: bool, *, allowed: bool) -> None:
+    """Raises ``HttpError`` where a client asks for a recording and the server makes none."""
+    if wanted and not allowed:
+        raise HttpError(403, "This server does not record: no folder for recordings is set.")
 
 
-def _too_many(text: str, wait_s: float) -> Refusal:
-    return Refusal(429, f"{text} Wait {wait_s:.0f} s.", {"Retry-After": f"{max(1, round(wait_s))}"})
+def _too_many(text: str, wait_s: float) -> HttpError:
+    return HttpError(429, f"{text} Wait {wait_s:.0f} s.", {"Retry-After": f"{max(1, round(wait_s))}"})
 
 
 def _client(request: web.Request) -> str:
-    """The address that limits apply to: of IPv6 the network, since a client has a whole one."""
+    """The address that limits apply to; for IPv6 the /64 network, since a client can use all addresses of it."""
     try:
         address = ipaddress.ip_address(request.remote or "")
     except ValueError:

@@ -1,14 +1,14 @@
-"""The live server: a page for browsers, WHIP and WHEP, signs of life and metrics, over HTTP; pictures by WebRTC.
+"""The live server: over HTTP a page for browsers, WHIP and WHEP, health and metrics; video and audio over WebRTC.
 
     GET    /                   the page; its files under /static/
     GET    /api/options        what can be chosen
     POST   /api/offer          {"type": "offer", "sdp": ..., "record"?: true}: the answer and the session's id
-    GET    /api/sessions       the ids of what is published
-    DELETE /api/sessions/ID    the end of a session
+    GET    /api/sessions       all sessions: their ids, kinds and numbers of viewers
+    DELETE /api/sessions/ID    end a session
     /whip, /whep               see ``whip``
     GET    /healthz, /metrics
 
-Errors are ``{"error": LINE}`` with a fitting status.
+Errors are ``{"error": LINE}`` with a fitting status; see ``error_responses``.
 """
 
 import asyncio
@@ -16,23 +16,24 @@ import functools
 import re
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from emocolor.effects.tint import Base, TintRegion
 from emocolor.emotions import EMOTIONS
+from emocolor.errors import NotFoundError
 from stream.config_files import palette_names, read_palette
-from stream.effect_chain import EFFECTS
+from stream.schema import effects_schema
 
-from ..controls import AUTO, Controls
+from ..controls import Controls
 from ..webrtc.offers import read_offer
 from ..webrtc.publication import PURPOSES
-from ..webrtc.publications import Sessions
-from .access import Access, Refusal, add_headers, guard
+from ..webrtc.publications import Publications
+from .access import Access, add_headers, check_recording, guard
+from .error_responses import MAX_BODY_BYTES, HttpError, respond_to_errors
 from .metrics import make_registry
-from .requests import LARGEST, answer_errors, check_recording, read_json
+from .requests import read_json
 from .whip import WhipRoutes
 
 PAGE: Final = Path(__file__).parents[1] / "page"
@@ -47,16 +48,16 @@ _FILE_NAME: Final = re.compile(r"[a-z0-9_-]+\.[a-z]+")
 
 
 def make_app(
-    sessions: Sessions, access: Access, controls: Controls, stun_urls: tuple[str, ...] = ()
+    publications: Publications, access: Access, controls: Controls, stun_urls: tuple[str, ...] = ()
 ) -> web.Application:
-    """The application over ``sessions``. ``controls`` are those that a session begins with."""
-    app = web.Application(middlewares=[answer_errors, guard(access)], client_max_size=LARGEST)
+    """The application. ``controls`` are those that a session starts with; ``stun_urls`` are announced to clients."""
+    app = web.Application(middlewares=[respond_to_errors, guard(access)], client_max_size=MAX_BODY_BYTES)
     app.on_response_prepare.append(add_headers(access))
     app.router.add_get("/", _page)
     app.router.add_get("/static/{name}", _static)
-    _Api(sessions, controls, stun_urls).add_to(app)
-    WhipRoutes(sessions, stun_urls).add_to(app)
-    registry = make_registry(sessions)
+    _Api(publications, controls, stun_urls).add_to(app)
+    WhipRoutes(publications, stun_urls).add_to(app)
+    registry = make_registry(publications)
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -67,10 +68,10 @@ def make_app(
 
 
 class _Api:
-    """What the page asks for."""
+    """The handlers of the page's requests."""
 
-    def __init__(self, sessions: Sessions, controls: Controls, stun_urls: tuple[str, ...]) -> None:
-        self._sessions = sessions
+    def __init__(self, publications: Publications, controls: Controls, stun_urls: tuple[str, ...]) -> None:
+        self._publications = publications
         self._controls = controls
         self._stun_urls = stun_urls
 
@@ -84,7 +85,7 @@ class _Api:
         return web.json_response(
             options(self._controls)
             | {
-                "recording": self._sessions.make_recording is not None,
+                "recording": self._publications.make_recording is not None,
                 "ice_servers": [{"urls": url} for url in self._stun_urls],
             }
         )
@@ -93,29 +94,29 @@ class _Api:
         message = await read_json(request)
         sdp, record = message.get("sdp"), message.get("record", False)
         if message.get("type") != "offer" or not isinstance(sdp, str) or not isinstance(record, bool):
-            raise Refusal(400, 'Send {"type": "offer", "sdp": TEXT}, and "record": true to be recorded.')
-        check_recording(self._sessions, record)
-        publication, answer = await self._sessions.publish("page", read_offer(sdp, PURPOSES["page"]), record=record)
+            raise HttpError(400, 'Send {"type": "offer", "sdp": TEXT}, and "record": true to be recorded.')
+        check_recording(record, allowed=self._publications.make_recording is not None)
+        publication, answer = await self._publications.publish("page", read_offer(sdp, PURPOSES["page"]), record=record)
         return web.json_response({"type": "answer", "sdp": answer, "session": publication.id})
 
     async def _list(self, _: web.Request) -> web.Response:
         found = [
             {"id": publication.id, "kind": publication.kind, "viewers": len(publication.viewers)}
-            for publication in self._sessions.publications.values()
+            for publication in self._publications.by_id.values()
         ]
         return web.json_response({"sessions": found})
 
     async def _end(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
-        if name not in self._sessions.publications:
-            raise Refusal(404, "There is no such session.")
-        await self._sessions.end(name, "the page ended it")
+        if name not in self._publications.by_id:
+            raise NotFoundError("There is no such session.")
+        await self._publications.end(name, "the page ended it")
         return web.Response(status=204)
 
 
 @functools.cache
 def _palettes() -> dict[str, dict[str, str]]:
-    """Name to emotion to ``#rrggbb``, of the palettes that ship."""
+    """The palettes that ship: name to emotion to ``#rrggbb``."""
     found: dict[str, dict[str, str]] = {}
     for name in palette_names():
         colors = (read_palette(name).colors * 255).round().astype(int)
@@ -126,14 +127,11 @@ def _palettes() -> dict[str, dict[str, str]]:
 
 
 def options(controls: Controls) -> dict[str, Any]:
-    """What can be chosen, and what is chosen at the start."""
+    """What can be chosen, effects with the JSON schema of their options, and the controls at the start."""
     return {
         "emotions": list(EMOTIONS),
-        "effects": list(EFFECTS),
+        "effects": effects_schema(),
         "palettes": _palettes(),
-        "regions": list(get_args(TintRegion)),
-        "bases": list(get_args(Base)),
-        "styles": [AUTO, *EMOTIONS],
         "controls": controls.as_message(),
     }
 
@@ -147,7 +145,7 @@ async def _static(request: web.Request) -> web.Response:
 
 
 async def _file(name: str) -> web.Response:
-    """A file of the page. Names with a path in them do not match, so nothing else can be had."""
+    """A file of the page. Names that contain a path do not match, so no other file can be read."""
     kind = CONTENT_TYPES.get(Path(name).suffix)
     path = PAGE / name
     if kind is None or not _FILE_NAME.fullmatch(name) or not path.is_file():

@@ -1,4 +1,4 @@
-"""Running the live server: its start and its end."""
+"""Runs the live server, from its start to its orderly end."""
 
 import asyncio
 import contextlib
@@ -7,20 +7,20 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from aiohttp import web
 
 from emocolor.errors import ConfigurationError
+from stream.nets import SharedNets
 
-from ..face_judge import BatchedClassifier
+from ..batched_classifier import BatchedClassifier
 from ..output.recording import recordings_in
-from ..quality import LEVELS, ControllerOptions
-from ..shared_nets import SharedNets
+from ..quality import ControllerOptions, Quality, levels_for
 from ..webrtc.publication import Resources
-from ..webrtc.publications import Sessions
+from ..webrtc.publications import Publications
 from .app import make_app
 from .settings import ServeSettings
 
@@ -28,38 +28,39 @@ M_MMAP_THRESHOLD: Final = -3
 M_ARENA_MAX: Final = -8
 """Of glibc's mallopt(3)."""
 MAPPED_BYTES: Final = 1 << 17
-"""From here on memory is mapped by itself and goes back when it is freed. glibc would raise that limit as pictures come
-and go, and put them into its heaps, where they leave holes."""
-MOST_ARENAS: Final = 1
-"""glibc gives threads heaps of their own; what one thread allocates and another frees leaves holes in them, and the
-process grows by megabytes an hour for nothing. With one heap it stays as large as it is."""
-FINISH_S: Final = 2.0
-"""How long requests that are being served may take when the server stops."""
+"""Blocks of this size and larger are mapped on their own and return to the system when freed. glibc would raise that
+threshold as frames come and go, and put them into its heaps, which fragment."""
+MAX_ARENAS: Final = 1
+"""By default glibc gives threads heaps of their own. Memory that one thread allocates and another frees fragments them,
+and the process grows by megabytes an hour. With one heap its size stays constant."""
+SHUTDOWN_TIMEOUT_S: Final = 2.0
+"""How long requests in progress may take when the server stops."""
 
 log = logging.getLogger(__name__)
 
 
-def _tell(line: str) -> None:
-    print(line, flush=True)  # at once, into a pipe too
+def _print(line: str) -> None:
+    print(line, flush=True)  # a pipe would keep the line back until the server stops
 
 
-def run_server(settings: ServeSettings, say: Callable[[str], None] = _tell) -> int:
-    """Serve until SIGTERM or SIGINT, then tell the clients and finish the recordings: 143, or 130 for SIGINT.
+def run_server(settings: ServeSettings, say: Callable[[str], None] = _print) -> int:
+    """Serve until SIGTERM or SIGINT, then tell the clients and finish the recordings.
 
-    ``say`` gets the few lines for whoever started it. Raises ``ConfigurationError`` where the port is taken or the
-    certificate cannot be used, and ``EngineError`` or ``MissingDependencyError`` where a net cannot be.
+    Returns the exit code: 143 after SIGTERM, 130 after SIGINT. ``say`` gets the few lines for whoever started the
+    server. Raises ``ConfigurationError`` where the port is taken or the certificate cannot be used, and ``EngineError``
+    or ``MissingDependencyError`` where a net cannot be used.
     """
-    _limit_heaps()
-    # It tells of every frame that cannot be decoded; they are counted among the drops, and a client may send many.
+    _limit_heap_growth()
+    # aiortc logs every frame that cannot be decoded. A client may send many, and they are counted as drops anyway.
     logging.getLogger("aiortc.rtcrtpreceiver").setLevel(logging.ERROR)
     return asyncio.run(_run(settings, say))
 
 
-def _limit_heaps() -> None:
-    """Before the first thread begins; other C libraries have no such thing, or no need of it."""
+def _limit_heap_growth() -> None:
+    """Must run before the first thread starts. Other C libraries than glibc lack these settings or do not need them."""
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
-        library.mallopt(M_ARENA_MAX, MOST_ARENAS)
+        library.mallopt(M_ARENA_MAX, MAX_ARENAS)
         library.mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
 
 
@@ -67,65 +68,72 @@ async def _run(settings: ServeSettings, say: Callable[[str], None]) -> int:
     tls = settings.tls()
     listener = _listen(settings)
     loop = asyncio.get_running_loop()
-    # Each connection encodes one picture and one piece of sound at a time, in threads of this pool.
-    workers = 8 + 2 * settings.max_sessions + 2 * settings.max_viewers
+    # Each connection encodes one video frame and one audio frame at a time, in threads of this pool.
+    workers = 8 + 2 * settings.server.max_sessions + 2 * settings.server.max_viewers
     loop.set_default_executor(ThreadPoolExecutor(workers, thread_name_prefix="worker"))
     stopped: asyncio.Future[int] = loop.create_future()
-    judge, nets = BatchedClassifier(device=settings.device), SharedNets(settings.device)
+    classifier, nets = BatchedClassifier(device=settings.device), SharedNets(settings.device)
+    analysis = settings.analysis
+    levels = levels_for(analysis.net, analysis.rate_hz, analysis.passes)
     _stop_on(loop, stopped, signal.SIGTERM, 143)
     _stop_on(loop, stopped, signal.SIGINT, 130)
     try:
-        await asyncio.to_thread(judge.start, LEVELS)
-        sessions = _sessions(settings, judge, nets)
+        await asyncio.to_thread(classifier.start, levels)
+        publications = _publications(settings, classifier, nets, levels)
         runner = web.AppRunner(
-            make_app(sessions, settings.access(), settings.controls, settings.stun),
+            make_app(publications, settings.access(), settings.controls, settings.stun),
             access_log=None,
-            shutdown_timeout=FINISH_S,
+            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
         )
         await runner.setup()
         await web.SockSite(runner, listener, ssl_context=tls).start()
-        _greet(settings, listener.getsockname()[1], say)
+        _announce(settings, listener.getsockname()[1], say)
         code = await stopped
         log.info("stopping")
-        await sessions.stop()
+        await publications.stop()
         await runner.cleanup()
-        await asyncio.to_thread(judge.close)
+        await asyncio.to_thread(classifier.close)
         return code
     finally:
         nets.close()
         listener.close()
 
 
-def _sessions(settings: ServeSettings, judge: BatchedClassifier, nets: SharedNets) -> Sessions:
-    return Sessions(
+def _publications(
+    settings: ServeSettings, classifier: BatchedClassifier, nets: SharedNets, levels: Sequence[Quality]
+) -> Publications:
+    return Publications(
         Resources(
-            judge=judge,
+            classifier=classifier,
             nets=nets,
             controls=settings.controls,
-            controller=ControllerOptions(budget_s=settings.latency_ms / 1000),
+            levels=levels,
+            controller=ControllerOptions(budget_s=settings.live.latency_ms / 1000),
             ice_servers=settings.ice_servers(),
-            most_pixels=settings.max_pixels,
+            max_pixels=settings.server.max_pixels,
         ),
-        most=settings.max_sessions,
-        most_viewers=settings.max_viewers,
+        max_publications=settings.server.max_sessions,
+        max_viewers=settings.server.max_viewers,
         make_recording=None if settings.recordings is None else recordings_in(settings.recordings),
     )
 
 
 def _listen(settings: ServeSettings) -> socket.socket:
     try:
-        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(
+            settings.server.host, settings.server.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
         family = found[0][0]
-        return socket.create_server((settings.host, settings.port), family=family)
+        return socket.create_server((settings.server.host, settings.server.port), family=family)
     except OSError as error:
-        where = f"{settings.host}, port {settings.port}"
+        where = f"{settings.server.host}, port {settings.server.port}"
         taken = error.errno == errno.EADDRINUSE
-        hint = "Another program has it; pass another --port." if taken else "Pass another --host or --port."
+        hint = "Another program uses it; choose another port." if taken else "Choose another host or port."
         raise ConfigurationError(f"Cannot listen on {where}: {error.strerror}. {hint}") from error
 
 
 def _stop_on(loop: asyncio.AbstractEventLoop, stopped: "asyncio.Future[int]", number: int, code: int) -> None:
-    """The first signal begins the end; a second one of its kind does what it does by default."""
+    """The first signal starts the shutdown; a second one of its kind has its default effect."""
 
     def stop() -> None:
         loop.remove_signal_handler(number)
@@ -135,11 +143,11 @@ def _stop_on(loop: asyncio.AbstractEventLoop, stopped: "asyncio.Future[int]", nu
     loop.add_signal_handler(number, stop)
 
 
-def _greet(settings: ServeSettings, port: int, say: Callable[[str], None]) -> None:
+def _announce(settings: ServeSettings, port: int, say: Callable[[str], None]) -> None:
     scheme = "http" if settings.certificate is None else "https"
-    host = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
+    host = socket.gethostname() if settings.server.host in ("0.0.0.0", "::") else settings.server.host
     address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     say(f"Open {address}/{f'#token={settings.token}' if settings.token else ''}")
     say(f"Publish by WHIP to {address}/whip, watch by WHEP at {address}/whep/SESSION; Ctrl-C ends it.")
     if scheme == "http" and not settings.is_loopback:
-        say("Browsers give their cameras to pages over https and on localhost only: pass --cert and --key.")
+        say("Browsers allow the camera over https and on localhost only; set a certificate and its key for https.")

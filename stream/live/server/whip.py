@@ -1,11 +1,11 @@
 """WHIP to publish (RFC 9725) and WHEP to watch (draft-ietf-wish-whep), for OBS, browsers and other clients.
 
-    POST   /whip              an offer: 201, the answer, and the session's address in Location; ?record=1 records
-    POST   /whep/ID           the same for a viewer of session ID
+    POST   /whip                        an offer: 201, the answer, the session's address in Location; ?record=1 records
+    POST   /whep/ID                     the same for a viewer of session ID
     PATCH  /whip/ID, /whep/ID/VIEWER    trickle ICE: 204
     DELETE /whip/ID, /whep/ID/VIEWER    the end: 200
 
-aiortc cannot restart ICE, so a PATCH that asks for it gets 422 (section 4.3 of the RFC). GET gets 204, as these
+aiortc cannot restart ICE, so a PATCH that asks for it gets 422 (RFC 9725, section 4.3). GET gets 204, as these
 resources have no representation (section 4.1).
 """
 
@@ -15,26 +15,29 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from emocolor.errors import NotFoundError
+
 from ..webrtc.offers import read_fragment, read_offer
 from ..webrtc.peer import Peer
 from ..webrtc.publication import PURPOSES, Publication
-from ..webrtc.publications import Sessions
-from .access import Refusal
-from .requests import check_recording, read_text
+from ..webrtc.publications import Publications
+from .access import check_recording
+from .error_responses import HttpError
+from .requests import read_text
 
 SDP_TYPE: Final = "application/sdp"
 FRAGMENT_TYPE: Final = "application/trickle-ice-sdpfrag"
 _POSTED: Final = {"Accept-Post": SDP_TYPE}
 _PATCHED: Final = {"Accept-Patch": FRAGMENT_TYPE}
-"""What the endpoints take (RFC 9725, section 4.2), and what the sessions do (RFC 5789, section 3.1)."""
+"""What endpoints accept (RFC 9725, section 4.2), and what sessions accept (RFC 5789, section 3.1)."""
 
 
 class WhipRoutes:
-    """The handlers of both protocols, over one server's sessions."""
+    """The handlers of both protocols, for the publications of one server."""
 
-    def __init__(self, sessions: Sessions, stun_urls: tuple[str, ...] = ()) -> None:
-        """``stun_urls`` are told to clients, as the RFC has it (section 4.6)."""
-        self._sessions = sessions
+    def __init__(self, publications: Publications, stun_urls: tuple[str, ...] = ()) -> None:
+        """``stun_urls`` are announced to clients (RFC 9725, section 4.6)."""
+        self._publications = publications
         self._stun_urls = stun_urls
 
     def add_to(self, app: web.Application) -> None:
@@ -44,25 +47,25 @@ class WhipRoutes:
         for path, remove in ((session, self._unpublish), (viewer, self._unwatch)):
             app.router.add_patch(path, self._trickle)
             app.router.add_delete(path, remove)
-        for path, taken in ((whip, _POSTED), (whep, _POSTED), (session, _PATCHED), (viewer, _PATCHED)):
-            app.router.add_get(path, _nothing)
-            app.router.add_options(path, _telling(taken))
+        for path, accepted in ((whip, _POSTED), (whep, _POSTED), (session, _PATCHED), (viewer, _PATCHED)):
+            app.router.add_get(path, _no_content)
+            app.router.add_options(path, _announce(accepted))
 
     async def _publish(self, request: web.Request) -> web.Response:
         offer = read_offer(await read_text(request, SDP_TYPE), PURPOSES["whip"])
         record = request.query.get("record") == "1"
-        check_recording(self._sessions, record)
-        publication, answer = await self._sessions.publish("whip", offer, record=record)
-        return self._created(f"/whip/{publication.id}", answer, publication.publisher)
+        check_recording(record, allowed=self._publications.make_recording is not None)
+        publication, answer = await self._publications.publish("whip", offer, record=record)
+        return self._created(f"/whip/{publication.id}", answer, publication.peer)
 
     async def _watch(self, request: web.Request) -> web.Response:
         publication = self._publication(request)
         offer = read_offer(await read_text(request, SDP_TYPE), "watch")
-        name, answer = await self._sessions.watch(publication, offer)
+        name, answer = await self._publications.watch(publication, offer)
         return self._created(f"/whep/{publication.id}/{name}", answer, publication.viewers[name].peer)
 
     async def _unpublish(self, request: web.Request) -> web.Response:
-        await self._sessions.end(self._publication(request).id, "the client ended it")
+        await self._publications.end(self._publication(request).id, "the client ended it")
         return web.Response()
 
     async def _unwatch(self, request: web.Request) -> web.Response:
@@ -75,30 +78,30 @@ class WhipRoutes:
         peer = self._peer(request)
         tag = request.headers.get("If-Match")
         if tag is None:
-            raise Refusal(428, "Send the session's entity tag in If-Match.")
+            raise HttpError(428, "Send the session's entity tag in If-Match.")
         tags = [part.strip() for part in tag.split(",")]
         if tag != "*" and peer.etag not in tags:
-            raise Refusal(412, "If-Match names another ICE session.")
+            raise HttpError(412, "If-Match names another ICE session.")
         fragment = read_fragment(await read_text(request, FRAGMENT_TYPE))
-        if tag == "*" or fragment.username not in (None, peer.remote_username):
-            raise Refusal(422, "ICE cannot be restarted here. End the session and begin a new one.")
+        if tag == "*" or fragment.ufrag not in (None, peer.remote_ufrag):
+            raise HttpError(422, "ICE cannot be restarted here. End the session and start a new one.")
         await peer.add_candidates(fragment.candidates)
         return web.Response(status=204)
 
     def _publication(self, request: web.Request) -> Publication:
-        publication = self._sessions.publications.get(request.match_info["id"])
+        publication = self._publications.by_id.get(request.match_info["id"])
         if publication is None:
-            raise Refusal(404, "There is no such session.")
+            raise NotFoundError("There is no such session.")
         return publication
 
     def _peer(self, request: web.Request) -> Peer:
-        """That of the session, or of the viewer where the path names one."""
+        """The publisher's, or the viewer's where the path names one."""
         publication = self._publication(request)
         if "viewer" not in request.match_info:
-            return publication.publisher
+            return publication.peer
         viewer = publication.viewers.get(request.match_info["viewer"])
         if viewer is None:
-            raise Refusal(404, "There is no such viewer.")
+            raise NotFoundError("There is no such viewer.")
         return viewer.peer
 
     def _created(self, location: str, answer: str, peer: Peer) -> web.Response:
@@ -109,14 +112,14 @@ class WhipRoutes:
         return response
 
 
-async def _nothing(_: web.Request) -> web.Response:
+async def _no_content(_: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-def _telling(taken: Mapping[str, str]) -> Handler:
-    """A handler that says what a resource takes."""
+def _announce(accepted: Mapping[str, str]) -> Handler:
+    """A handler that tells what a resource accepts."""
 
     async def options(_: web.Request) -> web.Response:
-        return web.Response(headers=taken)
+        return web.Response(headers=accepted)
 
     return options
