@@ -1,4 +1,4 @@
-"""How much work a live picture gets, and the controller that keeps it within its latency budget."""
+"""How much work a live video gets, and the controller that keeps it within its latency budget."""
 
 import math
 from dataclasses import dataclass, replace
@@ -10,13 +10,13 @@ class Quality:
     """What one frame may cost."""
 
     rate_hz: float
-    """Most face analyses a second."""
+    """Maximum of face analyses per second."""
     passes: int
     """Monte Carlo dropout passes, T."""
     net: str
     """The emotion net."""
     scale: float
-    """Side of the picture that effects work on, as a part of the one that came in."""
+    """Size of the frame that effects work on, relative to the one that came in."""
 
 
 LEVELS: Final = (
@@ -27,12 +27,12 @@ LEVELS: Final = (
     Quality(rate_hz=3, passes=4, net="tiny", scale=0.75),
     Quality(rate_hz=2, passes=0, net="tiny", scale=0.5),
 )
-"""From the best to the cheapest: faces are looked at less often, then with less certainty, then by a smaller net; the
-picture itself is the last to suffer."""
+"""From the best to the cheapest: faces are analysed less often, then with fewer passes, then by a smaller net; the
+frame itself is the last to suffer."""
 
 
 def levels_for(net: str, rate_hz: float, passes: int) -> tuple[Quality, ...]:
-    """``LEVELS`` beginning with what was asked for: no level has more of anything than that."""
+    """``LEVELS`` starting with what was asked for: no level exceeds it. A rate of 0 means every frame."""
     best = LEVELS[0]
     asked_rate = rate_hz or math.inf
     return tuple(
@@ -53,23 +53,24 @@ class ControllerOptions:
     budget_s: float = 0.120
     """Latency that the program may add."""
     relief: float = 0.6
-    """Quality rises again where latency is below this part of the budget."""
+    """Quality rises again where latency is below this fraction of the budget."""
     patience_down_s: float = 1.0
     """How long latency must be above the budget."""
     patience_up_s: float = 5.0
-    """How long it must be below the relief; doubled each time that a rise did not hold, up to ``longest_up_s``."""
-    longest_up_s: float = 80.0
+    """How long it must be below the relief; doubled each time that a rise did not last,"""
+    max_patience_up_s: float = 80.0
+    """and at most this long."""
 
     def __post_init__(self) -> None:
         if not (self.budget_s > 0 and 0 < self.relief < 1):
-            raise ValueError(f"a budget above 0 s and a relief between 0 and 1 are needed, got {self}")
+            raise ValueError(f"the budget must be above 0 s and the relief between 0 and 1, got {self}")
 
 
 class QualityController:
     """Steps through ``LEVELS`` by measured latency, with hysteresis.
 
-    Times are passed in, so that it reads no clock. It steps down at once when needed and up with growing caution:
-    a rise that is taken back soon doubles the wait before the next one.
+    Times are passed in. It steps down soon and up with growing caution: a rise that is taken back soon doubles the wait
+    before the next one.
     """
 
     def __init__(self, options: ControllerOptions | None = None, levels: int = len(LEVELS)) -> None:
@@ -82,7 +83,7 @@ class QualityController:
         self.level = 0
 
     def update(self, now: float, latency_s: float) -> bool:
-        """Take what a frame's latency was (or a percentile of late ones); whether the level changed."""
+        """Take the latency of a frame, or a percentile over the latest ones: whether the level changed."""
         options = self._options
         above, below = latency_s > options.budget_s, latency_s < options.relief * options.budget_s
         if not (above and self.level < self._last) and not (below and self.level > 0):
@@ -104,7 +105,7 @@ class QualityController:
             return
         self.level += 1
         if self._rose_at is not None and now - self._rose_at < 2 * self._wait_up:
-            self._wait_up = min(2 * self._wait_up, options.longest_up_s)
+            self._wait_up = min(2 * self._wait_up, options.max_patience_up_s)
         else:
             self._wait_up = options.patience_up_s
         self._rose_at = None

@@ -98,7 +98,7 @@ class Canvas:
     def _finished(self, drawn: av.VideoFrame, pts: int) -> av.VideoFrame:
         self.tags.put(drawn)
         drawn.pts, drawn.time_base, drawn.duration = pts, TICK, 0
-        # Encoders would take over the picture type that the decoder left here.
+        # Encoders would take over the frame type (I, P or B) that the decoder left here.
         drawn.pict_type = 0
         return drawn
 
