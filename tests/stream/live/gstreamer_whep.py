@@ -3,8 +3,8 @@
     /usr/bin/python3 gstreamer_whep.py URL TOKEN VP8|H264
 
 Not imported by any test: it is run by a Python that has ``gi``, which is the system's. It trickles its candidates,
-writes one JSON object a line on standard output ("connected", then "picture" with the size and the mean of each plane,
-and "sound" with its peak), and ends the session by DELETE when its standard input is closed.
+writes one JSON object per line on standard output ("connected", then "video" with the size and the mean of each plane,
+and "audio" with its peak), and ends the session by DELETE when its standard input is closed.
 """
 
 import json
@@ -96,25 +96,25 @@ class Viewer:
             "! appsink name=sink emit-signals=true sync=false max-buffers=4 drop=true",
             True,
         )
-        sink.get_by_name("sink").connect("new-sample", self.picture if video else self.sound)
+        sink.get_by_name("sink").connect("new-sample", self.video if video else self.audio)
         self.pipeline.add(sink)
         sink.sync_state_with_parent()
         pad.link(sink.get_static_pad("sink"))
 
-    def picture(self, sink):
+    def video(self, sink):
         sample = sink.emit("pull-sample")
         form = sample.get_caps().get_structure(0)
         width, height = form.get_value("width"), form.get_value("height")
         data = sample.get_buffer().extract_dup(0, sample.get_buffer().get_size())
         chroma = (len(data) - width * height) // 2
         planes = data[: width * height], data[width * height :][:chroma], data[width * height :][chroma:]
-        tell("picture", size=[width, height], means=[sum(plane) / len(plane) for plane in planes])
+        tell("video", size=[width, height], means=[sum(plane) / len(plane) for plane in planes])
         return Gst.FlowReturn.OK
 
-    def sound(self, sink):
+    def audio(self, sink):
         buffer = sink.emit("pull-sample").get_buffer()
         samples = memoryview(buffer.extract_dup(0, buffer.get_size())).cast("h")
-        tell("sound", peak=max(map(abs, samples), default=0))
+        tell("audio", peak=max(map(abs, samples), default=0))
         return Gst.FlowReturn.OK
 
     def end(self):

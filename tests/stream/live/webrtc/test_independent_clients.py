@@ -206,8 +206,8 @@ def test_gstreamer_watches(server, codec, tmp_path):
             with client(command, tmp_path / "log", stdin=subprocess.PIPE) as viewer:
                 for _ in range(300):
                     events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()[:-1]]
-                    pictures = [event for event in events if event["event"] == "picture"]
-                    sounds = [event["peak"] for event in events if event["event"] == "sound"]
+                    pictures = [event for event in events if event["event"] == "video"]
+                    sounds = [event["peak"] for event in events if event["event"] == "audio"]
                     if len(pictures) > 20 and len(sounds) > 20:
                         break
                     await asyncio.sleep(0.1)
