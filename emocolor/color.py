@@ -1,4 +1,4 @@
-"""Colours between the spaces that pictures and palettes live in.
+"""Colours between the spaces that frames and palettes live in.
 
 Matrices are those of ITU-R BT.601, BT.709 and BT.2020 (non-constant luminance), SMPTE 240M and
 FCC; transfers those of IEC 61966-2-1 (sRGB), SMPTE ST 2084 (PQ) and BT.2100 (HLG); OKLab is
@@ -24,7 +24,7 @@ LUMA_WEIGHTS: Final[dict[Matrix, tuple[float, float]]] = {
 """Weights of red and blue in luma; green has the rest."""
 
 DIFFUSE_WHITE_NITS: Final = 203.0
-"""Where BT.2408 puts the white of graphics in an HDR picture."""
+"""Where BT.2408 puts the white of graphics in an HDR frame."""
 
 _BT709_TO_BT2020: Final = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
 _LINEAR_TO_LMS: Final = np.array(
@@ -66,7 +66,7 @@ def code_range(color: ColorSpec, bits: int) -> tuple[float, float, float, float]
 def rgb_to_codes(rgb: Rgb, color: ColorSpec, bits: int) -> tuple[float, float, float]:
     """Y, Cb and Cr code values, unrounded, of one sRGB colour (3,) in [0, 1], as ``color`` encodes it.
 
-    In SDR the sRGB values are taken as the picture's own R'G'B', as S0 does; under PQ and HLG
+    In SDR the sRGB values are taken as the frame's own R'G'B', as S0 does; under PQ and HLG
     they are converted to BT.2020 light with white at 203 nits. In full range the purest blue and red lie
     half a code beyond the last one, which they then take.
     """

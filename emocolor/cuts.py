@@ -64,7 +64,7 @@ def _grid(frame: Frame) -> Grid:
 
 
 def _correlation(one: Grid, other: Grid) -> float:
-    """Pearson's; 0 where either picture is flat."""
+    """Pearson's; 0 where either frame is flat."""
     a, b = one - one.mean(), other - other.mean()
     spread = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float((a * b).sum()) / spread if spread > 1e-6 else 0.0

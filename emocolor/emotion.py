@@ -1,9 +1,9 @@
 """From face crops to emotion probabilities and their uncertainty, by Monte Carlo dropout.
 
-S0 section 3.2: T passes with dropout on, their mean is the answer. Here the layers before the
+S0 section 3.2: T passes with dropout on, their mean is the estimate. Here the layers before the
 first dropout run once per face, and the T masks are drawn once from a seed and then held (common
-random numbers): the same face gives the same answer each time, so that sampling never makes a
-colour flicker, and faces of one picture differ by what they show alone.
+random numbers): the same face gives the same estimate each time, so that sampling never makes a
+colour flicker, and faces of one frame differ by what they show alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class DropoutNet(Protocol):
         ...
 
     @property
-    def answer(self) -> str:
+    def output(self) -> str:
         """Name of the output to use."""
         ...
 
@@ -85,7 +85,7 @@ class EmotionClassifier:
             self._masks = self._draw()
         faces = crops[:, None].astype(np.float32) / np.float32(255)
         parts = [
-            self._net.run({"faces": faces[first : first + FACES_PER_RUN], **self._masks})[output or self._net.answer]
+            self._net.run({"faces": faces[first : first + FACES_PER_RUN], **self._masks})[output or self._net.output]
             for first in range(0, len(faces), FACES_PER_RUN)
         ]
         return np.concatenate(parts, axis=1)

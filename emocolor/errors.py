@@ -6,6 +6,7 @@
     ├── SinkError              the output cannot be written
     ├── MissingDependencyError an optional package or a system library is absent
     ├── EngineError            weights or a backend cannot be used
+    │   └── OutOfMemoryError   the device has too little memory for these inputs
     └── RequestError           a client of the live server asked for what it cannot have
         ├── OfferError         its session description (SDP) cannot be used
         ├── NotFoundError      there is no such session or viewer, or not any more
@@ -77,6 +78,10 @@ class NotFoundError(RequestError):
 
 class CapacityError(RequestError):
     """The server is full or stopping."""
+
+
+class OutOfMemoryError(EngineError):
+    """The device has too little memory for these inputs; smaller ones may still do."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -42,7 +42,7 @@ FER2013: Final = CropGeometry(box_width=0.84, eyes_down=0.40)
 def crop_face(gray: Gray, detection: Detection, geometry: CropGeometry, size: int) -> Gray:
     """The face as a (size, size) uint8 crop of ``gray`` (H, W), without aliasing.
 
-    What lies outside the picture repeats the picture's edge.
+    What lies outside the frame repeats the frame's edge.
     """
     along = head_axis(detection)
     down = np.array([-along[1], along[0]])
@@ -96,7 +96,7 @@ def observation_confidence(detection: Detection, crop: Gray, mutual_information:
 
 
 def sharpness(crop: Gray) -> float:
-    """Variance of the Laplacian over that of the picture, from 0; 0 for a flat picture.
+    """Variance of the Laplacian over that of the frame, from 0; 0 for a flat frame.
 
     Dividing makes it independent of contrast and exposure.
     """

@@ -1,6 +1,6 @@
 """Where to look for faces, how a region becomes a net's input, and which finds are the same face.
 
-Regions and boxes are in pixels of the picture as it is stored; a net sees a region turned upright,
+Regions and boxes are in pixels of the frame as it is stored; a net sees a region turned upright,
 scaled into the top-left part of a square and black elsewhere.
 """
 
@@ -21,7 +21,7 @@ TILE_OVERLAP = 0.14
 
 @dataclass(frozen=True, kw_only=True)
 class CropRegion:
-    """A rectangle of whole pixels within a picture."""
+    """A rectangle of whole pixels within a frame."""
 
     x: int
     y: int
@@ -30,12 +30,12 @@ class CropRegion:
 
     def __post_init__(self) -> None:
         if self.x < 0 or self.y < 0 or self.width < 1 or self.height < 1:
-            raise ValueError(f"a region lies within the picture and is not empty, got {self}")
+            raise ValueError(f"a region lies within the frame and is not empty, got {self}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CropView:
-    """One region of a picture, as a net with a square input of ``side`` pixels sees it."""
+    """One region of a frame, as a net with a square input of ``side`` pixels sees it."""
 
     region: CropRegion
     rotation: Rotation
@@ -54,8 +54,8 @@ class CropView:
         canvas[: upright.shape[0], : upright.shape[1]] = upright
         return canvas
 
-    def to_picture(self, points: Vector) -> Vector:
-        """Points (N, 2) in the input's pixels as points of the picture."""
+    def to_frame(self, points: Vector) -> Vector:
+        """Points (N, 2) in the input's pixels as points of the frame."""
         (width, height), (across, down) = self._scaled_wh(), self._used_wh()
         x, y = points[:, 0], points[:, 1]
         if self.rotation == 90:
@@ -81,9 +81,9 @@ class CropView:
 
 
 def tiles_of(size_wh: tuple[int, int], small_tile: int) -> list[CropRegion]:
-    """The whole picture first, then squares over its shorter side, then squares of ``small_tile``.
+    """The whole frame first, then squares over its shorter side, then squares of ``small_tile``.
 
-    A layer that would see little more than the one before is left out, so a small picture may be
+    A layer that would see little more than the one before is left out, so a small frame may be
     its only tile. A long strip is cut into few pieces, not into tiny squares.
     """
     width, height = size_wh
@@ -111,9 +111,9 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def square_around(box: Box, times: float, size_wh: tuple[int, int]) -> CropRegion | None:
-    """A square of ``times`` the box's longer side about its centre, moved into the picture where it juts out.
+    """A square of ``times`` the box's longer side about its centre, moved into the frame where it juts out.
 
-    ``None`` where the box's centre lies outside the picture.
+    ``None`` where the box's centre lies outside the frame.
     """
     (x, y), (width, height) = box.center, size_wh
     if not (0 <= x < width and 0 <= y < height):

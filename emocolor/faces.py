@@ -1,4 +1,4 @@
-"""Faces as they travel: what a detector saw, what a track is, and what the picture holds at a time.
+"""Faces as they travel: what a detector saw, what a track is, and what the frame holds at a time.
 
 Boxes and keypoints are in luma pixels of the decoded planes, x to the right and y down, with
 (0, 0) at the outer corner of the first pixel.
@@ -60,7 +60,7 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """A face in one picture."""
+    """A face in one frame."""
 
     box: Box
     keypoints: Vector
@@ -70,7 +70,7 @@ class Detection:
 
     @property
     def roll_degrees(self) -> float:
-        """Turn of the eye line in the picture plane, clockwise positive, in (-180, 180]."""
+        """Turn of the eye line in the frame plane, clockwise positive, in (-180, 180]."""
         right, left = self.keypoints[0], self.keypoints[1]
         return math.degrees(math.atan2(left[1] - right[1], left[0] - right[0]))
 
@@ -103,7 +103,7 @@ class EmotionEstimate:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedFace:
-    """A tracked face in one analysed picture."""
+    """A tracked face in one analysed frame."""
 
     track_id: int
     detection: Detection
@@ -114,7 +114,7 @@ class ObservedFace:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """All that was seen in one analysed picture."""
+    """All that was seen in one analysed frame."""
 
     time: float
     """Media time in seconds."""
@@ -149,18 +149,18 @@ def neutral_probabilities() -> Vector:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What effects know of the picture at one time."""
+    """What effects know of the frame at one time."""
 
     time: float
     faces: tuple[Face, ...] = ()
     """Largest first."""
     probabilities: Vector = field(default_factory=neutral_probabilities)
-    """The emotion of the whole picture (7,): the faces' taken together and smoothed."""
+    """The emotion of the whole frame (7,): the faces' taken together and smoothed."""
     certainty: float = 0.0
     cut: bool = False
     """This frame is the first of a new shot."""
     person: NDArray[np.float32] | None = None
-    """Where people are: (h, w) in [0, 1], a coarse map of the whole picture as it is stored (luma geometry, before
+    """Where people are: (h, w) in [0, 1], a coarse map of the whole frame as it is stored (luma geometry, before
     rotation); ``None`` where nothing was segmented."""
 
     @property

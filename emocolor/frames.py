@@ -1,4 +1,4 @@
-"""A decoded picture as it travels: its planes, its colours' meaning and its place in time.
+"""A decoded frame as it travels: its planes, its colours' meaning and its place in time.
 
 Nothing here knows FFmpeg; names of pixel formats, matrices and transfers are FFmpeg's, so that
 an adapter maps them one to one.
@@ -76,7 +76,7 @@ class ColorSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """One picture in the planes it was decoded to.
+    """One frame in the planes it was decoded to.
 
     Whoever holds a frame owns it: an effect may change the planes in place and return the same
     frame. All geometry (boxes, keypoints) is in luma pixels of these planes, before ``rotation``.
@@ -95,7 +95,7 @@ class Frame:
     """In units of ``time_base``; 0 where unknown."""
     sample_aspect: Fraction = Fraction(1)
     rotation: Rotation = 0
-    """Degrees by which a player turns the picture clockwise."""
+    """Degrees by which a player turns the frame clockwise."""
     handle: Any = None
     """What the adapter that made the frame keeps its memory in; opaque to everyone else."""
 
@@ -128,7 +128,7 @@ class Frame:
         return width, height
 
     def copy(self) -> "Frame":
-        """The same picture in memory of its own."""
+        """The same frame in memory of its own."""
         return replace(self, planes=tuple(plane.copy() for plane in self.planes), handle=None)
 
 

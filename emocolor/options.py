@@ -73,7 +73,6 @@ def option(
     any text is allowed. ``parse`` reads values of types that TOML does not have, and ``text`` writes them; ``none`` is
     the word for ``None``.
     """
-    bounds = {name: bound for name, bound in (("ge", ge), ("gt", gt), ("le", le), ("lt", lt)) if bound is not None}
     own = {
         "label": label,
         "unit": unit,
@@ -90,6 +89,7 @@ def option(
         "none": none,
         "suggestions": tuple(suggestions),
     }
+    bounds: dict[str, Any] = {"ge": ge, "gt": gt, "le": le, "lt": lt}
     return msgspec.Meta(description=help, extra={_EXTRA: own}, **bounds)
 
 

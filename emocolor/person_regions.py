@@ -1,7 +1,7 @@
-"""Where people are: the small picture that a segmenter sees, its mask held still over time, and the mask on a plane.
+"""Where people are: the small frame that a segmenter sees, its mask stabilized over time, and the mask on a plane.
 
-Masks are float32 in [0, 1], 1 on a person, and cover the whole picture as it is stored. Those made here are squares,
-whatever the picture's sides are, because the segmenter's input is one.
+Masks are float32 in [0, 1], 1 on a person, and cover the whole frame as it is stored. Those made here are squares,
+whatever the frame's sides are, because the segmenter's input is one.
 """
 
 from functools import lru_cache
@@ -18,17 +18,17 @@ from .protocols import Gray, PersonSegmenter, Rgb
 Mask = NDArray[np.float32]
 
 SIDE: Final = 256
-"""Sides of the picture that a segmenter sees, and of its mask."""
+"""Sides of the frame that a segmenter sees, and of its mask."""
 FADE_SECONDS: Final = 0.3
-"""Time in which the past loses its weight to 1/e where the picture stands still."""
+"""Time in which the past loses its weight to 1/e where the frame stands still."""
 FADE_LEVELS: Final = 3.0
 """Change of luma, in levels of 8 bits, that takes as much of its weight as that time does."""
 _GRID: Final = 32
-"""Sides of the picture in which change is measured: averaging down to it takes grain and coding noise away."""
+"""Sides of the frame in which change is measured: averaging down to it takes grain and coding noise away."""
 
 
 def plane_mask(person: Mask, shape: tuple[int, ...]) -> Mask:
-    """``person``, (h, w) over the whole picture, on a plane of ``shape`` (H, W): bilinear, (H, W) float32 in [0, 1].
+    """``person``, (h, w) over the whole frame, on a plane of ``shape`` (H, W): bilinear, (H, W) float32 in [0, 1].
 
     The mask's outer edges are the plane's, so luma and chroma of any subsampling get the same region.
     """
@@ -38,9 +38,9 @@ def plane_mask(person: Mask, shape: tuple[int, ...]) -> Mask:
 class PersonMasks:
     """The masks of one video, frame by frame. Not for two threads at once.
 
-    A segmenter judges each picture alone, so its edges waver where nothing moves. Each mask is therefore mixed with
+    A segmenter classifies each frame alone, so its edges waver where nothing moves. Each mask is therefore mixed with
     those before it. Their weight fades exponentially in media time and, as much, with the change of luma on the way:
-    where the picture changes the past says little of what is there now, so that a mask does not trail behind what
+    where the frame changes the past says little of what is there now, so that a mask does not trail behind what
     moves. Nothing crosses a cut.
     """
 
@@ -61,15 +61,15 @@ class PersonMasks:
         return mask
 
     def _look(self, rgb: Rgb, turns: int) -> Mask:
-        """What the segmenter says of the picture as it is shown, upright, turned back to how it is stored."""
+        """What the segmenter says of the frame as it is shown, upright, turned back to how it is stored."""
         found = self._segmenter.segment(np.ascontiguousarray(np.rot90(rgb, -turns)))
         return np.ascontiguousarray(np.rot90(found, turns))
 
 
 def past_weight(seconds: float, before: Mask, after: Mask) -> Mask:
-    """Weight of the past, (SIDE, SIDE) in (0, 1], ``seconds`` later and after a change between two pictures.
+    """Weight of the past, (SIDE, SIDE) in (0, 1], ``seconds`` later and after a change between two frames.
 
-    Pictures are luma, (n, n) float32 in levels of 8 bits. Change is their mean absolute difference over 3 x 3 pixels.
+    Frames are luma, (n, n) float32 in levels of 8 bits. Change is their mean absolute difference over 3 x 3 pixels.
     Over several steps time adds up, and so does change that goes one way: the frame rate makes no difference.
     """
     change = cv2.blur(cv2.absdiff(before, after), (3, 3))
@@ -81,7 +81,7 @@ def square_rgb(frame: Frame) -> Rgb:
     """``frame`` as it is stored, squeezed into a square: R'G'B' (SIDE, SIDE, 3) uint8 by its own matrix and range.
 
     Planes are scaled before they are converted. Codes of more than 8 bits are rounded to 8; PQ and HLG are left in
-    their curves, which makes a picture paler, not different.
+    their curves, which makes a frame paler, not different.
     """
     small = [_squeezed(plane) for plane in (frame.luma, *(frame.chroma or ()))]
     bits = frame.format.bits

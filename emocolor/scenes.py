@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 1.0
 class SceneBuilder:
     """Keeps what was observed of late and tells the scene at a time.
 
-    ``weighting`` says whose emotion is the picture's: the largest face's, or all faces' by area.
+    ``weighting`` says whose emotion is the frame's: the largest face's, or all faces' by area.
     """
 
     def __init__(self, smoothing: SmoothingOptions, weighting: Weighting = "largest") -> None:
@@ -58,13 +58,13 @@ class SceneBuilder:
         """The scene at ``time``; times must not go back, so that what is past can be forgotten."""
         window, tau = self._window_at(time), self._smoothing.time_constant
         until = time + self._smoothing.look_ahead
-        picture = evidence_at(time, window.picture, tau, until)
+        frame = evidence_at(time, window.frame, tau, until)
         faces = (_face_at(time, until, track_id, window, tau) for track_id in window.tracks)
         scene = Scene(
             time=time,
             faces=tuple(sorted((f for f in faces if f is not None), key=lambda f: (-f.box.area, f.track_id))),
-            probabilities=picture.probabilities,
-            certainty=picture.certainty,
+            probabilities=frame.probabilities,
+            certainty=frame.certainty,
             cut=any(o.cut and o.time == time for o in window.shot),
         )
         self._forget(time)
@@ -118,10 +118,10 @@ class _Track:
 
 @dataclass(frozen=True)
 class _Window:
-    """The observations that bear on a time, and what they say of the picture and of each face."""
+    """The observations that bear on a time, and what they say of the frame and of each face."""
 
     shot: list[Observation]
-    picture: History
+    frame: History
     tracks: dict[int, _Track]
 
     @classmethod
@@ -133,8 +133,8 @@ class _Window:
         edges = list(pairwise(_span_edges(shot)))
         return cls(
             shot=shot,
-            picture=History.of(
-                [Span(*edge, *_picture_emotion(o.faces, weighting)) for o, edge in zip(shot, edges, strict=True)]
+            frame=History.of(
+                [Span(*edge, *_frame_emotion(o.faces, weighting)) for o, edge in zip(shot, edges, strict=True)]
             ),
             tracks={
                 track_id: _Track(seen, History.of(_face_spans(shot, edges, track_id, seen[0].time)))
@@ -172,7 +172,7 @@ def _span_edges(shot: Sequence[Observation]) -> list[float]:
     return [times[0] - (middles[0] - times[0]), *middles, times[-1] + (times[-1] - middles[-1])]
 
 
-def _picture_emotion(faces: Sequence[ObservedFace], weighting: Weighting) -> tuple[Vector | None, float]:
+def _frame_emotion(faces: Sequence[ObservedFace], weighting: Weighting) -> tuple[Vector | None, float]:
     if not faces:
         return None, 1.0
     if weighting == "largest":
@@ -198,7 +198,7 @@ def _face_spans(
 
 
 def _place(time: float, sightings: Sequence[_Sighting], shot: Sequence[Observation]) -> tuple[Box, float, float] | None:
-    """Box, roll and presence of a face at ``time``, or ``None`` where it is out of the picture."""
+    """Box, roll and presence of a face at ``time``, or ``None`` where it is out of the frame."""
     here = bisect_right(sightings, time, key=lambda s: s.time)
     before = sightings[here - 1] if here else None
     after = sightings[here] if here < len(sightings) else None

@@ -6,7 +6,7 @@ its direction is the smoothed probability, its amount says how sure that is. Tim
 face was not seen counts as evidence for neutral, so a vanished face fades instead of freezing.
 
 With look-ahead (files) evidence also comes from what follows, fading the same way, so that the
-result does not lag behind the picture.
+result does not lag behind the frame.
 
 Everything is an integral over spans in seconds: how a span is divided into frames cannot change
 the result. A causal change of emotion has risen half-way after ``tau ln 2`` seconds.
@@ -25,7 +25,7 @@ from .faces import Vector, neutral_probabilities
 from .options import Options, option
 
 DOUBT = 0.25
-"""Evidence at which certainty is one half; a face seen for long and judged surely has 1 on each side of now."""
+"""Evidence at which certainty is one half; a face seen for long and classified surely has 1 on each side of now."""
 FORGOTTEN = 8.0
 """Spans older than this many time constants are dropped: what is left of them is below 4e-4."""
 

@@ -38,13 +38,13 @@ class TrackOptions:
     """How much this grows with each second unseen."""
     motion_memory_s: float = 0.3
     """Time constant of the velocity estimate, and of its fading while the face is unseen."""
-    looks_memory_s: float = 1.0
+    appearance_memory_s: float = 1.0
     """Time constant of the remembered patch."""
     limit: float = 2.0
     """A pair that costs more is two faces; see ``Tracks``."""
 
     def __post_init__(self) -> None:
-        lengths = (self.patience_s, self.reach, self.motion_memory_s, self.looks_memory_s, self.limit)
+        lengths = (self.patience_s, self.reach, self.motion_memory_s, self.appearance_memory_s, self.limit)
         if min(lengths) <= 0 or self.reach_per_s < 0:
             raise ValueError(f"times, reach and limit must be positive, got {self}")
 
@@ -85,9 +85,9 @@ class Tracks:
     def update(
         self, time: float, detections: Sequence[Detection], gray: Gray, *, cut: bool = False
     ) -> list[tuple[int, Detection]]:
-        """The detections of one picture, (H, W) uint8 at ``time`` in seconds, with their track ids.
+        """The detections of one frame, (H, W) uint8 at ``time`` in seconds, with their track ids.
 
-        ``cut`` says that the picture begins a new shot: all tracks end. A weak new face is left out
+        ``cut`` says that the frame begins a new shot: all tracks end. A weak new face is left out
         until it is seen again.
         """
         tracks = [] if cut else self._living(time)
@@ -130,7 +130,7 @@ class Tracks:
             return replace(track, detection=detection, time=time, id=number)
         step = np.subtract(detection.box.center, track.detection.box.center) / elapsed
         fresh = -math.expm1(-elapsed / self._options.motion_memory_s)
-        learned = -math.expm1(-elapsed / self._options.looks_memory_s)
+        learned = -math.expm1(-elapsed / self._options.appearance_memory_s)
         return _Track(
             detection=detection,
             time=time,

@@ -1,7 +1,15 @@
 """Nets, their weights with cards, and what runs them fast."""
 
-from .emotion import LoadedNet, load
+from .emotion import EmotionNetRunner, load_emotion_net
 from .runners.selection import Runner, open_runner
-from .spec import NetSpec, net_names, read_spec
+from .spec import EmotionNetSpec, emotion_net_names, read_emotion_spec
 
-__all__ = ["LoadedNet", "NetSpec", "Runner", "load", "net_names", "open_runner", "read_spec"]
+__all__ = [
+    "EmotionNetRunner",
+    "EmotionNetSpec",
+    "Runner",
+    "emotion_net_names",
+    "load_emotion_net",
+    "open_runner",
+    "read_emotion_spec",
+]

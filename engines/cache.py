@@ -258,7 +258,7 @@ def _distrust(found: os.stat_result) -> str:
     """Why what lies there may be somebody else's work; empty where it may not."""
     if found.st_uid not in (os.getuid(), 0):
         return "belongs to another user"
-    return "can be written by others; chmod go-w mends that" if found.st_mode & 0o022 else ""
+    return "can be written by others; chmod go-w fixes that" if found.st_mode & 0o022 else ""
 
 
 @contextlib.contextmanager

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.chroma.stabilizer import ChromaEstimate
+from emocolor.errors import OutOfMemoryError
 
-from .runners.selection import Device, OutOfMemory, Runner, open_runner
+from .runners.selection import Device, Runner, open_runner
 from .spec import Choice, ColorizerSpec, Precision, read_colorizer_spec
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,8 @@ class NetColorizer:
     def estimate_by(self, gray: NDArray[np.uint8], choice: Choice) -> ChromaEstimate:
         """The same, with the way colours are chosen given.
 
-        Where the GPU's memory does not suffice, the CPU goes on, with a warning; a smaller picture would get other
-        colours. Raises ``OutOfMemory`` where there is no CPU to go on with.
+        Where the GPU's memory does not suffice, the CPU goes on, with a warning; a smaller image would get other
+        colours. Raises ``OutOfMemoryError`` where there is no CPU to go on with.
         """
         inputs = {
             "gray": gray[None, None].astype(np.float32) / np.float32(255),
@@ -40,7 +41,7 @@ class NetColorizer:
         }
         try:
             found = self.runner.run(inputs)
-        except OutOfMemory:
+        except OutOfMemoryError:
             if self._on_cpu is None:
                 raise
             log.warning("The GPU has too little memory to imagine colours; the CPU goes on.")

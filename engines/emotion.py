@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .runners.selection import Device, OutOfMemory, PrecisionChoice, Runner, open_runner
+from emocolor.errors import OutOfMemoryError
+
+from .runners.selection import Device, PrecisionChoice, Runner, open_runner
 from .shapes import PASSES
-from .spec import NetSpec, read_spec
+from .spec import EmotionNetSpec, read_emotion_spec
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
-class LoadedNet:
+class EmotionNetRunner:
     """A net with its spec, ready to run. Not for two threads at once."""
 
-    spec: NetSpec
+    spec: EmotionNetSpec
     runner: Runner
     _most_passes: int = field(default=PASSES.most, init=False, repr=False)
     """More Monte Carlo passes than these are made in several runs."""
@@ -40,22 +42,22 @@ class LoadedNet:
         return self.spec.dropouts
 
     @property
-    def answer(self) -> str:
+    def output(self) -> str:
         """The output that the program uses."""
-        return self.spec.answer
+        return self.spec.output
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """``faces`` (N, 1, S, S) and masks (T, ...), of any T, to probabilities (T, N, 7) float32 per label set.
 
         Where the device's memory does not suffice, half as many passes go into a run, from then on, with a warning.
-        Raises ``OutOfMemory`` where there is not even enough for one, and ``EngineError`` for what the net does not
-        take (``engines.shapes``).
+        Raises ``OutOfMemoryError`` where there is not even enough for one, and ``EngineError`` for inputs that the
+        net does not take (``engines.shapes``).
         """
         passes = max((len(inputs[name]) for name in self.spec.dropouts if name in inputs), default=1)
         if passes <= self._most_passes:
             try:
                 return self.runner.run(inputs)
-            except OutOfMemory:
+            except OutOfMemoryError:
                 if passes < 2:
                     raise
                 self._most_passes = passes // 2
@@ -72,12 +74,14 @@ class LoadedNet:
         return {**inputs, **masks}
 
 
-def load(name: str, *, device: Device = "auto", threads: int = 1, precision: PrecisionChoice = "auto") -> LoadedNet:
+def load_emotion_net(
+    name: str, *, device: Device = "auto", threads: int = 1, precision: PrecisionChoice = "auto"
+) -> EmotionNetRunner:
     """Load an emotion net that ships, by name, or any by the path of its ONNX file with its card beside it.
 
     One thread is the default because decoding and encoding fill the other cores. ``f32``, which ``auto`` means, gives
     the same figures on every machine of a kind; ``bf16`` is about twice as fast where the processor has it. Raises as
-    ``engines.spec.read_spec`` and ``engines.runners.selection.open_runner`` do.
+    ``engines.spec.read_emotion_spec`` and ``engines.runners.selection.open_runner`` do.
     """
-    spec = read_spec(name)
-    return LoadedNet(spec, open_runner(spec, device=device, threads=threads, precision=precision))
+    spec = read_emotion_spec(name)
+    return EmotionNetRunner(spec, open_runner(spec, device=device, threads=threads, precision=precision))

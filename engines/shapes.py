@@ -37,9 +37,9 @@ from emocolor.effects.style import SMALLEST
 from emocolor.emotion import FACES_PER_RUN
 from emocolor.errors import EngineError
 
-from .spec import ColorizerSpec, NetSpec, StyleSpec
+from .spec import ColorizerSpec, EmotionNetSpec, StyleSpec
 
-AnySpec = NetSpec | ColorizerSpec | StyleSpec
+AnySpec = EmotionNetSpec | ColorizerSpec | StyleSpec
 """The card of a net of any kind."""
 
 
@@ -87,13 +87,13 @@ class Input:
 
 FACES: Final = Axis(name="N", least=1, usual=1, most=FACES_PER_RUN)
 PASSES: Final = Axis(name="T", least=1, usual=10, most=64)
-"""Monte Carlo passes of one run; ``engines.emotion.LoadedNet`` makes several runs of more."""
+"""Monte Carlo passes of one run; ``engines.emotion.EmotionNetRunner`` makes several runs of more."""
 
 
 def inputs_of(spec: AnySpec) -> tuple[Input, ...]:
     """What a net takes, in the order in which its graph takes it."""
     match spec:
-        case NetSpec():
+        case EmotionNetSpec():
             faces = Input(name="faces", dtype=np.float32, axes=(FACES, 1, spec.crop_size, spec.crop_size))
             shapes = ((name, shape) for name, (shape, _) in spec.dropouts.items())
             return faces, *(Input(name=name, dtype=np.float32, axes=(PASSES, *shape)) for name, shape in shapes)
@@ -113,7 +113,7 @@ def inputs_of(spec: AnySpec) -> tuple[Input, ...]:
 def outputs_of(spec: AnySpec) -> tuple[str, ...]:
     """Names of what a net gives, in the order in which its graph gives it."""
     match spec:
-        case NetSpec():
+        case EmotionNetSpec():
             return spec.label_sets
         case ColorizerSpec():
             return "ab", "confidence"

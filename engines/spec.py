@@ -23,7 +23,7 @@ Precision = Literal["f32", "bf16", "f16"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetSpec:
+class EmotionNetSpec:
     """One emotion classifier."""
 
     name: str
@@ -34,7 +34,7 @@ class NetSpec:
     """Its torch definition's name in ``engines.nets.catalog``."""
     label_sets: tuple[str, ...]
     """Its outputs, each named for whose labels it speaks: fer2013, ferplus."""
-    answer: str
+    output: str
     """The output that the program uses."""
     crop_size: int
     """Side of the square gray face crop it takes."""
@@ -116,10 +116,10 @@ class StyleSpec:
     """What was measured on held-out photos."""
 
 
-Spec = TypeVar("Spec", NetSpec, ColorizerSpec, StyleSpec)
+Spec = TypeVar("Spec", EmotionNetSpec, ColorizerSpec, StyleSpec)
 
 
-def net_names() -> tuple[str, ...]:
+def emotion_net_names() -> tuple[str, ...]:
     """The emotion classifiers that ship."""
     return _names_in(EMOTION)
 
@@ -134,23 +134,23 @@ def style_net_names() -> tuple[str, ...]:
     return _names_in(STYLE)
 
 
-def read_spec(name: str) -> NetSpec:
+def read_emotion_spec(name: str) -> EmotionNetSpec:
     """The card of a shipped emotion net, or of any ONNX file by path that has its card beside it.
 
     Raises ``ConfigurationError`` for an unknown name and ``EngineError`` where the card is missing
     or no card, or where the weights are not the file that it was written for.
     """
-    return _read(name, EMOTION, _emotion_spec, "an emotion net")
+    return _read(name, EMOTION, _emotion_spec_of, "an emotion net")
 
 
 def read_colorizer_spec(name: str) -> ColorizerSpec:
-    """The card of a shipped colorizer, or of any by path; raises as :func:`read_spec` does."""
-    return _read(name, COLORIZER, _colorizer_spec, "a colorizer")
+    """The card of a shipped colorizer, or of any by path; raises as :func:`read_emotion_spec` does."""
+    return _read(name, COLORIZER, _colorizer_spec_of, "a colorizer")
 
 
 def read_style_spec(name: str) -> StyleSpec:
-    """The card of a shipped style net, or of any by path; raises as :func:`read_spec` does."""
-    return _read(name, STYLE, _style_spec, "a style net")
+    """The card of a shipped style net, or of any by path; raises as :func:`read_emotion_spec` does."""
+    return _read(name, STYLE, _style_spec_of, "a style net")
 
 
 def _names_in(folder: Path) -> tuple[str, ...]:
@@ -181,7 +181,7 @@ def _unknown(name: str, known: tuple[str, ...]) -> ConfigurationError:
     return ConfigurationError(f"Unknown net '{name}'{hint} {ships} goes by the path of its .onnx file.")
 
 
-def _colorizer_spec(card_path: Path, card: dict[str, Any]) -> ColorizerSpec:
+def _colorizer_spec_of(card_path: Path, card: dict[str, Any]) -> ColorizerSpec:
     return ColorizerSpec(
         name=card_path.stem,
         weights=card_path.parent / card["weights"],
@@ -199,7 +199,7 @@ def _choice(setting: dict[str, Any]) -> Choice:
     return Choice(temperature=float(setting["temperature"]), rebalancing=float(setting["rebalancing"]))
 
 
-def _style_spec(card_path: Path, card: dict[str, Any]) -> StyleSpec:
+def _style_spec_of(card_path: Path, card: dict[str, Any]) -> StyleSpec:
     return StyleSpec(
         name=card_path.stem,
         weights=card_path.parent / card["weights"],
@@ -216,15 +216,15 @@ def _painting(style: dict[str, Any]) -> Painting:
     return Painting(title=style["title"], artist=style["artist"], **known)
 
 
-def _emotion_spec(card_path: Path, card: dict[str, Any]) -> NetSpec:
+def _emotion_spec_of(card_path: Path, card: dict[str, Any]) -> EmotionNetSpec:
     """The spec that a card holds; where it holds none, whatever Python raises."""
-    return NetSpec(
+    return EmotionNetSpec(
         name=card_path.stem,
         weights=card_path.parent / card["weights"],
         sha256=card["sha256"],
         definition=card["definition"],
         label_sets=tuple(card["label_sets"]),
-        answer=card["answer"],
+        output=card["output"],
         crop_size=card["crop_size"],
         dropouts={mask: (tuple(shape), rate) for mask, (shape, rate) in card["dropouts"].items()},
         temperatures=dict.fromkeys(card["label_sets"], 1.0) | card.get("temperatures", {}),
@@ -232,7 +232,7 @@ def _emotion_spec(card_path: Path, card: dict[str, Any]) -> NetSpec:
     )
 
 
-def _verify(spec: NetSpec | ColorizerSpec | StyleSpec) -> None:
+def _verify(spec: EmotionNetSpec | ColorizerSpec | StyleSpec) -> None:
     ships = spec.weights.parent in (EMOTION, COLORIZER, STYLE)
     remedy = "Reinstall emocolor-stream." if ships else "Export it again."
     try:

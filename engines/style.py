@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .runners.selection import Device, OutOfMemory, Runner, open_runner
+from emocolor.errors import OutOfMemoryError
+
+from .runners.selection import Device, Runner, open_runner
 from .spec import Precision, StyleSpec, read_style_spec
 
 Rgb8 = NDArray[np.uint8]
@@ -32,14 +34,14 @@ class NetStyleTransfer:
         """sRGB (H, W, 3) uint8, both sides at least 36 px, painted by a mixture (8,) of styles and the identity.
 
         What the sides lack to multiples of ``spec.multiple`` is mirrored at the borders and cut off again. Where the
-        device's memory does not suffice, the picture is painted at half the size and scaled up, with a warning, and
-        so are later ones of its size. Raises ``OutOfMemory`` where there is not even enough for ``SMALLEST`` px.
+        device's memory does not suffice, the image is painted at half the size and scaled up, with a warning, and
+        so are later ones of its size. Raises ``OutOfMemoryError`` where there is not even enough for ``SMALLEST`` px.
         """
         height, width = rgb.shape[:2]
         if self.has_room_for(height, width):
             try:
                 return self._painted(rgb, mixture)
-            except OutOfMemory:
+            except OutOfMemoryError:
                 if min(height, width) < 2 * SMALLEST:
                     raise
                 self._most_pixels = height * width
@@ -49,7 +51,7 @@ class NetStyleTransfer:
         return np.asarray(cv2.resize(painted, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def has_room_for(self, height: int, width: int) -> bool:
-        """Whether the device's memory is not known to be too small for such pictures."""
+        """Whether the device's memory is not known to be too small for such images."""
         return height * width < self._most_pixels
 
     def _painted(self, rgb: Rgb8, mixture: NDArray[np.float32]) -> Rgb8:

@@ -211,9 +211,9 @@ def _stays_on_device(settings: JobSettings) -> bool:
 def _place(decoded: av.VideoFrame) -> tuple[Plane, ...]:
     import torch
 
-    from engines.device.planes import planes_of_picture
+    from engines.device.planes import planes_of_av_frame
 
-    return planes_of_picture(decoded.planes, torch.device("cuda"))
+    return planes_of_av_frame(decoded.planes, torch.device("cuda"))
 
 
 # A live session: effects that can be exchanged between two frames.

@@ -15,7 +15,7 @@ from emocolor.options import Options, options_of
 from emocolor.protocols import Colorizer, Detector, Gray, Nets, PersonSegmenter, Precision, Rgb, StyleTransfer, Tensor
 from emocolor.tracks import Tracks
 from engines.runners.selection import Device
-from engines.spec import read_colorizer_spec, read_spec, read_style_spec
+from engines.spec import read_colorizer_spec, read_emotion_spec, read_style_spec
 
 from .settings import AnalysisOptions
 
@@ -28,7 +28,7 @@ STYLE_THREADS: Final = 2
 cores: how sums are divided between threads moves samples by one code here and there."""
 
 SPEC_READERS: Final[dict[str, Callable[[str], Any]]] = {
-    "emotion nets": read_spec,
+    "emotion nets": read_emotion_spec,
     "colorizers": read_colorizer_spec,
     "style nets": read_style_spec,
 }
@@ -84,13 +84,13 @@ class WorkerNets:
 
     def face_tracker(self, net: str) -> FaceTracker:
         """A tracker with a detector of its own, which crops faces for an emotion net."""
-        return FaceTracker(self.detector(), Tracks(), FER2013, read_spec(net).crop_size)
+        return FaceTracker(self.detector(), Tracks(), FER2013, read_emotion_spec(net).crop_size)
 
     def classifier(self, options: AnalysisOptions) -> EmotionClassifier:
         """An emotion classifier. Raises ``ConfigurationError`` and ``EngineError``."""
-        from engines.emotion import load
+        from engines.emotion import load_emotion_net
 
-        net = load(options.net, device=self._device, precision=options.precision)
+        net = load_emotion_net(options.net, device=self._device, precision=options.precision)
         return EmotionClassifier(net, passes=options.passes, seed=options.seed, hold_masks=not options.fresh_masks)
 
 
@@ -132,10 +132,10 @@ class SharedNets:
         if segmenter is not None:
             segmenter.close()
 
-    def _once(self, key: Hashable, load: Callable[[], N]) -> N:
+    def _once(self, key: Hashable, load_emotion_net: Callable[[], N]) -> N:
         with self._lock:
             if key not in self._shared:
-                self._shared[key] = load()
+                self._shared[key] = load_emotion_net()
             return cast(N, self._shared[key])
 
 

@@ -19,7 +19,7 @@ from emocolor.palettes import Palette
 from emocolor.protocols import Precision
 from emocolor.smoothing import SmoothingOptions
 from engines.runners.selection import Device
-from engines.spec import colorizer_names, net_names, style_net_names
+from engines.spec import colorizer_names, emotion_net_names, style_net_names
 
 from .config_files import palette_names, read_palette
 from .live.settings import LiveOptions, ServerOptions
@@ -139,7 +139,7 @@ READERS: Final[Readers] = {
 
 CATALOGS: Final[dict[str, Callable[[], tuple[str, ...]]]] = {
     "palettes": lambda: tuple(palette_names()),
-    "emotion nets": net_names,
+    "emotion nets": emotion_net_names,
     "colorizers": colorizer_names,
     "style nets": style_net_names,
 }

@@ -56,7 +56,7 @@ def _cache_of_this_run(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def demo_clip(tmp_path_factory):
-    """Two seconds of a moving portrait with sound, 480x270, 25 fps."""
+    """Two seconds of a moving portrait with audio, 480x270, 25 fps."""
     path = tmp_path_factory.mktemp("clips") / "demo.mp4"
     make_demo_clip(path, seconds=2.0, size_wh=(480, 270))
     return path

@@ -63,7 +63,7 @@ VFR: Final = "made_vfr_face.mp4"
 ODD: Final = "made_odd_323x181.mkv"
 """4:4:4, with an odd width and height."""
 REFERENCE: Final = "reference.ppm"
-"""A picture that the script makes; in options it stands for its path."""
+"""A frame that the script makes; in options it stands for its path."""
 
 FFV1: Final = "out.mkv --codec ffv1"
 """Lossless: the rendered frames themselves are compared."""
@@ -352,7 +352,7 @@ class _Program:
 
 
 def _make_reference(path: Path) -> Path:
-    """A picture of 64x64 pixels with warm and cold colours, in the plainest of formats."""
+    """A frame of 64x64 pixels with warm and cold colours, in the plainest of formats."""
     pixels = bytes(value for y in range(64) for x in range(64) for value in (4 * x, 2 * y + 60, 200 - 2 * x))
     path.write_bytes(b"P6 64 64 255\n" + pixels)
     return path

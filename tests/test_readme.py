@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import pytest
 
 from tests.benchmarks import colorize, live, style
@@ -57,18 +58,29 @@ def test_the_library_example_runs(folder):
     assert (folder / "out.mp4").exists()
 
 
-def test_the_effect_example_is_an_effect(demo_clip):
-    from emocolor import Scene
-    from stream.media.frames import writable
-    from stream.media.source import VideoSource
+def test_the_effect_example_runs(folder):
+    (folder / "own_effect.py").write_text(PYTHON[1])
+    done = subprocess.run(
+        [sys.executable, "own_effect.py"], cwd=folder, capture_output=True, text=True, timeout=60, check=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.stdout == "50 frames\n"
 
-    names: dict[str, type] = {}
-    exec(PYTHON[1], names)
-    source = VideoSource(str(demo_clip))
-    frame = writable(next(unit.frame for unit in source.units() if unit.frame))
-    before = frame.luma.mean()
-    assert names["Dim"]().apply(frame, Scene(time=0)).luma.mean() == pytest.approx(before / 2, abs=1)
-    source.close()
+    def brightness(path):
+        with av.open(str(path)) as container:
+            return [frame.to_ndarray(format="gray").mean() for frame in container.decode(video=0)]
+
+    before, after = brightness(folder / "input.mp4"), brightness(folder / "out.mp4")
+    assert all(late < early for early, late in zip(before, after, strict=True))
+
+
+def test_the_effect_example_works_by_name(folder):
+    (folder / "my_module.py").write_text(PYTHON[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "stream.cli", "input.mp4", "-o", "o.mp4", "--effect", "my_module:Dim,tint"],
+        cwd=folder, capture_output=True, text=True, timeout=60, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_exit_codes_are_those_of_the_errors():
@@ -79,7 +91,7 @@ def test_exit_codes_are_those_of_the_errors():
     assert codes <= table
 
 
-def test_figures_are_those_that_were_measured():
+def test_numbers_are_those_that_were_measured():
     found = json.loads((ROOT / "tests" / "benchmarks" / "results.json").read_text())
     assert readme_table(found) in README
     found = json.loads((ROOT / "tests" / "benchmarks" / "colorize.json").read_text())
@@ -96,6 +108,6 @@ def test_the_page_says_what_live_sessions_were_measured_to_cost():
     assert live.readme_table(found) in README
 
 
-@pytest.mark.parametrize("picture", re.findall(r"!\[.*?\]\((.*?)\)", README))
-def test_pictures_are_there(picture):
-    assert (ROOT / picture).stat().st_size < 500_000
+@pytest.mark.parametrize("image", re.findall(r"!\[.*?\]\((.*?)\)", README))
+def test_images_are_there(image):
+    assert (ROOT / image).stat().st_size < 500_000

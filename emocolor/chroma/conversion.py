@@ -1,7 +1,7 @@
-"""Colour put back on gray, and taken from pictures: CIELAB's a*, b* (D65, sRGB) beside the luma of BT.601.
+"""Colour put back on gray, and taken from images: CIELAB's a*, b* (D65, sRGB) beside the luma of BT.601.
 
 Gray is Y' of BT.601 in full range, (H, W) uint8: what a decoder hands over and what a colorizer sees. A
-colorizer answers with ab, (h, w, 2) float32 in CIELAB units, about -110 to 110. Pictures are sRGB,
+colorizer answers with ab, (h, w, 2) float32 in CIELAB units, about -110 to 110. Images are sRGB,
 (H, W, 3) uint8. Conversions to and from CIELAB are OpenCV's in float32, which lie within 0.5 of the exact
 values (0.1 in the mean).
 """
@@ -38,7 +38,7 @@ _Y_CB_CR_TO_RGB: Final = {matrix: np.linalg.inv(_rgb_to_y_cb_cr(matrix)) for mat
 
 
 def with_chroma(gray: Gray, ab: Ab) -> Rgb8:
-    """Colour a gray picture: (H, W) uint8 with ab (h, w, 2) to sRGB (H, W, 3) uint8.
+    """Colour a gray image: (H, W) uint8 with ab (h, w, 2) to sRGB (H, W, 3) uint8.
 
     The chroma is that of :func:`chroma_of`; luma is the gray that was given, within rounding. Raises
     ``ValueError`` as :func:`chroma_of` does.
@@ -90,13 +90,13 @@ def gamut_room(luma: NDArray[np.float32], chroma: Ab, matrix: Matrix) -> NDArray
 
 
 def ab_of(rgb: Rgb8) -> Ab:
-    """a* and b* (H, W, 2) float32 of an sRGB picture (H, W, 3) uint8."""
+    """a* and b* (H, W, 2) float32 of an sRGB image (H, W, 3) uint8."""
     lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     return np.ascontiguousarray(lab[..., 1:], np.float32)
 
 
 def luma_of(rgb: Rgb8) -> Gray:
-    """Y' of BT.601 in full range, (H, W) uint8, of an sRGB picture (H, W, 3) uint8."""
+    """Y' of BT.601 in full range, (H, W) uint8, of an sRGB image (H, W, 3) uint8."""
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Coarse values brought to a fine grid so that they change where the picture does.
+"""Coarse values brought to a fine grid so that they change where the frame does.
 
 The guided filter (He, Sun and Tang 2013) in its fast form (He and Sun 2015): around each coarse point the
 values are taken as a linear function of the guide; the function's two coefficients vary slowly, so they are
@@ -15,7 +15,7 @@ Map = NDArray[np.float32]
 def guided_upsample(values: Map, guide: Map, fine_guide: Map, *, radius: int = 2, epsilon: float = 1e-3) -> Map:
     """Coarse values (h, w, c) at the resolution of ``fine_guide`` (H, W): (H, W, c) float32.
 
-    ``guide`` (h, w) and ``fine_guide`` show the same picture in [0, 1]. Steps in the guide much smaller
+    ``guide`` (h, w) and ``fine_guide`` show the same frame in [0, 1]. Steps in the guide much smaller
     than the root of ``epsilon`` count as noise; ``radius``, in coarse points, is how far a function reaches.
     """
     slope, offset = linear_model(values, guide, radius, epsilon)

@@ -1,7 +1,7 @@
-"""How the picture moves from one frame to the next, so that colour can travel with it.
+"""How the frame moves from one frame to the next, so that colour can travel with it.
 
 Dense inverse search (Kroeger et al. 2016) in OpenCV's form, both ways. Where the two ways do not undo each
-other, or where the picture looks different at the other end, something came into sight or the search
+other, or where the frame looks different at the other end, something came into sight or the search
 failed: trust is low there.
 """
 
@@ -27,30 +27,30 @@ UNLIKE_LEVELS = 18.0
 
 @dataclass(frozen=True)
 class Motion:
-    """Between an earlier and a later picture, on maps of (h, w)."""
+    """Between an earlier and a later frame, on maps of (h, w)."""
 
     to_earlier: Map
-    """(h, w, 2), x and y in map pixels: from each point of the later picture to where it was."""
+    """(h, w, 2), x and y in map pixels: from each point of the later frame to where it was."""
     to_later: Map
-    """From each point of the earlier picture to where it will be."""
+    """From each point of the earlier frame to where it will be."""
     trust_earlier: Map
     """(h, w) in [0, 1]: how far ``to_earlier`` can be believed."""
     trust_later: Map
 
 
 class MotionSearch:
-    """Finds the motion between pictures. Not for two threads at once."""
+    """Finds the motion between frames. Not for two threads at once."""
 
     def __init__(self) -> None:
         self._searcher = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._searcher.setFinestScale(1)
 
     def between(self, earlier: Gray, later: Gray, size_wh: tuple[int, int]) -> Motion:
-        """The motion between two pictures of one size, (H, W) uint8, on maps of ``size_wh``."""
+        """The motion between two frames of one size, (H, W) uint8, on maps of ``size_wh``."""
         small = search_size(earlier.shape[1], earlier.shape[0])
         if min(small) < SMALLEST_SIDE:
             return _no_motion(earlier, later, size_wh)
-        before, after = (np.asarray(_resized(picture, small), np.uint8) for picture in (earlier, later))
+        before, after = (np.asarray(_resized(frame, small), np.uint8) for frame in (earlier, later))
         to_earlier, to_later = self._search(after, before), self._search(before, after)
         return Motion(
             to_earlier=_scaled_flow(to_earlier, size_wh),

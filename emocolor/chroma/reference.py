@@ -1,6 +1,6 @@
-"""The palette of a reference picture, brought into learned colours.
+"""The palette of a reference image, brought into learned colours.
 
-Colours in a*, b* are moved by one linear map for the whole picture, such that their mean and covariance move
+Colours in a*, b* are moved by one linear map for the whole image, such that their mean and covariance move
 toward those of the reference. Of all linear maps that do so it is the one that changes colours least, that of
 Pitié and Kokaram, "The linear Monge-Kantorovitch linear colour mapping for example-based colour transfer"
 (CVMP 2007).
@@ -29,7 +29,7 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 SHORT_SIDE: Final = 64
-"""A picture's palette is taken at about the size of a colorizer's maps, so that its grain does not count."""
+"""A image's palette is taken at about the size of a colorizer's maps, so that its grain does not count."""
 GAINS: Final = (1 / 3, 2.0)
 """Differences between colours shrink to the first part of themselves at least, and grow to the second at most."""
 FARTHEST_GRAY: Final = 12.0
@@ -38,9 +38,9 @@ vivid references turn roads and walls violet, and green ones give people green f
 PRIOR_PART: Final = 0.2
 """How much of photographs at large is mixed into both palettes, so that flat colours and gray have a map too."""
 FIRST_SECONDS: Final = 10.0
-"""The first picture counts as if it had been seen for so long."""
+"""The first image counts as if it had been seen for so long."""
 LONGEST_STEP: Final = 1.0
-"""Seconds that any other picture counts for at most, however long after the one before it comes."""
+"""Seconds that any other image counts for at most, however long after the one before it comes."""
 
 _LEVELS: Final = np.arange(256) / 255
 _WEIGHTS: Final = 4 * _LEVELS * (1 - _LEVELS)
@@ -72,12 +72,12 @@ PHOTOGRAPHS: Final = ColorStatistics(mean=np.array([2.6, 9.6]), covariance=np.ar
 
 
 def statistics_of(rgb: Rgb8) -> ColorStatistics:
-    """The palette of an sRGB picture (H, W, 3) uint8; mid-tones count most, black and white not at all.
+    """The palette of an sRGB image (H, W, 3) uint8; mid-tones count most, black and white not at all.
 
-    A picture of nothing but black and white counts as gray. Raises ``ValueError`` for arrays of another kind.
+    A image of nothing but black and white counts as gray. Raises ``ValueError`` for arrays of another kind.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
-        raise ValueError(f"a picture must be (H, W, 3) uint8; got {rgb.shape} {rgb.dtype}.")
+        raise ValueError(f"a image must be (H, W, 3) uint8; got {rgb.shape} {rgb.dtype}.")
     height, width = rgb.shape[:2]
     scale = min(1.0, SHORT_SIDE / min(height, width))
     size_wh = max(1, round(width * scale)), max(1, round(height * scale))
@@ -107,7 +107,7 @@ class ReferenceOptions:
 
 
 class PaletteShift:
-    """Moves the colours of one video, picture by picture, toward a reference's palette. Not for two threads at once.
+    """Moves the colours of one video, image by image, toward a reference's palette. Not for two threads at once.
 
     It lasts for the whole video: nothing is to be done at cuts.
     """
@@ -119,9 +119,9 @@ class PaletteShift:
         self._time: float | None = None
 
     def apply(self, time: float, gray: Gray, ab: Ab) -> Ab:
-        """The colours ``ab`` (h, w, 2) of the picture at ``time`` in seconds, moved, in an array of their own.
+        """The colours ``ab`` (h, w, 2) of the image at ``time`` in seconds, moved, in an array of their own.
 
-        ``gray`` (H, W) is its luma in full range, of any size. Pictures come in order of time.
+        ``gray`` (H, W) is its luma in full range, of any size. Images come in order of time.
         """
         self._see(time, gray, ab)
         gain, shift = linear_map(_statistics(self._moments), self._options.statistics)
@@ -130,7 +130,7 @@ class PaletteShift:
         return np.asarray(cv2.transform(ab, np.column_stack([gain, shift])), np.float32)
 
     def _see(self, time: float, gray: Gray, ab: Ab) -> None:
-        """Let the picture count for the time since the one before, as far as it has mid-tones."""
+        """Let the image count for the time since the one before, as far as it has mid-tones."""
         seconds = FIRST_SECONDS if self._time is None else min(max(time - self._time, 0.0), LONGEST_STEP)
         self._time = time
         height, width = ab.shape[:2]
@@ -176,7 +176,7 @@ def _limited(shift: Vector) -> Vector:
 
 
 def _moments(gray: Gray, ab: Ab) -> Matrix:
-    """(3, 3): the mean over a picture of w (1, a, b)ᵀ (1, a, b), from ``gray`` (h, w) and ``ab`` (h, w, 2).
+    """(3, 3): the mean over a image of w (1, a, b)ᵀ (1, a, b), from ``gray`` (h, w) and ``ab`` (h, w, 2).
 
     The weight w is 1 halfway between black and white and falls to 0 at both.
     """

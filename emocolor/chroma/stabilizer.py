@@ -1,7 +1,7 @@
 """Colour that stays with what it belongs to, from frame to frame.
 
-A colorizer judges each picture alone and changes its mind between them. Here each judgement is evidence: it
-travels with the motion of the picture, forgets what motion cannot follow, and fades with time, as evidence
+A colorizer classifies each frame alone and changes its mind between them. Here each judgement is evidence: it
+travels with the motion of the frame, forgets what motion cannot follow, and fades with time, as evidence
 of emotions does (:mod:`emocolor.smoothing`). The colour of a frame is the weighted mean of what came before
 and, where the caller can wait, of what comes after. Nothing crosses a cut, as its caller starts anew there.
 """
@@ -27,14 +27,14 @@ FILL_SIDES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class StabilizerOptions:
-    """How colour is held still."""
+    """How colour is stabilized."""
 
     time_constant: float = 1.0
     """Seconds in which evidence fades to 1/e."""
     look_ahead: float = 0.8
     """Seconds of what follows that count too; 0 for what must not wait."""
     most_waiting: int = 1000
-    """Pictures that wait for what follows, at most; beyond it the oldest goes on with what is known."""
+    """Frames that wait for what follows, at most; beyond it the oldest goes on with what is known."""
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.time_constant <= 60:
@@ -45,7 +45,7 @@ class StabilizerOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ChromaEstimate:
-    """What a colorizer says of one picture."""
+    """What a colorizer says of one frame."""
 
     ab: Map
     """(h, w, 2) in CIELAB units."""
@@ -54,12 +54,12 @@ class ChromaEstimate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Picture:
+class _Frame:
     time: float
     evidence: Map | None
     """(h, w, 3): a and b times their weight, and the weight; None where no colorizer looked."""
     motion: Motion | None
-    """From the picture before; None for the first."""
+    """From the frame before; None for the first."""
 
 
 class ShotStabilizer:
@@ -70,29 +70,29 @@ class ShotStabilizer:
         self._search = MotionSearch()
         self._gray: NDArray[np.uint8] | None = None
         self._size_wh: tuple[int, int] | None = None
-        self._waiting: list[_Picture] = []
+        self._waiting: list[_Frame] = []
         self._past: Map | None = None
-        """Evidence up to the last picture that was given out, carried to it."""
+        """Evidence up to the last frame that was given out, carried to it."""
         self._past_time = 0.0
 
     def add(self, time: float, gray: NDArray[np.uint8], estimate: ChromaEstimate | None) -> Iterator[Map]:
-        """Take the next picture, (H, W) uint8, and give the colours, (h, w, 2), of those that need not wait longer.
+        """Take the next frame, (H, W) uint8, and give the colours, (h, w, 2), of those that need not wait longer.
 
-        The first picture must have an estimate. Pictures come out in order, one for each that was put in;
+        The first frame must have an estimate. Frames come out in order, one for each that was put in;
         :meth:`end` gives the rest.
         """
         if estimate is not None and self._size_wh is None:
             self._size_wh = estimate.ab.shape[1], estimate.ab.shape[0]
-        assert self._size_wh is not None, "the first picture of a shot needs an estimate"
+        assert self._size_wh is not None, "the first frame of a shot needs an estimate"
         motion = None if self._gray is None else self._search.between(self._gray, gray, self._size_wh)
         self._gray = gray
-        self._waiting.append(_Picture(time=time, evidence=_evidence_of(estimate), motion=motion))
+        self._waiting.append(_Frame(time=time, evidence=_evidence_of(estimate), motion=motion))
         # Given out half a look-ahead at a time, since what follows is gone through once for all of them.
         ahead = self._options.look_ahead
         if ahead == 0:
             yield from self._release(1)
         elif time - self._waiting[0].time >= 1.5 * ahead or len(self._waiting) > self._options.most_waiting:
-            yield from self._release(max(1, sum(picture.time <= time - ahead for picture in self._waiting)))
+            yield from self._release(max(1, sum(frame.time <= time - ahead for frame in self._waiting)))
 
     def end(self) -> Iterator[Map]:
         """The colours of all that still wait."""
@@ -101,30 +101,30 @@ class ShotStabilizer:
     def _release(self, count: int) -> Iterator[Map]:
         future = self._evidence_behind(self._waiting) if self._options.look_ahead else [None] * len(self._waiting)
         leaving, self._waiting = self._waiting[:count], self._waiting[count:]
-        for picture, later in zip(leaving, future, strict=False):
-            self._past = self._carried_on(picture)
-            self._past_time = picture.time
+        for frame, later in zip(leaving, future, strict=False):
+            self._past = self._carried_on(frame)
+            self._past_time = frame.time
             yield colour_of(self._past if later is None else self._past + later)
 
-    def _carried_on(self, picture: _Picture) -> Map:
-        """The past's evidence at ``picture``, its own included."""
-        if self._past is None or picture.motion is None:
-            assert picture.evidence is not None
-            return picture.evidence
-        fading = self._fading(picture.time - self._past_time)
-        past = _carried(self._past, picture.motion.to_earlier, picture.motion.trust_earlier, fading)
-        return past if picture.evidence is None else past + picture.evidence
+    def _carried_on(self, frame: _Frame) -> Map:
+        """The past's evidence at ``frame``, its own included."""
+        if self._past is None or frame.motion is None:
+            assert frame.evidence is not None
+            return frame.evidence
+        fading = self._fading(frame.time - self._past_time)
+        past = _carried(self._past, frame.motion.to_earlier, frame.motion.trust_earlier, fading)
+        return past if frame.evidence is None else past + frame.evidence
 
-    def _evidence_behind(self, pictures: Sequence[_Picture]) -> list[Map | None]:
-        """For each picture the evidence of those after it, carried to it."""
-        found: list[Map | None] = [None] * len(pictures)
+    def _evidence_behind(self, frames: Sequence[_Frame]) -> list[Map | None]:
+        """For each frame the evidence of those after it, carried to it."""
+        found: list[Map | None] = [None] * len(frames)
         evidence: Map | None = None
-        for index in range(len(pictures) - 1, 0, -1):
-            here = pictures[index]
+        for index in range(len(frames) - 1, 0, -1):
+            here = frames[index]
             if here.evidence is not None:
                 evidence = here.evidence if evidence is None else evidence + here.evidence
             if evidence is not None and here.motion is not None:
-                fading = self._fading(here.time - pictures[index - 1].time)
+                fading = self._fading(here.time - frames[index - 1].time)
                 evidence = _carried(evidence, here.motion.to_later, here.motion.trust_later, fading)
                 found[index - 1] = evidence
         return found

@@ -1,7 +1,7 @@
-"""Give gray footage natural colours that hold still, and leave its luma as it is, bit for bit.
+"""Give gray footage natural colours that stay stable, and leave its luma as it is, bit for bit.
 
-A colorizer looks at a small copy of the picture a few times a second and says a colour for every point of a
-coarse map. In between and across its changes of mind colours travel with the motion of the picture
+A colorizer looks at a small copy of the frame a few times a second and says a colour for every point of a
+coarse map. In between and across its changes of mind colours travel with the motion of the frame
 (:mod:`emocolor.chroma.stabilizer`), and they are brought to the resolution of the chroma planes along the edges
 of luma (:mod:`emocolor.chroma.guided`). Only the chroma planes are written.
 """
@@ -27,9 +27,9 @@ from ..options import EffectOptions, Need, option
 from ..protocols import Colorizer, Gray
 
 SHORT_SIDE = 256
-"""The colorizer sees the picture with its short side at about this many pixels."""
+"""The colorizer sees the frame with its short side at about this many pixels."""
 LONGEST_SIDE = 1024
-"""Where that would make the long side longer than this, the picture is scaled down further."""
+"""Where that would make the long side longer than this, the frame is scaled down further."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ WARM_AB = np.array([4.0, 12.0], np.float32)
 
 @dataclass(frozen=True, eq=False)
 class ColorizerOutput:
-    """A picture as a colorizer sees it, and what it said of it."""
+    """A frame as a colorizer sees it, and what it said of it."""
 
     gray: Gray
     """(H, W) uint8 full range."""
@@ -109,10 +109,10 @@ class ColorizerOutput:
 
 @dataclass(frozen=True, eq=False)
 class FrameChroma:
-    """A picture's colours on a coarse map."""
+    """A frame's colours on a coarse map."""
 
     gray: Gray
-    """The picture's smaller copy, (H, W) uint8 full range."""
+    """The frame's smaller copy, (H, W) uint8 full range."""
     ab: Map
     """(h, w, 2) in CIELAB units."""
 
@@ -134,7 +134,7 @@ class Cadence:
 
 
 def run_colorizer(frame: Frame, colorizer: Colorizer | None, vividness: float) -> ColorizerOutput:
-    """The frame's small copy and, with a colorist, what it says of the picture as it is shown, upright, turned back to
+    """The frame's small copy and, with a colorist, what it says of the frame as it is shown, upright, turned back to
     how it is stored."""
     gray = small_gray(frame)
     if colorizer is None:
@@ -146,7 +146,7 @@ def run_colorizer(frame: Frame, colorizer: Colorizer | None, vividness: float) -
 
 
 class ChromaStabilizer:
-    """The colours of one video's frames, in order, held still within its shots. Not for two threads at once."""
+    """The colours of one video's frames, in order, stabilized within its shots. Not for two threads at once."""
 
     def __init__(self, options: ColorizeOptions) -> None:
         self._options = options
@@ -154,7 +154,7 @@ class ChromaStabilizer:
         self._waiting: deque[tuple[float, Gray]] = deque()
         self._palette = None if options.reference is None else PaletteShift(options.reference)
 
-    def add(self, time: float, sketch: ColorizerOutput, *, cut: bool) -> Iterator[FrameChroma]:
+    def add(self, time: float, output: ColorizerOutput, *, cut: bool) -> Iterator[FrameChroma]:
         """Take the next frame's sketch and give the colours of those frames that need not wait longer, in order.
 
         ``cut``: a new shot starts with this frame. A shot's first frame must have been looked at.
@@ -162,8 +162,8 @@ class ChromaStabilizer:
         if cut or self._history is None:
             yield from self.end()
             self._history = ShotStabilizer(self._options.history)
-        self._waiting.append((time, sketch.gray))
-        for ab in self._history.add(time, sketch.gray, sketch.estimate):
+        self._waiting.append((time, output.gray))
+        for ab in self._history.add(time, output.gray, output.estimate):
             yield self._finished(ab)
 
     def end(self) -> Iterator[FrameChroma]:
@@ -196,10 +196,10 @@ class Colorize:
 
         ``cut``: a new shot starts with this frame.
         """
-        looks = self._cadence.is_due(frame.time, cut=cut)
-        sketch = run_colorizer(frame, self._colorist if looks else None, self.options.vividness)
+        is_due = self._cadence.is_due(frame.time, cut=cut)
+        output = run_colorizer(frame, self._colorist if is_due else None, self.options.vividness)
         self._waiting.append(frame)
-        for colors in self._held.add(frame.time, sketch, cut=cut):
+        for colors in self._held.add(frame.time, output, cut=cut):
             yield self._painted(colors)
 
     def end(self) -> Iterator[Frame]:
@@ -215,7 +215,7 @@ class Colorize:
 
 
 def small_gray(frame: Frame) -> Gray:
-    """The picture as a colorizer sees it: (H, W) uint8 full range, sides multiples of 32."""
+    """The frame as a colorizer sees it: (H, W) uint8 full range, sides multiples of 32."""
     width, height = small_size(*frame.size_wh)
     small: Plane = cv2.resize(frame.luma, (width, height), interpolation=cv2.INTER_AREA)
     return gray_levels(small, frame.color, frame.format.bits)
@@ -230,7 +230,7 @@ def small_size(width: int, height: int) -> tuple[int, int]:
 def write_chroma(frame: Frame, gray: Gray, ab: Map) -> None:
     """Write the colours ``ab`` (h, w, 2) of a coarse map into the chroma planes of ``frame``; luma is only read.
 
-    ``gray`` is a smaller copy of the picture, of any size.
+    ``gray`` is a smaller copy of the frame, of any size.
     """
     chroma = frame.chroma
     assert chroma is not None, frame.format
@@ -245,9 +245,9 @@ def write_chroma(frame: Frame, gray: Gray, ab: Map) -> None:
 
 
 def fine_chroma(levels: Map, gray: Gray, ab: Map, matrix: Matrix) -> Map:
-    """Cb and Cr (H, W, 2) in about [-0.5, 0.5] of a picture's levels (H, W) in [0, 1], along its edges.
+    """Cb and Cr (H, W, 2) in about [-0.5, 0.5] of a frame's levels (H, W) in [0, 1], along its edges.
 
-    ``gray`` is a smaller copy of the picture, of any size, and ``ab`` (h, w, 2) its colours.
+    ``gray`` is a smaller copy of the frame, of any size, and ``ab`` (h, w, 2) its colours.
     """
     coarse = np.asarray(cv2.resize(gray, (ab.shape[1], ab.shape[0]), interpolation=cv2.INTER_AREA), np.uint8)
     guide = coarse.astype(np.float32) / np.float32(255)

@@ -1,13 +1,13 @@
-"""Colour the picture by its lightness: S1's classical maps (section III-A), as tables on the luma plane.
+"""Colour the frame by its lightness: S1's classical maps (section III-A), as tables on the luma plane.
 
-A map gives each gray level a colour. The level is known from the luma code, so a mapped picture is
+A map gives each gray level a colour. The level is known from the luma code, so a mapped frame is
 three tables on Y: code -> (Y', Cb, Cr). No frame is converted.
 
 Where chroma is coarser than luma it is looked up for every pixel and averaged then, over each chroma
-sample's block of pixels (centred siting; a frame knows no other), as if the mapped 4:4:4 picture were
+sample's block of pixels (centred siting; a frame knows no other), as if the mapped 4:4:4 frame were
 subsampled. The other order, luma averaged first, halves the cost but gives chroma that no pixel has:
 a black line on white turns gray in the mean, and under ``hot`` its edges red. Against the mapped 4:4:4
-picture it is within 0.3 dB for smooth maps of photographed frames, but 1 to 1.5 dB worse for maps with
+frame it is within 0.3 dB for smooth maps of photographed frames, but 1 to 1.5 dB worse for maps with
 steps (frames of four clips) and 2.6 dB or more for Canny's edges (of two).
 """
 
@@ -121,7 +121,7 @@ class ColormapOptions(EffectOptions):
 
 
 class Colormap:
-    """Colour the picture by its own lightness; faces and emotions do not matter to it."""
+    """Colour the frame by its own lightness; faces and emotions do not matter to it."""
 
     def __init__(self, options: ColormapOptions) -> None:
         self.options = options
@@ -183,7 +183,7 @@ def _smoothed(levels: Levels, sigma_px: float) -> Levels:
 
 
 def _steepness(levels: Levels, sigma_px: float) -> Levels:
-    """Length of Sobel's gradient of the smoothed picture, scaled to about 1 beside a step from 0 to 1."""
+    """Length of Sobel's gradient of the smoothed frame, scaled to about 1 beside a step from 0 to 1."""
     smooth, scale = _smoothed(levels, sigma_px), 1 / _sobel_of_step(sigma_px)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order, scale=scale) for order in ((1, 0), (0, 1)))
     return np.asarray(cv2.magnitude(across, down))
@@ -203,11 +203,11 @@ def _sobel_of_step(sigma_px: float) -> float:
 
 
 def _band_passed(levels: Levels, low: float, high: float) -> Levels:
-    """Frequencies between ``low`` and ``high`` cycles per picture height, by Butterworth edges of order 2.
+    """Frequencies between ``low`` and ``high`` cycles per frame height, by Butterworth edges of order 2.
 
     The gain is ``1 / (1 + (f / high)^4)`` times one less the same for ``low`` (Gonzalez & Woods,
     Digital Image Processing, 4.8 and 4.9), so it is about a half at both ends. It acts on the cosine
-    transform, that is the Fourier transform of the picture mirrored at its borders: without the
+    transform, that is the Fourier transform of the frame mirrored at its borders: without the
     mirror, top and bottom, and left and right, would run into each other.
     """
     height, width = levels.shape
@@ -225,12 +225,12 @@ def _band_passed(levels: Levels, low: float, high: float) -> Levels:
 
 def _butterworth(squared: Levels, cutoff: float) -> Levels:
     """Gain of the low pass of order 2 at frequencies given by their squares; any shape."""
-    cutoff = min(max(cutoff, 1e-3), 1e6)  # far beyond any picture's frequencies, well inside float32
+    cutoff = min(max(cutoff, 1e-3), 1e6)  # far beyond any frame's frequencies, well inside float32
     return np.asarray(1 / (1 + (squared / np.float32(cutoff * cutoff)) ** 2))
 
 
 def _averaged_down(plane: Plane, form: PixelFormat) -> Plane:
-    """A plane of luma's size on the chroma grid: each block's mean, the picture's last row and column
+    """A plane of luma's size on the chroma grid: each block's mean, the frame's last row and column
     repeated where a block is short."""
     step_x, step_y = form.subsampling
     height, width = plane.shape
@@ -271,4 +271,4 @@ def _look_up(table: Plane, codes: Plane) -> Plane:
     if codes.dtype == np.uint8:
         found: Plane = cv2.LUT(codes, table)
         return found
-    return table.take(codes, mode="clip")  # samples of damaged pictures may exceed their depth
+    return table.take(codes, mode="clip")  # samples of damaged frames may exceed their depth

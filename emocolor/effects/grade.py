@@ -1,12 +1,12 @@
-"""Move a picture's own colours toward its emotion, by pleasure and arousal.
+"""Move a frame's own colours toward its emotion, by pleasure and arousal.
 
 Valdez and Mehrabian (1994, "Effects of color on emotions", J. Exp. Psychol. General 123(4), 394-409) asked what
 single colours make people feel and found, in standardised variables, ``pleasure = .69 B + .22 S`` and ``arousal =
--.31 B + .60 S`` of brightness B and saturation S. Solved for B and S, these say how a picture should change for the
+-.31 B + .60 S`` of brightness B and saturation S. Solved for B and S, these say how a frame should change for the
 pleasure and arousal of its emotion. That much is theirs. Ours is
 
 - what a unit of B and S is in OKLab: the odds of lightness, L / (1 - L), and chroma, half as much again;
-- that equations for single colours serve for moving all colours of a picture;
+- that equations for single colours serve for moving all colours of a frame;
 - the hue: all hues turn a little toward orange with pleasure and away from it with displeasure, as films are
   graded. The paper does not say so: its most pleasant hues are blues and greens, its least pleasant yellow;
 - that dominance is left out: two equations settle two changes.
@@ -140,7 +140,7 @@ def change_of(probabilities: Vector, strength: float) -> Change:
 
 
 class Grade:
-    """Keep the picture's colours and move them toward its smoothed emotion; faces keep their hue."""
+    """Keep the frame's colours and move them toward its smoothed emotion; faces keep their hue."""
 
     def __init__(self, options: GradeOptions) -> None:
         self.options = options
@@ -166,7 +166,7 @@ class Grade:
         luma: Plane = frame.luma
         if luma.shape != chroma[0].shape:
             luma = cv2.resize(luma, chroma[0].shape[::-1], interpolation=cv2.INTER_AREA)
-        last = luma.dtype.type((1 << frame.format.bits) - 1)  # samples of damaged pictures may exceed their depth
+        last = luma.dtype.type((1 << frame.format.bits) - 1)  # samples of damaged frames may exceed their depth
         luma, blue, red = (np.minimum(plane, last) for plane in (luma, *chroma))
         table = chroma_table(change, frame.color, frame.format.bits)
         offsets = _offsets(table, (luma, blue, red), frame.format)
@@ -347,4 +347,4 @@ def _added(plane: Plane, offset: Values, bits: int) -> Plane:
 def _look_up(table: Plane, codes: Plane) -> Plane:
     if codes.dtype == np.uint8:
         return np.asarray(cv2.LUT(codes, table))
-    return table.take(codes, mode="clip")  # samples of damaged pictures may exceed their depth
+    return table.take(codes, mode="clip")  # samples of damaged frames may exceed their depth

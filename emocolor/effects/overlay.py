@@ -85,15 +85,15 @@ class Overlay:
 
 
 class _Canvas:
-    """Rectangles and text on the planes of a frame, in luma pixels, clipped to the picture."""
+    """Rectangles and text on the planes of a frame, in luma pixels, clipped to the frame."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self.unit = max(1, round(min(frame.size_wh) / 240))
-        """A line width that suits the picture's size."""
+        """A line width that suits the frame's size."""
 
     def beside(self, left: int, right: int, width: int) -> int:
-        """Where something of ``width`` stands beside the columns from left to right, inside the picture."""
+        """Where something of ``width`` stands beside the columns from left to right, inside the frame."""
         gap = 2 * self.unit
         return right + gap if right + gap + width <= self._frame.size_wh[0] else left - gap - width
 

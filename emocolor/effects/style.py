@@ -1,22 +1,22 @@
-"""Paint the picture in the style of its emotion, by one net that morphs between seven styles.
+"""Paint the image in the style of its emotion, by one net that morphs between seven styles.
 
 S3 trains a feed-forward net for every emotion's style (after Johnson, Alahi and Fei-Fei 2016) and can only switch
 between them. Here conditional instance normalisation (Dumoulin, Shlens and Kudlur 2017) holds all seven in one net,
-which paints any mixture of them and of the picture as it is. The mixture follows the smoothed probabilities, so that
+which paints any mixture of them and of the image as it is. The mixture follows the smoothed probabilities, so that
 a change of emotion is a morph, and a face that leaves lets the style ebb away.
 
-The net sees a small copy of the picture in R'G'B'. Each plane is scaled to the copy's size before colours are
+The net sees a small copy of the image in R'G'B'. Each plane is scaled to the copy's size before colours are
 converted, and from there to its own size after, so no frame is converted at full size. What the net changed is added
 to what it did not see::
 
     plane <- kept * plane + scaled(codes(painting) - kept * codes(copy)),    kept = 1 - (1 - detail) * painted part
 
 so with detail 1 a net that changes nothing leaves every sample as it was, whatever scaling and 8 bits took from the
-copy, and at any detail there is no step toward the picture as it is.
+copy, and at any detail there is no step toward the image as it is.
 
 Code values of SDR are taken for sRGB's. So are those of PQ and HLG, scaled so that diffuse white is the net's white:
-paintings have no highlights, and get none. The picture is painted as it is stored: pixels that are not square, and
-a picture that a player turns, get strokes that are stretched, or turned, with it.
+paintings have no highlights, and get none. The image is painted as it is stored: pixels that are not square, and
+a image that a player turns, get strokes that are stretched, or turned, with it.
 """
 
 import math
@@ -46,11 +46,11 @@ Mask = NDArray[np.float32]
 AUTO: Final = "auto"
 """In place of a fixed mixture: the style follows the scene."""
 IDENTITY: Final = len(EMOTIONS)
-"""The place of the picture as it is in a mixture, behind the seven styles."""
+"""The place of the image as it is in a mixture, behind the seven styles."""
 LEAST: Final = 1 / 512
 """A smaller part of style would move hardly any sample of 8 bits by half a code: nothing is painted."""
 SMALLEST: Final = 36
-"""What a stylist needs of either side, in pixels; smaller pictures are continued by their last row and column."""
+"""What a stylist needs of either side, in pixels; smaller images are continued by their last row and column."""
 _MULTIPLE: Final = 4
 """Copies that are scaled anyway get sides of this many pixels or a multiple: nets halve theirs twice."""
 _FEATHER: Final = 0.35
@@ -186,7 +186,7 @@ def _check_parts(parts: Mapping[str, float]) -> None:
 
 
 class Style:
-    """Paint the picture, or a region of it, in a mixture of the emotions' styles. Not for two threads at once."""
+    """Paint the image, or a region of it, in a mixture of the emotions' styles. Not for two threads at once."""
 
     def __init__(self, options: StyleOptions, style_transfer: StyleTransfer) -> None:
         self.options = options
@@ -197,7 +197,7 @@ class Style:
         """R'G'B' (h, w, 3) that the frame at hand takes; kept because fresh memory costs more than all that is done."""
 
     def mixture(self, scene: Scene) -> Tensor:
-        """Parts of the seven styles and of the picture as it is, (8,) float32 with sum 1."""
+        """Parts of the seven styles and of the image as it is, (8,) float32 with sum 1."""
         strength = self.options.strength
         if self._fixed is not None:
             return np.append(strength * self._fixed, 1 - strength).astype(np.float32)
@@ -273,22 +273,22 @@ def _faces_mask(disc: Mask, faces: tuple[Face, ...], shape: tuple[int, int], sub
 
 @dataclass(frozen=True)
 class CodeConversion:
-    """Affine maps between the codes of a picture and the net's R'G'B' in [0, 255]."""
+    """Affine maps between the codes of a image and the net's R'G'B' in [0, 255]."""
 
     to_rgb: NDArray[np.float64]
     """(3, 4): from Y, Cb, Cr as codes brought to 8 bits, and 1."""
     to_codes: NDArray[np.float64]
-    """(3, 3): from R'G'B' to what it adds to the codes of black, of the picture's own depth."""
+    """(3, 3): from R'G'B' to what it adds to the codes of black, of the image's own depth."""
     zero: NDArray[np.float64]
     """(3,) codes of black."""
 
 
 @lru_cache(maxsize=4)
 def code_conversion(color: ColorSpec, bits: int) -> CodeConversion:
-    """Those of pictures of this colour space and depth; code values of SDR are taken for sRGB's."""
+    """Those of images of this colour space and depth; code values of SDR are taken for sRGB's."""
     black, span, middle, _ = code_range(color, bits)
     white = (rgb_to_codes(np.ones(3), color, bits)[0] - black) / span  # below 1 in HDR
-    y, cb, cr = np.eye(4, 3, -1).T  # of no code at all, and of one of each
+    y, cb, cr = np.eye(4, 3, -1).T  # without a code, and of one of each
     origin, *units = codes_to_rgb(y, cb, cr, color, bits) * 255 / white
     linear = np.column_stack([unit - origin for unit in units])
     to_rgb = np.column_stack([linear * (1 << (bits - 8)), origin])
@@ -296,7 +296,7 @@ def code_conversion(color: ColorSpec, bits: int) -> CodeConversion:
 
 
 def _small_copy(frame: Frame, short_side: int) -> Rgb:
-    """The picture as the net sees it, R'G'B' (h, w, 3) uint8, by its own matrix and range."""
+    """The image as the net sees it, R'G'B' (h, w, 3) uint8, by its own matrix and range."""
     size_wh = small_size(*frame.size_wh, short_side)
     planes = [_in_8_bits(_scaled(plane, size_wh), frame.format.bits) for plane in (frame.luma, *(frame.chroma or ()))]
     if frame.chroma is None:
@@ -306,7 +306,7 @@ def _small_copy(frame: Frame, short_side: int) -> Rgb:
 
 
 def small_size(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """Width and height of the copy that the net sees: the picture's, or, where it is larger, multiples of 4."""
+    """Width and height of the copy that the net sees: the image's, or, where it is larger, multiples of 4."""
     scale = short_side / min(width, height)
     if scale >= 1:
         return width, height
@@ -314,7 +314,7 @@ def small_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 
 
 def _in_8_bits(plane: Plane, bits: int) -> Plane:
-    """Codes of a depth as the nearest of 8 bits; samples of damaged pictures may exceed their depth."""
+    """Codes of a depth as the nearest of 8 bits; samples of damaged images may exceed their depth."""
     return plane if bits == 8 else np.asarray(cv2.convertScaleAbs(plane, alpha=1 / (1 << (bits - 8))), np.uint8)
 
 

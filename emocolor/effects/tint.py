@@ -1,4 +1,4 @@
-"""Tint the picture with the colour of its emotion (S0, section 3.2).
+"""Tint the frame with the colour of its emotion (S0, section 3.2).
 
 S0 blends gray with a colour, ``I = (1 - a) gray + a C`` in R'G'B'. Blending is linear and so is
 the way to Y'CbCr, hence it is done in the planes as they were decoded: ``Y' = (1 - a) Y + a Yc``,
@@ -108,7 +108,7 @@ S0_TINT: Final = TintOptions(alpha=0.5, mode="blend", mix="rgb", region="frame",
 
 
 class Tint:
-    """Blend the picture, or a region of it, with the colour of the smoothed emotion."""
+    """Blend the frame, or a region of it, with the colour of the smoothed emotion."""
 
     def __init__(self, options: TintOptions) -> None:
         self.options = options
@@ -116,15 +116,15 @@ class Tint:
 
     def apply(self, frame: Frame, scene: Scene) -> Frame:
         """Tint ``frame`` in place; any format of ``PIXEL_FORMATS`` (gray ones only take luma)."""
-        self._tint_picture(frame, scene)
+        self._tint_frame(frame, scene)
         for face in self._faces_to_tint(scene):
             own = self.options.several != "area"
             probabilities = face.probabilities if own else scene.probabilities
             self._tint_face(frame, face, probabilities, face.certainty if own else scene.certainty)
         return frame
 
-    def _tint_picture(self, frame: Frame, scene: Scene) -> None:
-        """Tint what takes the colour of the whole picture's emotion; where nothing was segmented there is nobody."""
+    def _tint_frame(self, frame: Frame, scene: Scene) -> None:
+        """Tint what takes the colour of the whole frame's emotion; where nothing was segmented there is nobody."""
         region, person = self.options.region, scene.person
         if region == "frame" or (region == "background" and person is None):
             self._tint_whole(frame, scene.probabilities, scene.certainty)
@@ -161,7 +161,7 @@ class Tint:
             _blend(plane, alpha, code)
 
     def _tint_masked(self, frame: Frame, mask: Mask, probabilities: Vector, certainty: float) -> None:
-        """Tint as far as ``mask`` says, (h, w) in [0, 1] over the whole picture."""
+        """Tint as far as ``mask`` says, (h, w) in [0, 1] over the whole frame."""
         alpha, (luma, *chroma) = self._alpha(certainty), self._color(frame, probabilities)
         _move_toward(frame.luma, luma, alpha, plane_mask(mask, frame.luma.shape))
         if frame.chroma is None:

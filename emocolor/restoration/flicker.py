@@ -3,7 +3,7 @@
 Flicker is taken for one gain on all luma above black, a simplification of the local gain and offset of
 van Roosmalen, Lagendijk and Biemond, "Correction of intensity flicker in old film sequences" (IEEE
 Transactions on Circuits and Systems for Video Technology 9(7), 1999). The change of exposure between two
-frames is the median over a coarse grid of the change of each cell, so that what moves through the picture
+frames is the median over a coarse grid of the change of each cell, so that what moves through the frame
 does not count. The exposure is then smoothed over time, and each frame brought to the smooth curve by a
 table on its luma.
 
@@ -126,7 +126,7 @@ def _cells(frame: Frame) -> Cells:
 
 
 def _exposure_change(before: Cells, after: Cells) -> float:
-    """How much log exposure rose; 0 where too little of the picture tells."""
+    """How much log exposure rose; 0 where too little of the frame tells."""
     dark, bright = USABLE
     usable = (before > dark) & (before < bright) & (after > dark) & (after < bright)
     if usable.mean() < LEAST_USABLE:

@@ -1,7 +1,7 @@
 """Film grain and sensor noise taken out by averaging each point over the frames around it.
 
-Grain is new in every frame and what is filmed is not, so the mean of a few frames keeps the picture and
-loses the grain, wherever nothing moved. Whether anything moved is judged by patches, as in non-local means
+Grain is new in every frame and what is filmed is not, so the mean of a few frames keeps the frame and
+loses the grain, wherever nothing moved. Whether anything moved is classified by patches, as in non-local means
 (Buades, Coll and Morel, "A non-local algorithm for image denoising", CVPR 2005) with the search restricted
 to the same place in other frames: a single point differs by its grain alone, the mean difference of a
 patch hardly does.
@@ -29,7 +29,7 @@ PATCH: Final = 5
 """Side of a patch, in pixels."""
 GRAIN_PERCENTILE: Final = 20
 """Of the differences between patches of two frames, this percentile comes from grain alone: more than a fifth of
-most pictures stands still or is plain."""
+most frames stands still or is plain."""
 PERCENTILE_TO_MEAN: Final = 1.22
 """The mean of such differences over that percentile of them, for Gaussian grain."""
 LEAST_DIFFERENCE: Final = 0.25

@@ -13,7 +13,7 @@ from .tables import look_up, mapped, tables_of
 
 
 class DeviceColormap:
-    """Colour an NV12 picture on a device by its own lightness, without preprocessing.
+    """Colour an NV12 image on a device by its own lightness, without preprocessing.
 
     At full strength the result is the CPU's bit for bit, else chroma differs by one code at most. Frames must have
     planes of their own (:class:`~engines.device.planes.OwnMemory`), which are changed in place. Nothing waits for the

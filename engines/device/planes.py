@@ -1,4 +1,4 @@
-"""Planes of NV12 pictures in a GPU's memory, as tensors of torch.
+"""Planes of NV12 images in a GPU's memory, as tensors of torch.
 
 All work is put into the device's default stream, where FFmpeg puts its own: what is read has been written. NVDEC and
 NVENC are machines beside the GPU's cores, so decoding and encoding still overlap with effects.
@@ -17,7 +17,7 @@ from emocolor.faces import Scene
 from emocolor.frames import Frame, Plane
 
 PITCH: Final = 256
-"""Bytes that a row of an own picture is a multiple of; NVENC wants 4, whole transactions of memory 128."""
+"""Bytes that a row of an own image is a multiple of; NVENC wants 4, whole transactions of memory 128."""
 
 
 class DevicePlane:
@@ -71,15 +71,15 @@ def to_host(tensor: torch.Tensor) -> NDArray[np.uint8]:
 
 
 class ExportedPlane(Protocol):
-    """A plane of a picture, as PyAV exports it."""
+    """A plane of a image, as PyAV exports it."""
 
     def __dlpack__(self) -> Any: ...
 
 
-def planes_of_picture(planes: Sequence[ExportedPlane], device: torch.device) -> tuple[Plane, ...]:
-    """Views of an NV12 picture's planes where they lie on ``device``, else copies of them there.
+def planes_of_av_frame(planes: Sequence[ExportedPlane], device: torch.device) -> tuple[Plane, ...]:
+    """Views of an NV12 image's planes where they lie on ``device``, else copies of them there.
 
-    The views share memory with the picture and keep it alive; a decoder may still read it.
+    The views share memory with the image and keep it alive; a decoder may still read it.
     """
     # A capsule, not the plane: torch would name its stream to the plane, and PyAV takes no stream.
     tensors = (from_dlpack(plane.__dlpack__()) for plane in planes)
@@ -101,7 +101,7 @@ def tensors_of(frame: Frame) -> tuple[torch.Tensor, torch.Tensor]:
     return luma.tensor, chroma.tensor
 
 
-def new_picture(width: int, height: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def new_av_frame(width: int, height: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Luma (H, W) and chroma (H / 2, W / 2, 2) uint8 in one piece of memory, not initialised.
 
     NVENC is told where luma begins and how long a row is, and looks for chroma right below: the planes' rows must be
@@ -116,9 +116,9 @@ class OwnMemory:
     """The first effect of every chain on a device: gives the frame planes of its own, which may be written to."""
 
     def apply(self, frame: Frame, scene: Scene) -> Frame:
-        """The same picture in new memory on the same device, in the form that NVENC takes."""
+        """The same image in new memory on the same device, in the form that NVENC takes."""
         given = tensors_of(frame)
-        own = new_picture(*frame.size_wh, given[0].device)
+        own = new_av_frame(*frame.size_wh, given[0].device)
         for target, source in zip(own, given, strict=True):
             target.copy_(source)
         return replace(frame, planes=_as_planes(own))

@@ -1,4 +1,4 @@
-"""The style on planes in a GPU's memory: the net sees the picture there, and nothing goes through the host's memory.
+"""The style on planes in a GPU's memory: the net sees the image there, and nothing goes through the host's memory.
 
 Steps and their order are those of :mod:`emocolor.effects.style`, in float32, where OpenCV scales and converts 8 bits in
 fixed point. On torch's CPU device the result is the CPU path's within three codes, and a quarter of a code on average.
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 from emocolor.effects import Style, StyleOptions
 from emocolor.effects.style import IDENTITY, LEAST, SMALLEST, code_conversion, small_size
+from emocolor.errors import OutOfMemoryError
 from emocolor.faces import Scene
 from emocolor.frames import Frame
 
-from ..runners.selection import OutOfMemory
 from ..style import NetStyleTransfer
 from .planes import tensors_of
 from .resize import scaled
 
 
 class DeviceStyle(Style):
-    """Paint NV12 pictures on a device as a whole. Not for two threads at once.
+    """Paint NV12 images on a device as a whole. Not for two threads at once.
 
     Frames must have planes of their own (:class:`~engines.device.planes.OwnMemory`), which are changed in place.
     """
@@ -52,7 +52,7 @@ class DeviceStyle(Style):
 def paint(style_transfer: NetStyleTransfer, rgb: torch.Tensor, mixture: NDArray[np.float32]) -> torch.Tensor:
     """``rgb`` (h, w, 3) uint8 painted by a mixture (8,) of styles and the identity, on the same device.
 
-    As ``NetStyleTransfer.paint``, which also takes over, by way of the host's memory, where the net's runtime takes arrays
+    As ``NetStyleTransfer.paint``, which takes over, by way of the host's memory, where the net's runtime takes arrays
     alone or the device has too little memory.
     """
     height, width = rgb.shape[:2]
@@ -65,7 +65,7 @@ def paint(style_transfer: NetStyleTransfer, rgb: torch.Tensor, mixture: NDArray[
         try:
             painted: torch.Tensor = run(given)["painted"][0, :height, :width]
             return painted
-        except OutOfMemory:
+        except OutOfMemoryError:
             pass
     whole = np.ascontiguousarray(rgb[rows][:, columns].cpu().numpy())
     return torch.from_numpy(style_transfer.paint(whole, mixture)[:height, :width]).to(rgb.device)

@@ -16,7 +16,7 @@ Table = NDArray[np.uint8]
 def tables_of(frame: Frame, effect: Callable[[Frame], object]) -> tuple[Table, Table, Table]:
     """What ``effect``, which changes a frame in place, makes of every code of luma, Cb and Cr.
 
-    It is given a 4:4:4 picture of all 256 codes in each plane, with the colours' meaning of ``frame``.
+    It is given a 4:4:4 image of all 256 codes in each plane, with the colours' meaning of ``frame``.
     """
     codes = np.arange(256, dtype=np.uint8)[None]
     luma, blue, red = (codes.copy() for _ in range(3))

@@ -1,6 +1,6 @@
 """The tint on planes in a GPU's memory: what is tinted how is decided by :class:`emocolor.effects.Tint`, written here.
 
-A whole picture's tint depends on single codes, so the CPU's own effect makes tables of it from all codes there are:
+A whole image's tint depends on single codes, so the CPU's own effect makes tables of it from all codes there are:
 the result is the same bit for bit. Regions are blended by masks, in float32, and differ by one code at most.
 """
 
@@ -20,7 +20,7 @@ from .tables import look_up, tables_of
 
 
 class DeviceTint(Tint):
-    """Blend an NV12 picture on a device, or a region of it, with the colour of the smoothed emotion.
+    """Blend an NV12 image on a device, or a region of it, with the colour of the smoothed emotion.
 
     Frames must have planes of their own (:class:`~engines.device.planes.OwnMemory`), which are changed in place.
     Nothing waits for the device.
@@ -81,6 +81,6 @@ def move_toward(plane: torch.Tensor, code: float, part: float, mask: torch.Tenso
 
 
 def _scaled(mask: torch.Tensor, plane: torch.Tensor) -> torch.Tensor:
-    """A mask (h, w) over the whole picture on a plane's grid, as ``emocolor.person_regions.plane_mask`` does it."""
+    """A mask (h, w) over the whole image on a plane's grid, as ``emocolor.person_regions.plane_mask`` does it."""
     size = plane.shape[0], plane.shape[1]
     return functional.interpolate(mask[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]

@@ -1,6 +1,6 @@
 """Faces by MediaPipe: a coarse sweep finds candidates, a close look makes faces of them.
 
-The full-range net looks at the whole picture and at overlapping tiles of it; it sees faces down to
+The full-range net looks at the whole image and at overlapping tiles of it; it sees faces down to
 about a fifteenth of a tile's side. The short-range net then looks at every candidate, and at every
 face that is already known, in a square a few times its size. So a face needs both nets to
 appear, is followed by the cheap one, and has the same kind of box wherever it was found.
@@ -33,11 +33,11 @@ class DetectorOptions:
     """How hard to look, and what to believe."""
 
     tile_share: float = 0.41
-    """Side of the smallest tiles as a part of the picture's shorter side."""
+    """Side of the smallest tiles as a part of the image's shorter side."""
     least_tile: int = 400
     """The smallest tiles are not smaller than this, in pixels."""
     calls_per_whole: int = 2
-    """Every how many calls the whole picture is looked at for new faces: half as often while faces are followed, and in
+    """Every how many calls the whole image is looked at for new faces: half as often while faces are followed, and in
     every call in which one was lost."""
     calls_per_sweep: int = 16
     """In how many calls the tiles take turns, for new small faces."""
@@ -64,10 +64,10 @@ class DetectorOptions:
 
 
 class MediaPipeFaceDetector:
-    """Finds faces in gray pictures.
+    """Finds faces in gray images.
 
     A detection's box is the short-range net's: a square from the brow to the chin, about from ear
-    to ear for a frontal face. Results depend only on the pictures given since the last sweep,
+    to ear for a frontal face. Results depend only on the images given since the last sweep,
     in their order. Not for several threads at once.
 
     Raises ``MissingDependencyError`` where MediaPipe or a system library it needs is absent, and
@@ -90,21 +90,21 @@ class MediaPipeFaceDetector:
         """Faces in ``gray``, (H, W) uint8 full range, best first; boxes and keypoints in its pixels.
 
         ``known`` are faces where they are expected, looked for at close range. ``rotation`` is how
-        a player turns the picture clockwise; the nets see it upright. ``sweep`` looks at all tiles
+        a player turns the image clockwise; the nets see it upright. ``sweep`` looks at all tiles
         now, as the first call and a change of size do; otherwise they take turns. Where a known face is not found, the
-        whole picture is looked at for where it went.
+        whole image is looked at for where it went.
         """
         if gray.ndim != 2 or gray.dtype != np.uint8:
             raise ValueError(f"gray must be (H, W) uint8, got {gray.shape} {gray.dtype}")
-        picture = _Picture(gray, rotation)
-        looks = [self._look_closer(picture, face, self._options.known_score) for face in known]
-        followed = without_repeats([face for face in looks if face])
-        every = 1 if None in looks else self._options.calls_per_whole * (2 if looks else 1)
+        image = _Image(gray, rotation)
+        found = [self._look_closer(image, face, self._options.known_score) for face in known]
+        followed = without_repeats([face for face in found if face])
+        every = 1 if None in found else self._options.calls_per_whole * (2 if found else 1)
         tiles = self._tiles_of_this_call(gray.shape, sweep, every)
-        coarse = [face for tile in tiles for face in self._full_range.faces(picture, tile)]
+        coarse = [face for tile in tiles for face in self._full_range.faces(image, tile)]
         candidates = [face for face in without_repeats(coarse, followed) if not self._was_refused(face)]
-        looks = [self._confirm(picture, candidate) for candidate in candidates]
-        fresh = without_repeats([face for face in looks if face], followed)
+        found = [self._confirm(image, candidate) for candidate in candidates]
+        fresh = without_repeats([face for face in found if face], followed)
         return sorted([*followed, *fresh], key=lambda face: -face.score)
 
     def close(self) -> None:
@@ -124,32 +124,32 @@ class MediaPipeFaceDetector:
         if sweep:
             return self._tiles
         turns = self._options.calls_per_sweep
-        looks = others[self._turn % turns :: turns]
-        return looks if self._turn % calls_per_whole else [whole, *looks]
+        found = others[self._turn % turns :: turns]
+        return found if self._turn % calls_per_whole else [whole, *found]
 
     def _was_refused(self, face: Detection) -> bool:
         return any(likeness(face.box, refusal.box) > 0.6 for refusal in self._refused)
 
-    def _confirm(self, picture: "_Picture", candidate: Detection) -> Detection | None:
+    def _confirm(self, image: "_Image", candidate: Detection) -> Detection | None:
         coarse, close = self._options.agreed_scores
         least = close if candidate.score >= coarse else self._options.new_score
-        face = self._look_closer(picture, candidate, least)
+        face = self._look_closer(image, candidate, least)
         if face is None:
             self._refused.append(_Refusal(candidate.box, self._turn + self._options.calls_per_refusal))
         return face
 
-    def _look_closer(self, picture: "_Picture", face: Detection, least_score: float) -> Detection | None:
+    def _look_closer(self, image: "_Image", face: Detection, least_score: float) -> Detection | None:
         """``face`` as the short-range net sees it, if it does."""
-        height, width = picture.gray.shape
+        height, width = image.gray.shape
         region = square_around(face.box, self._options.close_range, (width, height))
         if region is None:
             return None
-        found = self._short_range.faces(picture, region)
+        found = self._short_range.faces(image, region)
         return best_match(face.box, [one for one in found if one.score >= least_score])
 
 
 @dataclass(frozen=True)
-class _Picture:
+class _Image:
     gray: Gray
     rotation: Rotation
 
@@ -173,10 +173,10 @@ class _Net:
             self._run(detector, np.zeros((side, side), np.uint8))
         self._detector = detector
 
-    def faces(self, picture: _Picture, region: CropRegion) -> list[Detection]:
-        """Faces in one region of a picture, in the picture's pixels."""
-        look = CropView(region=region, rotation=picture.rotation, side=self._side)
-        return [_detection(one, look) for one in self._run(self._detector, look.input(picture.gray))]
+    def faces(self, image: _Image, region: CropRegion) -> list[Detection]:
+        """Faces in one region of a image, in the image's pixels."""
+        view = CropView(region=region, rotation=image.rotation, side=self._side)
+        return [_detection(one, view) for one in self._run(self._detector, view.input(image.gray))]
 
     def close(self) -> None:
         with quiet_stderr():
@@ -199,15 +199,15 @@ def _detector(least_score: float, base_options: Any) -> Any:
     )
 
 
-def _detection(found: Any, look: CropView) -> Detection:
-    """MediaPipe's detection in a net's input, as ours in the picture."""
+def _detection(found: Any, view: CropView) -> Detection:
+    """MediaPipe's detection in a net's input, as ours in the image."""
     box = found.bounding_box
     left, top = box.origin_x, box.origin_y
-    corners = look.to_picture(np.array([[left, top], [left + box.width, top + box.height]], np.float64))
+    corners = view.to_frame(np.array([[left, top], [left + box.width, top + box.height]], np.float64))
     (x, y), (width, height) = corners.min(axis=0), np.ptp(corners, axis=0)
-    keypoints = np.array([[point.x, point.y] for point in found.keypoints], np.float64) * look.side
+    keypoints = np.array([[point.x, point.y] for point in found.keypoints], np.float64) * view.side
     return Detection(
         box=Box(float(x), float(y), float(width), float(height)),
-        keypoints=look.to_picture(keypoints),
+        keypoints=view.to_frame(keypoints),
         score=float(found.categories[0].score),
     )

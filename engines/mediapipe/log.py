@@ -17,7 +17,7 @@ NATIVE_CHATTER: Final = re.compile(
 """What MediaPipe writes to stderr while all is well."""
 SAID_ONCE: Final = b"tensor memory is not aligned"
 """Said once in a process, at the first input that ``malloc`` gave an address which is no multiple of 64: nearly always
-a net's first one, but seldom that of a later picture."""
+a net's first one, but seldom that of a later image."""
 
 # Nets made at the same time take turns.
 _TURN = threading.RLock()

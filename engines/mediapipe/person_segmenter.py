@@ -1,7 +1,7 @@
 """People by MediaPipe: its selfie segmenter says of each pixel how surely it shows a person.
 
 The model (256 x 256, after MobileNetV3) is made for people within about two metres of the camera, in colour. It does
-not tell one person from another, and people far away it mostly misses. Gray pictures it judges worse than coloured
+not tell one person from another, and people far away it mostly misses. Gray images it classifies worse than coloured
 ones: of film it finds more where a colorizer came before.
 """
 
@@ -21,9 +21,9 @@ MODEL: Final = "mediapipe/selfie_segmenter.tflite"
 
 
 class MediaPipePersonSegmenter:
-    """Tells people from what is around them, picture by picture.
+    """Tells people from what is around them, image by image.
 
-    A result depends on nothing but its picture. Not for several threads at once.
+    A result depends on nothing but its image. Not for several threads at once.
 
     Raises ``MissingDependencyError`` where MediaPipe or a system library it needs is absent, and
     ``EngineError`` where the model cannot be used.

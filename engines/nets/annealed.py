@@ -12,7 +12,7 @@ class Annealed(torch.nn.Module):
 
     A net that learnt with a weight for each bin gives distributions that are multiplied by those weights.
     What is known is undone or strengthened afterwards: ``rebalancing`` is the exponent that the weights shall
-    have, so 0 gives the distributions of natural pictures and 1 those that were learnt.
+    have, so 0 gives the distributions of natural images and 1 those that were learnt.
     """
 
     def __init__(self, net: ColorizerNet, weights: Tensor) -> None:

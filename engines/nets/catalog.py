@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from emocolor.errors import ConfigurationError
-from emocolor.palettes import nearest
+from emocolor.errors import ConfigurationError, nearest
 
 from .emotion_net import EmotionNet
 from .lite_emotion import LiteEmotionNet

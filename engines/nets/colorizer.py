@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 from .ab_bins import AbBins
 
-Answer = Literal["rgb", "ab", "bins"]
+OutputForm = Literal["rgb", "ab", "bins"]
 
 
 class ColorizerNet(nn.Module, ABC):
-    """Gray pictures to colour."""
+    """Gray images to colour."""
 
-    answer: Answer
+    output_form: OutputForm
     """What ``forward`` gives: sRGB (N, 3, H, W) in [0, 1]; ab of CIELAB (N, 2, h, w); or logits over bins of
     ab (N, Q, h, w). H and W are those of the input; h and w may be smaller by a whole factor."""
     bins: AbBins | None = None

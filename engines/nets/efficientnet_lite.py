@@ -93,9 +93,9 @@ class EfficientNetLite0(nn.Module):
         self._conv_head = SameConv2d(STAGES[-1][-1], HEAD_CHANNELS, 1)
         self._bn1 = _norm(HEAD_CHANNELS)
 
-    def stem(self, pictures: Tensor) -> Tensor:
+    def stem(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) to (N, 32, H/2, W/2)."""
-        return functional.relu6(self._bn0(self._conv_stem(pictures)))
+        return functional.relu6(self._bn0(self._conv_stem(images)))
 
     def stages(self, x: Tensor, first: int, last: int) -> Tensor:
         """Stages ``first`` to ``last``, counted from 1, both included."""

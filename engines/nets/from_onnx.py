@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from emocolor.errors import EngineError
 
-from ..spec import read_spec
+from ..spec import read_emotion_spec
 from .catalog import emotion_net
 from .emotion_net import EmotionNet
 
@@ -28,7 +28,7 @@ def load_net(name: str) -> EmotionNet:
 
     Raises ``ConfigurationError`` for an unknown name and ``EngineError`` where file and definition differ.
     """
-    spec = read_spec(name)
+    spec = read_emotion_spec(name)
     net = emotion_net(spec.definition, spec.label_sets)
     fill(net, spec.weights)
     return net.eval()

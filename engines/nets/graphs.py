@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from emocolor.errors import EngineError
 
-from ..spec import ColorizerSpec, NetSpec, StyleSpec
+from ..spec import ColorizerSpec, EmotionNetSpec, StyleSpec
 from .annealed import Annealed
 from .catalog import emotion_net
 from .emotion_net import EmotionNet
@@ -44,7 +44,7 @@ class MonteCarlo(nn.Module):
 
 
 class Painter(nn.Module):
-    """A style net between pictures as they are stored: (N, H, W, 3) uint8 in and out."""
+    """A style net between images as they are stored: (N, H, W, 3) uint8 in and out."""
 
     def __init__(self, net: StyleNet) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Painter(nn.Module):
 
 
 def unpacked(codes: Tensor) -> Tensor:
-    """Pictures (N, H, W, 3) uint8 as nets see them: (N, 3, H, W) float32 in [0, 1]."""
+    """Images (N, H, W, 3) uint8 as nets see them: (N, 3, H, W) float32 in [0, 1]."""
     return codes.permute(0, 3, 1, 2).float() / 255
 
 
@@ -64,13 +64,13 @@ def packed(rgb: Tensor) -> Tensor:
     return (rgb.permute(0, 2, 3, 1).clamp(0, 1) * 255).round().to(torch.uint8)
 
 
-def graph_of(spec: NetSpec | ColorizerSpec | StyleSpec) -> Graph:
+def graph_of(spec: EmotionNetSpec | ColorizerSpec | StyleSpec) -> Graph:
     """The graph of a net that ships, in evaluation mode, float32, on the CPU.
 
     Raises ``EngineError`` where the file lacks a tensor of the definition that the card names.
     """
     match spec:
-        case NetSpec():
+        case EmotionNetSpec():
             return _emotion(spec)
         case ColorizerSpec():
             return _colorizer(spec)
@@ -78,7 +78,7 @@ def graph_of(spec: NetSpec | ColorizerSpec | StyleSpec) -> Graph:
             return _style(spec)
 
 
-def _emotion(spec: NetSpec) -> Graph:
+def _emotion(spec: EmotionNetSpec) -> Graph:
     net = emotion_net(spec.definition, spec.label_sets)
     fill(net, spec.weights)
     module = MonteCarlo(net, spec.temperatures)

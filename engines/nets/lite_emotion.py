@@ -34,8 +34,8 @@ class LiteEmotionNet(EmotionNet):
     def trunk(self, faces: Tensor) -> Tensor:
         """(N, 1, 48, 48) in [0, 1] to (N, 112, 6, 6)."""
         doubled = functional.interpolate(faces, scale_factor=2.0, mode="bilinear", align_corners=False)
-        pictures = ((doubled * 255 - 127) / 128).expand(-1, 3, -1, -1)
-        return self.backbone.stages(self.backbone.stem(pictures), 1, 5)
+        images = ((doubled * 255 - 127) / 128).expand(-1, 3, -1, -1)
+        return self.backbone.stages(self.backbone.stem(images), 1, 5)
 
     def head(self, features: Tensor, masks: Sequence[Tensor] | None = None) -> Tensor:
         x = self.backbone.stages(self.drop(features, 0, masks), 6, 6)

@@ -20,7 +20,7 @@ from .colorizer import ColorizerNet, scaled_width
 class S1Colorizer(ColorizerNet):
     """Gray to sRGB of the same size. ``width`` multiplies the channels; 1 is the net described above."""
 
-    answer = "rgb"
+    output_form = "rgb"
     multiple = 8
 
     def __init__(self, *, width: float = 1.0) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .ab_bins import AbBins
 from .cielab import lightness
-from .colorizer import Answer, ColorizerNet, scaled_width
+from .colorizer import ColorizerNet, OutputForm, scaled_width
 
 GROUPS: Final = (
     # channels, convolutions, stride of the last, dilation
@@ -44,7 +44,7 @@ class S2Colorizer(ColorizerNet):
 
     def __init__(self, bins: AbBins | None, *, width: float = 1.0) -> None:
         super().__init__()
-        self.answer: Answer = "ab" if bins is None else "bins"
+        self.output_form: OutputForm = "ab" if bins is None else "bins"
         self.bins = bins
         groups: list[nn.Module] = []
         channels_in = 1

@@ -1,6 +1,6 @@
 """The colorizer with a classifier's help that S4 describes, after "Deep Koalarization" (Baldassarre et al. 2017).
 
-An encoder brings lightness to 1/8 of the resolution. A pretrained classifier sees the same picture; its
+An encoder brings lightness to 1/8 of the resolution. A pretrained classifier sees the same image; its
 embedding, repeated over the encoder's map, is fused with it by a 1x1 convolution; a decoder with
 nearest-neighbour upsampling and tanh gives ab. Layers and channels are those of the 2017 paper (its table
 1); S4's text names parts, not sizes.
@@ -10,7 +10,7 @@ What was decided here:
 - The classifier is EfficientNet-Lite0 with its 1,280 pooled features, where the papers take
   Inception-ResNet-v2 (about 56 M parameters; the 1,000 or so outputs before its softmax): its ImageNet
   weights come with a package that training needs anyway, and it costs about a thirtieth. It never learns,
-  and it sees the picture stretched to 224x224, its own size, as theirs sees 299x299.
+  and it sees the image stretched to 224x224, its own size, as theirs sees 299x299.
 - Repeating an embedding and fusing by 1x1 is the same as adding a dense layer of it to a 1x1 on the map;
   written so, the repeated map is never made.
 - Without the prior the dense layer is missing and all else stays, so that the comparison shows the
@@ -46,7 +46,7 @@ class S4Colorizer(ColorizerNet):
     The prior is part of the state; a fresh net gets it from :meth:`start_from_imagenet`.
     """
 
-    answer = "ab"
+    output_form = "ab"
     multiple = 8
 
     def __init__(self, prior: Prior = "lite0", *, width: float = 1.0) -> None:

@@ -4,9 +4,9 @@ After Dumoulin, Shlens and Kudlur 2017 ("A learned representation for artistic s
 convolutions, and each has its own scales and shifts behind every instance normalisation. A mixture of styles takes
 the mixture of these, so it costs what one style does.
 
-The identity is ours. Where the paper's nets repaint the picture from nothing, these answer with
-``keep * picture + gain * painting + tone``, where ``keep``, ``gain`` and ``tone`` belong to the style and mix as the
-scales and shifts do. Those of the identity are fixed to 1, 0 and 0: at strength 0 the picture comes back as it
+The identity is ours. Where the paper's nets repaint the image from nothing, these answer with
+``keep * image + gain * painting + tone``, where ``keep``, ``gain`` and ``tone`` belong to the style and mix as the
+scales and shifts do. Those of the identity are fixed to 1, 0 and 0: at strength 0 the image comes back as it
 went in, and toward it there is no step.
 """
 
@@ -21,7 +21,7 @@ IDENTITY: Final = 7
 """The place of the identity in a mixture, behind the seven emotions in FER2013's order."""
 SETS: Final = IDENTITY + 1
 KEPT_AT_FIRST: Final = 0.5
-"""How much of the picture an untrained style keeps."""
+"""How much of the image an untrained style keeps."""
 PAINTED_AT_FIRST: Final = 0.3
 """How strongly an untrained net paints."""
 
@@ -37,7 +37,7 @@ class StyleLayout:
     """Residual blocks at a quarter of the side."""
     separable: bool = False
     """Residual blocks of depthwise and pointwise convolutions (Howard et al. 2017) in place of whole ones, and channels
-    that become fewer before the picture grows, not after."""
+    that become fewer before the image grows, not after."""
 
 
 LAYOUTS: Final = {
@@ -45,12 +45,12 @@ LAYOUTS: Final = {
     "fast": StyleLayout(widths=(16, 64), blocks=4, separable=True),
 }
 """``full`` is as wide and deep as S3's net. ``fast`` starts and ends at half of the side: what it paints is enlarged
-linearly, so that only what is kept of the picture has its finest detail."""
+linearly, so that only what is kept of the image has its finest detail."""
 
 MARGIN: Final = 20
-"""Pixels that a picture is continued by, mirrored, at each side in training; they are painted and cut off. Convolutions
+"""Pixels that a image is continued by, mirrored, at each side in training; they are painted and cut off. Convolutions
 see zeros behind them, which costs nothing, where S3's net mirrors every layer. By those zeros a net knows where the
-border is, and VGG16, which sees zeros behind the picture too, has it paint a frame along it."""
+border is, and VGG16, which sees zeros behind the image too, has it paint a frame along it."""
 PAINTED_MARGIN: Final = 32
 """The same when it paints: the frame, twenty pixels from the zeros, is then cut off with the rest."""
 
@@ -101,7 +101,7 @@ class StyleNet(nn.Module):
         return cast(Tensor, keep * rgb + gain * painting + tone)
 
     def _ending(self, mixture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What mixes picture and painting: each (N, 1 or 3, 1, 1)."""
+        """What mixes image and painting: each (N, 1 or 3, 1, 1)."""
         styles, identity = mixture[:, :IDENTITY], mixture[:, IDENTITY:]
         parts = styles @ self.keep + identity, styles @ self.gain, styles @ self.tone
         keep, gain, tone = (part[:, :, None, None] for part in parts)

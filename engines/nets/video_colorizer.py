@@ -3,7 +3,7 @@ distribution over quantised ab for every pixel.
 
 The backbone brings what ImageNet taught it (the prior of S4, here at every scale instead of as one
 vector); the answer is S2's. Skipped features join on the way up as in a U-Net (Ronneberger et al. 2015), and the
-mean of the deepest ones, which sees the whole picture, is added everywhere as a bias (S4's fusion).
+mean of the deepest ones, which sees the whole image, is added everywhere as a bias (S4's fusion).
 """
 
 import torch
@@ -22,7 +22,7 @@ DEEPEST = 320
 class VideoColorizer(ColorizerNet):
     """Gray (N, 1, H, W) to logits over ab bins (N, Q, H/4, W/4); sides must be multiples of 32."""
 
-    answer = "bins"
+    output_form = "bins"
     multiple = 32
 
     def __init__(self, grid: int = 12, widths: tuple[int, int, int] = (96, 128, 192)) -> None:
@@ -47,8 +47,8 @@ class VideoColorizer(ColorizerNet):
 
     def forward(self, gray: Tensor) -> Tensor:
         """Gray in [0, 1]."""
-        pictures = ((gray * 255 - 127) / 128).expand(-1, 3, -1, -1)
-        at_quarter = self.backbone.stages(self.backbone.stem(pictures), 1, 2)
+        images = ((gray * 255 - 127) / 128).expand(-1, 3, -1, -1)
+        at_quarter = self.backbone.stages(self.backbone.stem(images), 1, 2)
         at_eighth = self.backbone.stages(at_quarter, 3, 3)
         at_sixteenth = self.backbone.stages(at_eighth, 4, 5)
         at_bottom = self.backbone.stages(at_sixteenth, 6, 7)
@@ -57,8 +57,8 @@ class VideoColorizer(ColorizerNet):
         x = self.sixteenth(torch.cat([doubled(x), at_sixteenth], 1))
         x = self.eighth(torch.cat([doubled(x), at_eighth], 1))
         x = self.quarter(torch.cat([doubled(x), at_quarter], 1))
-        answer: Tensor = self.head(self.refine(x))
-        return answer
+        logits: Tensor = self.head(self.refine(x))
+        return logits
 
 
 class ConvNorm(nn.Module):

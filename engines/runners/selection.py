@@ -28,10 +28,6 @@ parity has been measured there."""
 log = logging.getLogger(__name__)
 
 
-class OutOfMemory(EngineError):
-    """The device has too little memory for these inputs; smaller ones may still do."""
-
-
 class Runner(Protocol):
     """One net, ready to run. Not for two threads at once."""
 
@@ -41,7 +37,7 @@ class Runner(Protocol):
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Named arrays in, named arrays out, of the names, shapes and types that ``engines.shapes`` states.
 
-        Raises ``OutOfMemory``.
+        Raises ``OutOfMemoryError``.
         """
         ...
 

@@ -20,13 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emocolor.errors import EngineError, MissingDependencyError
+from emocolor.errors import EngineError, MissingDependencyError, OutOfMemoryError
 
 from ..cache import EngineCache, EngineKey
 from ..nets.graphs import graph_of, packed, unpacked
 from ..shapes import AnySpec, Axis, Input, inputs_of, outputs_of
 from ..spec import Precision
-from .selection import OutOfMemory
 from .torch import NO_ROOM
 from .torch_export import exported, float_inputs
 
@@ -132,7 +131,7 @@ class TensorRtRunner:
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Named arrays in, named arrays out. Raises ``OutOfMemory``, also for pictures larger than engines take."""
+        """Named arrays in, named arrays out. Raises ``OutOfMemoryError``, also for images larger than engines take."""
         for one in self._inputs:
             _check_size(one, inputs[one.name].shape)
         try:
@@ -147,7 +146,7 @@ class TensorRtRunner:
                 parts = map(packed, found) if self._takes_codes else found
                 return {name: np.asarray(part.cpu().numpy()) for name, part in zip(self._names, parts, strict=True)}
         except torch.OutOfMemoryError as error:
-            raise OutOfMemory(NO_ROOM) from error
+            raise OutOfMemoryError(NO_ROOM) from error
 
     @property
     def _takes_codes(self) -> bool:
@@ -193,7 +192,7 @@ class TensorRtRunner:
 def _check_size(one: Input, shape: tuple[int, ...]) -> None:
     for axis, length in zip(one.axes, shape, strict=True):
         if isinstance(axis, Axis) and length > (axis.engine_most or axis.most):
-            raise OutOfMemory(f"Engines take {one.name} up to {axis.name} = {axis.engine_most}; got {length}.")
+            raise OutOfMemoryError(f"Engines take {one.name} up to {axis.name} = {axis.engine_most}; got {length}.")
 
 
 def _profile(one: Input) -> tuple[tuple[int, ...], ...]:

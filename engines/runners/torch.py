@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emocolor.errors import EngineError
+from emocolor.errors import EngineError, OutOfMemoryError
 
 from ..shapes import Input
 from ..spec import Precision
-from .selection import OutOfMemory
 
 if TYPE_CHECKING:
     from ..nets.graphs import Graph
@@ -54,7 +53,7 @@ class TorchRunner:
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Named arrays in, named arrays out, of the types that the graph says.
 
-        Raises ``OutOfMemory``.
+        Raises ``OutOfMemoryError``.
         """
         found = self.run_tensors({name: torch.from_numpy(np.ascontiguousarray(inputs[name])) for name in inputs})
         return {name: _array(part) for name, part in found.items()}
@@ -62,14 +61,14 @@ class TorchRunner:
     def run_tensors(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The same with tensors, which come out on the net's device; those of a compiled net hold until the next run.
 
-        Waits for nothing. Raises ``OutOfMemory``.
+        Waits for nothing. Raises ``OutOfMemoryError``.
         """
         given = [inputs[name].to(self._device) for name in self._graph.inputs]
         try:
             with torch.inference_mode(), torch.autocast(self._device.type, self._type, enabled=self._type is not None):
                 found = self._module(*given)
         except torch.OutOfMemoryError as error:
-            raise OutOfMemory(
+            raise OutOfMemoryError(
                 "The GPU has too little memory left. Close what else uses it, or pass --device cpu."
             ) from error
         parts = found if isinstance(found, tuple) else (found,)

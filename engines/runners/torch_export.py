@@ -1,6 +1,6 @@
 """Nets as graphs of ATen operations with sizes left open (``torch.export``), as engines of TensorRT are made from them.
 
-Two things are done here for TensorRT. It computes in floating point, so pictures of uint8 are unpacked before the
+Two things are done here for TensorRT. It computes in floating point, so images of uint8 are unpacked before the
 graph and packed behind it. And as of version 11 its networks are strongly typed, so the precision is part of the
 graph: it is exported under autocast, whose casts become operations.
 """
@@ -54,8 +54,8 @@ def exported(graph: Graph, inputs: tuple[Input, ...], *, device: str, precision:
 def _unpacked(one: Input) -> tuple[int | Axis, ...]:
     if one.dtype is not np.uint8:
         return one.axes
-    pictures, height, width, channels = one.axes
-    return pictures, channels, height, width
+    images, height, width, channels = one.axes
+    return images, channels, height, width
 
 
 def _in_engine(axis: int | Axis) -> int | Axis:

@@ -35,7 +35,7 @@ class Tally:
     faces: int = 0
     """Faces in the latest frame."""
     emotion: str = ""
-    """The picture's emotion in the latest frame; empty where there is no face."""
+    """The frame's emotion in the latest frame; empty where there is no face."""
     seen: bool = False
     """Whether there was a face in any frame."""
     media_seconds: float = 0.0
@@ -107,7 +107,7 @@ async def _run(job: Job, visible: bool) -> int:
 def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) -> int:
     """Say what was done and return the exit code."""
     per_frame = (f"{name} {1000 * seconds / max(1, tally.frames):.2f}" for name, seconds in job.cpu_seconds.items())
-    log.info("ms of the processor a frame, by stage: %s", ", ".join(per_frame))
+    log.info("ms of the CPU a frame, by stage: %s", ", ".join(per_frame))
     for warning in [*_warnings(job), *_unseen(job.settings.effects, tally)]:
         print(f"warning: {warning}", file=sys.stderr)
     target = job.settings.output or str(job.settings.timeline)

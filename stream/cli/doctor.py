@@ -96,11 +96,11 @@ def _gpu() -> str:
 
 def _try_nets() -> str:
     from engines.colorizer import load_colorizer
-    from engines.emotion import load
-    from engines.spec import colorizer_names, net_names, style_net_names
+    from engines.emotion import load_emotion_net
+    from engines.spec import colorizer_names, emotion_net_names, style_net_names
     from engines.style import load_style_transfer
 
-    loaded = [load(name) for name in net_names()]
+    loaded = [load_emotion_net(name) for name in emotion_net_names()]
     faces = [f"{net.spec.name} ({net.crop_size} px faces) on {net.runner.backend}, f32" for net in loaded]
     colorists = [load_colorizer(name) for name in colorizer_names()]
     colors = [f"{net.spec.name} (colours) on {net.runner.backend}, f32" for net in colorists]

@@ -28,9 +28,9 @@ from engines.shapes import AnySpec, inputs_of
 from engines.spec import (
     Precision,
     colorizer_names,
-    net_names,
+    emotion_net_names,
     read_colorizer_spec,
-    read_spec,
+    read_emotion_spec,
     read_style_spec,
     style_net_names,
 )
@@ -87,7 +87,7 @@ def engines_app(perform: Perform) -> typer.Typer:
 
 def list_engines() -> int:
     """Print nets, runtimes, and the engines in the cache."""
-    kinds = {"emotion": net_names(), "colours": colorizer_names(), "styles": style_net_names()}
+    kinds = {"emotion": emotion_net_names(), "colours": colorizer_names(), "styles": style_net_names()}
     for kind, names in kinds.items():
         print(f"{kind:<9} {', '.join(names)}")
     print()
@@ -136,8 +136,8 @@ def bench_engines(nets: Sequence[str], runs: int, threads: int) -> int:
                 except EmocolorError as error:
                     print(f"left out: {spec.name} in {backend.name}, {precision}: {error}", file=sys.stderr)
                     continue
-                figures = (f"{opened:.2f}", f"{statistics.median(times):.2f}", f"{np.percentile(times, 95):.2f}")
-                rows.append((spec.name, _sizes(spec), backend.name, precision, *figures))
+                metrics = (f"{opened:.2f}", f"{statistics.median(times):.2f}", f"{np.percentile(times, 95):.2f}")
+                rows.append((spec.name, _sizes(spec), backend.name, precision, *metrics))
     _print_table(rows)
     return 0
 
@@ -163,7 +163,7 @@ def _specs(names: Sequence[str]) -> list[AnySpec]:
 def _readers() -> dict[str, Callable[[str], AnySpec]]:
     """What reads the card of each net that ships."""
     return {
-        **dict.fromkeys(net_names(), read_spec),
+        **dict.fromkeys(emotion_net_names(), read_emotion_spec),
         **dict.fromkeys(colorizer_names(), read_colorizer_spec),
         **dict.fromkeys(style_net_names(), read_style_spec),
     }

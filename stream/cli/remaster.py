@@ -1,4 +1,4 @@
-"""Old gray film in, restored and coloured film out, with a picture of both: what ``emocolor-stream remaster`` runs."""
+"""Old gray film in, restored and coloured film out, with a frame of both: what ``emocolor-stream remaster`` runs."""
 
 import sys
 from dataclasses import replace
@@ -21,15 +21,15 @@ CRF_ENDINGS: Final = (".mp4", ".m4v", ".mov", ".mkv")
 def run_remaster(settings: JobSettings, strip: Path | None, *, show_progress: bool) -> int:
     """Run the job, draw frames before and after into ``strip``, and return the exit code.
 
-    Without ``strip`` the picture lies beside the output, if input and output are files. Raises an ``EmocolorError``
-    where the job fails; a picture that cannot be drawn is only warned of.
+    Without ``strip`` the frame lies beside the output, if input and output are files. Raises an ``EmocolorError``
+    where the job fails; a frame that cannot be drawn is only warned of.
     """
-    picture = _picture_of(settings, strip)
+    frame = _frame_of(settings, strip)
     code = run_job(_with_quality(settings), show_progress=show_progress)
-    if picture is not None and settings.output is not None and Path(settings.output).exists():
+    if frame is not None and settings.output is not None and Path(settings.output).exists():
         try:
             start = settings.source.start_seconds or 0.0
-            write_comparison(Path(settings.input), Path(settings.output), picture, start=start)
+            write_comparison(Path(settings.input), Path(settings.output), frame, start=start)
         except EmocolorError as error:  # the film is done and whole
             print(f"warning: frames before and after could not be drawn: {error}", file=sys.stderr)
     return code
@@ -37,27 +37,27 @@ def run_remaster(settings: JobSettings, strip: Path | None, *, show_progress: bo
 
 def print_remaster_plan(settings: JobSettings, strip: Path | None) -> None:
     """Print what :func:`run_remaster` would do, and write nothing."""
-    picture = _picture_of(settings, strip)
+    frame = _frame_of(settings, strip)
     print_plan(_with_quality(settings))
-    if picture is not None:
-        print(f"strip     {picture}")
+    if frame is not None:
+        print(f"strip     {frame}")
 
 
-def _picture_of(settings: JobSettings, strip: Path | None) -> Path | None:
+def _frame_of(settings: JobSettings, strip: Path | None) -> Path | None:
     """Where frames before and after are drawn; raises where that was asked for and cannot be."""
     ends = [end for end in (settings.input, settings.output) if end is not None]
     if len(ends) < 2 or any(is_url(end) or is_standard_stream(end) or is_image_pattern(end) for end in ends):
         if strip is not None:
             raise ConfigurationError("--strip needs a file as input and a file as output. Leave it out.")
         return None
-    picture = strip or Path(ends[1]).with_suffix(".compare.png")
-    if picture.suffix.lower() != ".png":
-        raise ConfigurationError(f"--strip writes PNG; name it so: {picture.with_suffix('.png')}.")
-    if picture.exists() and not settings.sink.overwrite:
-        raise SinkError(f"{picture} exists already. Pass --overwrite to replace it, or --strip with another name.")
-    if not picture.parent.is_dir():
-        raise SinkError(f"There is no folder {picture.parent} for {picture.name}. Make it first.")
-    return picture
+    frame = strip or Path(ends[1]).with_suffix(".compare.png")
+    if frame.suffix.lower() != ".png":
+        raise ConfigurationError(f"--strip writes PNG; name it so: {frame.with_suffix('.png')}.")
+    if frame.exists() and not settings.sink.overwrite:
+        raise SinkError(f"{frame} exists already. Pass --overwrite to replace it, or --strip with another name.")
+    if not frame.parent.is_dir():
+        raise SinkError(f"There is no folder {frame.parent} for {frame.name}. Make it first.")
+    return frame
 
 
 def _with_quality(settings: JobSettings) -> JobSettings:

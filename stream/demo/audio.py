@@ -53,10 +53,10 @@ def _strum(mix: Samples, beat: Beat) -> None:
     chord = CHORDS[beat.emotion]
     for index, note in enumerate(chord):
         start = round((beat.time + index * STRUM_SECONDS) * SAMPLE_RATE)
-        sound = _note(note)[: max(mix.shape[1] - start, 0)]
+        audio = _note(note)[: max(mix.shape[1] - start, 0)]
         pan = 0.25 + 0.5 * index / len(chord)
-        mix[0, start : start + len(sound)] += sound * np.float32(np.cos(pan * np.pi / 2))
-        mix[1, start : start + len(sound)] += sound * np.float32(np.sin(pan * np.pi / 2))
+        mix[0, start : start + len(audio)] += audio * np.float32(np.cos(pan * np.pi / 2))
+        mix[1, start : start + len(audio)] += audio * np.float32(np.sin(pan * np.pi / 2))
 
 
 def _note(midi: int) -> NDArray[np.float32]:

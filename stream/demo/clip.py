@@ -1,4 +1,4 @@
-"""A clip for trying things out, made without any download: a face that changes its expression, with sound.
+"""A clip for trying things out, made without any download: a face that changes its expression, with audio.
 
 Everything is told in parts of the clip, so a two-second clip shows what a twelve-second one does.
 """
@@ -20,7 +20,7 @@ from emocolor.emotions import Emotion
 from emocolor.errors import ConfigurationError, SinkError
 
 from .audio import SAMPLE_RATE, Beat, Samples, demo_music
-from .portrait import ExpressivePortrait, Picture
+from .portrait import ExpressivePortrait, PortraitImage
 
 GRAIN_SEED: Final = 1964
 GRAIN_STRENGTH: Final = 2.2
@@ -48,7 +48,7 @@ class View:
     center_xy: tuple[float, float]
     """In pixels of the portrait."""
     height: float
-    """Of the portrait, in its pixels, that fills the picture from top to bottom."""
+    """Of the portrait, in its pixels, that fills the image from top to bottom."""
 
 
 CUES: Final = (
@@ -59,7 +59,7 @@ CUES: Final = (
     Cue(at=0.775, emotion="angry", ease=0.0),
     Cue(at=0.895, emotion="happy"),
 )
-"""In order of time; the mouth drops open while the face is out of the picture."""
+"""In order of time; the mouth drops open while the face is out of the image."""
 VIEWS: Final = (
     View(at=0.0, center_xy=(226, 130), height=250),
     View(at=0.16, center_xy=(225, 116), height=182),
@@ -75,8 +75,10 @@ VIEWS: Final = (
 """In order of time; two views at one time are a hard cut. The model rocket at (410, 140) has no face."""
 
 
-def demo_frames(*, seconds: float = 12.0, size_wh: tuple[int, int] = (960, 540), fps: int = 25) -> Iterator[Picture]:
-    """The clip's pictures, RGB (H, W, 3) uint8, ``seconds * fps`` of them; the same on every call.
+def demo_frames(
+    *, seconds: float = 12.0, size_wh: tuple[int, int] = (960, 540), fps: int = 25
+) -> Iterator[PortraitImage]:
+    """The clip's images, RGB (H, W, 3) uint8, ``seconds * fps`` of them; the same on every call.
 
     Raises ``ConfigurationError`` where a length or size makes no clip.
     """
@@ -91,10 +93,10 @@ def make_demo_clip(path: Path, *, seconds: float = 12.0, size_wh: tuple[int, int
     where a length or size makes no clip and ``SinkError`` where the file cannot be written.
     """
     frames = demo_frames(seconds=seconds, size_wh=size_wh, fps=fps)
-    sound = demo_music([Beat(time=cue.at * seconds, emotion=cue.emotion) for cue in CUES], seconds=seconds)
+    audio = demo_music([Beat(time=cue.at * seconds, emotion=cue.emotion) for cue in CUES], seconds=seconds)
     unfinished = path.with_name(f".{path.name}.part")
     try:
-        _encode(unfinished, frames, sound, size_wh=size_wh, fps=fps)
+        _encode(unfinished, frames, audio, size_wh=size_wh, fps=fps)
         unfinished.replace(path)
     except OSError as error:
         raise SinkError(
@@ -132,7 +134,7 @@ def _check(seconds: float, size_wh: tuple[int, int], fps: int) -> None:
         raise ConfigurationError(f"A demo clip cannot be {width}x{height}. Give even sides of at least 16 pixels.")
 
 
-def _frames(seconds: float, size_wh: tuple[int, int], fps: int) -> Iterator[Picture]:
+def _frames(seconds: float, size_wh: tuple[int, int], fps: int) -> Iterator[PortraitImage]:
     # Beyond the size it is seen at, detail would only alias.
     portrait = ExpressivePortrait(detail=min(max(round(size_wh[1] / 140), 1), 4))
     film = _Film(size_wh)
@@ -142,11 +144,11 @@ def _frames(seconds: float, size_wh: tuple[int, int], fps: int) -> Iterator[Pict
         part = index / count
         if expression_at(part) != shown:
             shown = expression_at(part)
-            picture = portrait.show(shown)
-        yield film.develop(_seen(picture, portrait.detail, view_at(part), size_wh, time=index / fps))
+            image = portrait.show(shown)
+        yield film.develop(_seen(image, portrait.detail, view_at(part), size_wh, time=index / fps))
 
 
-def _seen(picture: Picture, detail: int, view: View, size_wh: tuple[int, int], *, time: float) -> Picture:
+def _seen(image: PortraitImage, detail: int, view: View, size_wh: tuple[int, int], *, time: float) -> PortraitImage:
     """The part of the enlarged portrait in view, as a hand that is never quite still holds the camera."""
     width, height = size_wh
     scale = view.height * detail / height
@@ -162,7 +164,7 @@ def _seen(picture: Picture, detail: int, view: View, size_wh: tuple[int, int], *
         ]
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return _picture(cv2.warpAffine(picture, back, size_wh, flags=flags, borderMode=cv2.BORDER_REFLECT_101))
+    return _image(cv2.warpAffine(image, back, size_wh, flags=flags, borderMode=cv2.BORDER_REFLECT_101))
 
 
 def _sway(time: float, phase: float) -> float:
@@ -172,7 +174,7 @@ def _sway(time: float, phase: float) -> float:
 
 
 class _Film:
-    """Grain, fresh in every picture, and corners a little dark."""
+    """Grain, fresh in every image, and corners a little dark."""
 
     def __init__(self, size_wh: tuple[int, int]) -> None:
         width, height = size_wh
@@ -185,24 +187,26 @@ class _Film:
         light = np.rint(255 * (1 - VIGNETTE * ((x[None, :] + y[:, None]) / 2) ** 1.5)).astype(np.uint8)
         self._light = cv2.merge([light] * 3)
 
-    def develop(self, picture: Picture) -> Picture:
-        height, width = picture.shape[:2]
+    def develop(self, image: PortraitImage) -> PortraitImage:
+        height, width = image.shape[:2]
         x, y = self._random.integers(0, 65, 2)
-        lit = cv2.multiply(picture, self._light, scale=1 / 255)
-        return _picture(cv2.add(lit, self._grain[y : y + height, x : x + width], dtype=cv2.CV_8U))
+        lit = cv2.multiply(image, self._light, scale=1 / 255)
+        return _image(cv2.add(lit, self._grain[y : y + height, x : x + width], dtype=cv2.CV_8U))
 
 
-def _encode(path: Path, frames: Iterator[Picture], sound: Samples, *, size_wh: tuple[int, int], fps: int) -> None:
+def _encode(
+    path: Path, frames: Iterator[PortraitImage], samples: Samples, *, size_wh: tuple[int, int], fps: int
+) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = _video_stream(container, size_wh, fps)
         audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
         audio.bit_rate = 128_000
         start = 0
-        for index, picture in enumerate(frames):
-            container.mux(video.encode(_video_frame(picture, index)))
+        for index, image in enumerate(frames):
+            container.mux(video.encode(_video_frame(image, index)))
             # The muxer wants both streams to come along together.
             end = (index + 1) * SAMPLE_RATE // fps
-            container.mux(audio.encode(_audio_frame(sound, start, end)))
+            container.mux(audio.encode(_audio_frame(samples, start, end)))
             start = end
         container.mux(video.encode(None))
         container.mux(audio.encode(None))
@@ -223,15 +227,15 @@ def _video_stream(container: Any, size_wh: tuple[int, int], fps: int) -> Any:
     return stream
 
 
-def _video_frame(picture: Picture, index: int) -> av.VideoFrame:
-    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+def _video_frame(image: PortraitImage, index: int) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
     frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
     frame.pts = index
     return frame
 
 
-def _audio_frame(sound: Samples, start: int, end: int) -> av.AudioFrame:
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[:, start:end]), format="fltp", layout="stereo")
+def _audio_frame(audio: Samples, start: int, end: int) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio[:, start:end]), format="fltp", layout="stereo")
     frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, start, Fraction(1, SAMPLE_RATE)
     return frame
 
@@ -242,5 +246,5 @@ def _eased(part: float) -> float:
     return part * part * (3 - 2 * part)
 
 
-def _picture(array: NDArray[Any]) -> Picture:
+def _image(array: NDArray[Any]) -> PortraitImage:
     return np.asarray(array, np.uint8)

@@ -16,7 +16,7 @@ from ..media.frames import to_rgb
 from ..media.sink import SinkOptions
 from ..media.source import VideoSource
 from ..pipeline.steps import Step
-from ..report.frame_strip import make_strip, timeline_picture, write_png
+from ..report.frame_strip import make_strip, timeline_image, write_png
 from ..settings import JobSettings
 from .clip import make_demo_clip
 
@@ -26,7 +26,7 @@ SHOWN_SECONDS = (0.6, 2.8, 4.6, 6.4, 8.2, 10.4)
 
 @dataclass
 class Gathered:
-    """What the pictures are drawn from."""
+    """What the images are drawn from."""
 
     after: list[NDArray[np.uint8]] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Gathered:
 
 
 def run_demo(folder: Path) -> int:
-    """Make the clip, recolour it, and leave clip, result, timeline and two pictures in ``folder``."""
+    """Make the clip, recolour it, and leave clip, result, timeline and two images in ``folder``."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -54,9 +54,9 @@ def run_demo(folder: Path) -> int:
     write_png(
         folder / "strip.png", make_strip(_frames_at(clip, SHOWN_SECONDS), gathered.after, gathered.captions, width=1200)
     )
-    write_png(folder / "timeline.png", timeline_picture(gathered.records))
+    write_png(folder / "timeline.png", timeline_image(gathered.records))
     for path, what in (
-        (clip, "the clip: a portrait that moves and changes its expression, with sound"),
+        (clip, "the clip: a portrait that moves and changes its expression, with audio"),
         (result, "the same clip, tinted by the emotion of the face"),
         (timeline, "one record per analysed frame and face"),
         (folder / "strip.png", "frames before and after"),

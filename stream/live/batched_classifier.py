@@ -8,7 +8,7 @@ from typing import Final
 from emocolor.analysis import AnalysisInput, observation_from
 from emocolor.emotion import EmotionClassifier
 from emocolor.faces import Observation
-from engines.emotion import LoadedNet, load
+from engines.emotion import EmotionNetRunner, load_emotion_net
 from engines.runners.selection import Device
 
 from .handoff import Closed, Handoff
@@ -35,7 +35,7 @@ class BatchedClassifier:
     def __init__(self, *, device: Device = "auto", seed: int = 0) -> None:
         self._device: Device = device
         self._seed = seed
-        self._nets: dict[str, LoadedNet] = {}
+        self._nets: dict[str, EmotionNetRunner] = {}
         self._classifiers: dict[tuple[str, int], EmotionClassifier] = {}
         self._requests: Handoff[_Request] = Handoff(MAX_BATCH, overflow="wait")
         self._worker = Worker("classify", self._run, stop=self._requests.close)
@@ -86,7 +86,7 @@ class BatchedClassifier:
     def _classifier(self, quality: Quality) -> EmotionClassifier:
         key = (quality.net, quality.passes)
         if key not in self._classifiers:
-            net = self._nets.get(quality.net) or load(quality.net, device=self._device)
+            net = self._nets.get(quality.net) or load_emotion_net(quality.net, device=self._device)
             self._nets[quality.net] = net
             self._classifiers[key] = EmotionClassifier(net, passes=quality.passes, seed=self._seed)
         return self._classifiers[key]

@@ -18,7 +18,7 @@ AudioPolicy = Literal["copy", "aac", "none"]
 Output = av.container.OutputContainer
 
 AUDIO_ENCODERS: Final = {"webm": "libopus", "ogg": "libopus", "avi": "libmp3lame", "mpeg": "mp2"}
-"""What sound becomes where it cannot be copied; AAC elsewhere."""
+"""What audio becomes where it cannot be copied; AAC elsewhere."""
 SUBTITLE_ENCODERS: Final = {
     "mp4": "mov_text",
     "mov": "mov_text",
@@ -33,8 +33,8 @@ TRANSPORT_STREAM_CODECS: Final = frozenset(
 )
 """MPEG-TS takes anything, and makes private data that nobody can play of what is not in this list."""
 MOV_FORMATS: Final = frozenset({"mp4", "mov", "ipod", "3gp", "psp"})
-PICTURE_FORMATS: Final = frozenset({"image2", "gif", "apng", "webp", "yuv4mpegpipe", "rawvideo"})
-"""Formats of pictures alone."""
+FRAME_FORMATS: Final = frozenset({"image2", "gif", "apng", "webp", "yuv4mpegpipe", "rawvideo"})
+"""Formats of frames alone."""
 SEGMENT_FORMATS: Final = {"hls": "mpegts", "dash": "mp4", "rtsp": "mpegts"}
 """What the formats that write several files, or none, hold their streams in."""
 ATTACHING_FORMATS: Final = frozenset({"matroska"})
@@ -55,7 +55,7 @@ STALE_KEYS: Final = (
 USUAL_LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """What so many channels are taken for where the input does not name them, as FFmpeg does."""
 BITS_PER_CHANNEL: Final = 80_000
-"""Bits a second for each channel of re-encoded sound."""
+"""Bits a second for each channel of re-encoded audio."""
 
 
 class CompanionOutput(Protocol):
@@ -98,7 +98,7 @@ class Copied:
 
 
 class ReencodedAudio:
-    """Decodes, resamples where needed, and encodes; sound stays at the times that it had."""
+    """Decodes, resamples where needed, and encodes; audio stays at the times that it had."""
 
     def __init__(self, source: av.AudioStream, stream: av.AudioStream) -> None:
         self._source, self._stream = source, stream
@@ -205,7 +205,7 @@ def _audio(
     encoder = AUDIO_ENCODERS.get(container.format.name, "aac")
     stream = _encoded_audio_stream(container, companion, encoder)
     if stream is None:
-        warnings.append(f"The output cannot hold sound: {companion.label} is left out.")
+        warnings.append(f"The output cannot hold audio: {companion.label} is left out.")
         return None
     if policy == "copy" or encoder != "aac":
         warnings.append(f"{container.format.name} does not take {companion.label} as it is; it becomes {encoder}.")
@@ -268,7 +268,7 @@ def _extra(container: Output, companion: CompanionStream, warnings: list[str]) -
         container.add_attachment(title, mimetype, companion.content)
     elif companion.codec in COVER_TYPES and companion.content and name in ATTACHING_FORMATS:
         container.add_attachment(*COVER_TYPES[companion.codec], companion.content)
-    elif companion.kind == "picture" and name in COVER_FORMATS and _takes(container, companion):
+    elif companion.kind == "frame" and name in COVER_FORMATS and _takes(container, companion):
         return Copied(_copied_stream(container, companion))
     else:
         warnings.append(f"{name} cannot hold {companion.label}: it is left out.")
@@ -278,7 +278,7 @@ def _extra(container: Output, companion: CompanionStream, warnings: list[str]) -
 def _takes(container: Output, companion: CompanionStream) -> bool:
     """Whether the container takes the stream's packets as they are: asked by writing a header with it alone."""
     name = container.format.name
-    if name in PICTURE_FORMATS or (name == "mpegts" and companion.codec not in TRANSPORT_STREAM_CODECS):
+    if name in FRAME_FORMATS or (name == "mpegts" and companion.codec not in TRANSPORT_STREAM_CODECS):
         return False
     trial = av.open(io.BytesIO(), "w", format=SEGMENT_FORMATS.get(name, name))
     try:

@@ -17,23 +17,23 @@ from .timestamps import FrameTimes
 
 FORMATS_WITHOUT_PRESENTATION_TIMES: Final = frozenset({"avi"})
 CUDA: Final = "cuda"
-"""FFmpeg's pixel format of pictures in a GPU's memory."""
+"""FFmpeg's pixel format of frames in a GPU's memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """What decodes instead of FFmpeg's own decoders, and where its pictures stay."""
+    """What decodes instead of FFmpeg's own decoders, and where its frames stay."""
 
     open: Callable[[av.VideoStream], Decoder | None]
     """Gives the decoder of a stream, or ``None`` where there is none for it."""
     place: Callable[[av.VideoFrame], tuple[Plane, ...]] | None = None
-    """Planes in the GPU's memory of an NV12 picture, there or in the host's; ``None``: all frames go to the host, as
+    """Planes in the GPU's memory of an NV12 frame, there or in the host's; ``None``: all frames go to the host, as
     if software had decoded them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What the first picture decides for all that follow."""
+    """What the first frame decides for all that follow."""
 
     first: av.VideoFrame
     """As it came from the decoder."""
@@ -47,7 +47,7 @@ class Shape:
 class FrameDecoder:
     """Decodes one video stream.
 
-    Pieces that cannot be decoded are counted and left out. Pictures of another size or format than
+    Pieces that cannot be decoded are counted and left out. Frames of another size or format than
     the first are converted to it, as encoders cannot change in mid-stream.
     """
 
@@ -70,7 +70,7 @@ class FrameDecoder:
             by_decoding=stream.container.format.name in FORMATS_WITHOUT_PRESENTATION_TIMES,
         )
         self.shape: Shape | None = None
-        """Known once a picture is decoded."""
+        """Known once a frame is decoded."""
         self.failure: Exception | None = None
         """The decoder's last complaint."""
 
@@ -83,12 +83,12 @@ class FrameDecoder:
         """Frames that ``packet`` completes, or with ``None`` those still in the decoder."""
         if packet is not None:
             self.times.note_packet(packet)
-        for picture in self._pictures(packet):
-            if picture.is_corrupt:
+        for frame in self._frames(packet):
+            if frame.is_corrupt:
                 self._damage.frames += 1
-            yield self._frame(picture)
+            yield self._frame(frame)
 
-    def _pictures(self, packet: "av.Packet[Any] | None") -> Iterable[av.VideoFrame]:
+    def _frames(self, packet: "av.Packet[Any] | None") -> Iterable[av.VideoFrame]:
         return self._guarded.decode(packet) if self._guarded else self._from_software(packet)
 
     def _from_software(self, packet: "av.Packet[Any] | None") -> list[av.VideoFrame]:
@@ -101,54 +101,54 @@ class FrameDecoder:
             self._damage.packets += 1
             return []
 
-    def _frame(self, picture: av.VideoFrame) -> Frame:
-        shape = self.shape or self._note_shape(picture)
-        if picture.format.name != CUDA and _look(picture) != _look(shape.first):
+    def _frame(self, frame: av.VideoFrame) -> Frame:
+        shape = self.shape or self._note_shape(frame)
+        if frame.format.name != CUDA and _look(frame) != _look(shape.first):
             self._warn(
-                f"The picture changes from {_spell(shape.first)} to {_spell(picture)}; it is converted to the former."
+                f"The frame changes from {_spell(shape.first)} to {_spell(frame)}; it is converted to the former."
             )
         repaired = self.times.repaired
-        pts = self.times.place(picture)
+        pts = self.times.place(frame)
         if self.times.repaired > repaired:
             self._warn("Some frames' times do not rise; they are shown right after the frame before.")
         if self._place is not None:
-            return self._placed(picture, pts, shape)
+            return self._placed(frame, pts, shape)
         return wrap(
-            to_working_format(picture, shape.format, shape.size_wh),
+            to_working_format(frame, shape.format, shape.size_wh),
             pts=pts,
             time_base=self.times.time_base,
             sample_aspect=shape.sample_aspect,
             rotation=shape.rotation,
         )
 
-    def _placed(self, picture: av.VideoFrame, pts: int, shape: Shape) -> Frame:
-        """The picture as a frame in the GPU's memory."""
+    def _placed(self, frame: av.VideoFrame, pts: int, shape: Shape) -> Frame:
+        """The frame as a frame in the GPU's memory."""
         assert self._place is not None
-        there = picture.format.name == CUDA
+        there = frame.format.name == CUDA
         return Frame(
-            planes=self._place(picture if there else to_working_format(picture, shape.format, shape.size_wh)),
+            planes=self._place(frame if there else to_working_format(frame, shape.format, shape.size_wh)),
             format=shape.format,
-            color=color_of(picture),
+            color=color_of(frame),
             pts=pts,
             time_base=self.times.time_base,
-            duration=picture.duration,
+            duration=frame.duration,
             sample_aspect=shape.sample_aspect,
             rotation=shape.rotation,
-            handle=picture,
+            handle=frame,
         )
 
-    def _note_shape(self, picture: av.VideoFrame) -> Shape:
-        form, drops_alpha = working_format(picture.format.name)
+    def _note_shape(self, frame: av.VideoFrame) -> Shape:
+        form, drops_alpha = working_format(frame.format.name)
         if drops_alpha:
-            self._warn("The picture has transparency, which is dropped.")
-        matrix = stream_facts.display_matrix_of(picture)
+            self._warn("The frame has transparency, which is dropped.")
+        matrix = stream_facts.display_matrix_of(frame)
         self.shape = Shape(
-            first=picture,
-            size_wh=(picture.width, picture.height),
+            first=frame,
+            size_wh=(frame.width, frame.height),
             format=form if self._place is None else PIXEL_FORMATS["nv12"],
             sample_aspect=self._stream.sample_aspect_ratio or Fraction(1),
             display_matrix=matrix,
-            rotation=stream_facts.rotation_of(picture, matrix),
+            rotation=stream_facts.rotation_of(frame, matrix),
         )
         return self.shape
 
@@ -157,9 +157,9 @@ class FrameDecoder:
             self._warnings.append(text)
 
 
-def _look(picture: av.VideoFrame) -> tuple[int, int, str]:
-    return picture.width, picture.height, picture.format.name
+def _look(frame: av.VideoFrame) -> tuple[int, int, str]:
+    return frame.width, frame.height, frame.format.name
 
 
-def _spell(picture: av.VideoFrame) -> str:
-    return f"{picture.width}x{picture.height} {picture.format.name}"
+def _spell(frame: av.VideoFrame) -> str:
+    return f"{frame.width}x{frame.height} {frame.format.name}"

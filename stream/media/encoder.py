@@ -18,7 +18,7 @@ from emocolor.frames import PIXEL_FORMATS, Frame, PixelFormat
 from .companion_streams import SEGMENT_FORMATS
 from .encoder_choice import QUANTISERS, FormatChoice, coloured_form, format_choices
 from .frames import FULL, ColorTags, convert, unwrap, with_neutral_chroma
-from .nvenc import ENCODERS, SURFACE, NvencPictures
+from .nvenc import ENCODERS, SURFACE, NvencFrames
 from .source_facts import SourceFacts
 
 UNKNOWN_RATE: Final = Fraction(25)
@@ -120,7 +120,7 @@ class VideoEncoder:
         if codec.name == "libsvtav1":
             os.environ.setdefault("SVT_LOG", "1")  # it tells its settings on stderr by itself
         direct = on_device and codec.name in ENCODERS and pix_fmt in (None, SURFACE)
-        self._nvenc = NvencPictures() if direct else None
+        self._nvenc = NvencFrames() if direct else None
         self._container = container.format.name
         self._fixed_rate = _fixed_rate(container, codec, facts)
         self._choice = self._usable_format(facts.format, (facts.width, facts.height))
@@ -149,19 +149,19 @@ class VideoEncoder:
                 f"{self._opened_for[1][0]}x{self._opened_for[1][1]} {self._opened_for[0].name}. "
                 "Effects must give frames of one form."
             )
-        picture = self._conformed(frame)
-        # The decoder's choice of picture types would be forced upon the encoder.
-        picture.pict_type = 0
+        av_frame = self._conformed(frame)
+        # The decoder's choice of frame types would be forced upon the encoder.
+        av_frame.pict_type = 0
         self.frames += 1
-        return self._packets(picture)
+        return self._packets(av_frame)
 
     def flush(self) -> "list[av.Packet[Any]]":
         """The packets still in the encoder; nothing may be encoded after."""
         return self._packets(None) if self._opened_for is not None else []
 
-    def _packets(self, picture: av.VideoFrame | None) -> "list[av.Packet[Any]]":
+    def _packets(self, frame: av.VideoFrame | None) -> "list[av.Packet[Any]]":
         try:
-            return self.stream.encode(picture)
+            return self.stream.encode(frame)
         except (av.FFmpegError, ValueError) as error:
             raise SinkError(f"The encoder {self._codec.name} failed at frame {self.frames}: {error}.") from error
 
@@ -170,37 +170,37 @@ class VideoEncoder:
         color, form = frame.color, self._choice.name
         if self._nvenc is not None and frame.on_device and not has_captions(frame.handle):
             return self._on_device(self._nvenc, frame)
-        picture = unwrap(frame)
+        av_frame = unwrap(frame)
         full = True if self._must_be_full_range(form) else None
-        if picture.format.name.replace("yuvj", "yuv") != form or (full and not color.full_range):
-            pts, time_base, duration = picture.pts, picture.time_base, picture.duration
-            picture = convert(picture, color, form, full_range=full)
-            picture.pts, picture.time_base, picture.duration = pts, time_base, duration
+        if av_frame.format.name.replace("yuvj", "yuv") != form or (full and not color.full_range):
+            pts, time_base, duration = av_frame.pts, av_frame.time_base, av_frame.duration
+            av_frame = convert(av_frame, color, form, full_range=full)
+            av_frame.pts, av_frame.time_base, av_frame.duration = pts, time_base, duration
         if self._fixed_rate:
-            self._number(picture)
-        return picture
+            self._number(av_frame)
+        return av_frame
 
-    def _on_device(self, nvenc: NvencPictures, frame: Frame) -> av.VideoFrame:
-        """The frame's own memory, without what FFmpeg attaches to pictures."""
-        picture = nvenc.picture(frame)
-        picture.pts, picture.time_base, picture.duration = frame.pts, frame.time_base, frame.duration
-        self._tags(frame).put(picture)
+    def _on_device(self, nvenc: NvencFrames, frame: Frame) -> av.VideoFrame:
+        """The frame's own memory, without what FFmpeg attaches to frames."""
+        av_frame = nvenc.av_frame(frame)
+        av_frame.pts, av_frame.time_base, av_frame.duration = frame.pts, frame.time_base, frame.duration
+        self._tags(frame).put(av_frame)
         if self._fixed_rate:
-            self._number(picture)
-        return picture
+            self._number(av_frame)
+        return av_frame
 
     def _must_be_full_range(self, form: str) -> bool:
         return self._codec.name in FULL_RANGE_CODECS or form not in PIXEL_FORMATS
 
-    def _number(self, picture: av.VideoFrame) -> None:
-        """Replace the picture's time by the nearest free number at the fixed frame rate."""
-        assert picture.pts is not None
-        assert picture.time_base is not None
-        exact = picture.pts * picture.time_base * self._rate
+    def _number(self, frame: av.VideoFrame) -> None:
+        """Replace the frame's time by the nearest free number at the fixed frame rate."""
+        assert frame.pts is not None
+        assert frame.time_base is not None
+        exact = frame.pts * frame.time_base * self._rate
         index = max(round(exact), self._last_index + 1)
         if abs(index - exact) > Fraction(1, 4):
             self._warn(f"The output has a fixed frame rate ({float(self._rate):g}); frames' times are rounded to it.")
-        picture.pts, picture.time_base, picture.duration = index, 1 / self._rate, 1
+        frame.pts, frame.time_base, frame.duration = index, 1 / self._rate, 1
         self._last_index = index
 
     def _open(self, frame: Frame) -> None:
@@ -221,10 +221,10 @@ class VideoEncoder:
         self._opened_for = (form, size_wh)
 
     def _tags(self, frame: Frame) -> ColorTags:
-        """The colour tags that the pictures will carry once they are unwrapped and converted."""
-        picture = frame.handle
-        came_with = isinstance(picture, av.VideoFrame) and frame.color == self._facts.color
-        tags = ColorTags.of(picture) if came_with else ColorTags.for_spec(frame.color)
+        """The colour tags that the frames will carry once they are unwrapped and converted."""
+        av_frame = frame.handle
+        came_with = isinstance(av_frame, av.VideoFrame) and frame.color == self._facts.color
+        tags = ColorTags.of(av_frame) if came_with else ColorTags.for_spec(frame.color)
         if self._choice.name not in PIXEL_FORMATS:
             return ColorTags(range=FULL, primaries=tags.primaries, transfer=tags.transfer)
         full = self._codec.name in FULL_RANGE_CODECS or frame.color.full_range
@@ -298,7 +298,7 @@ class VideoEncoder:
     def _warn_of_losses(self) -> None:
         facts, name = self._facts, self._codec.name
         if facts.field_order != "progressive" and name not in INTERLACED_CODECS:
-            self._warn(f"The video is interlaced ({facts.field_order}), which {name} does not mark in its pictures.")
+            self._warn(f"The video is interlaced ({facts.field_order}), which {name} does not mark in its frames.")
         if facts.sample_aspect != 1 and name not in ASPECT_WRITING_CODECS:
             self._warn(f"Pixels are {facts.sample_aspect} wide, which cannot be recorded with {name}.")
 
@@ -307,9 +307,9 @@ class VideoEncoder:
             self._warnings.append(text)
 
 
-def has_captions(picture: Any) -> bool:
-    """Whether closed captions (CEA-708) are attached to a picture, which encoders write into the video."""
-    return isinstance(picture, av.VideoFrame) and cast(Any, picture.side_data).get(Type.A53_CC) is not None
+def has_captions(frame: Any) -> bool:
+    """Whether closed captions (CEA-708) are attached to a frame, which encoders write into the video."""
+    return isinstance(frame, av.VideoFrame) and cast(Any, frame.side_data).get(Type.A53_CC) is not None
 
 
 def _fixed_rate(container: av.container.OutputContainer, codec: Codec, facts: SourceFacts) -> Fraction | None:

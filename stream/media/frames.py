@@ -1,6 +1,6 @@
-"""Between FFmpeg's pictures and :class:`~emocolor.frames.Frame`: planes viewed in place, tags read and written.
+"""Between FFmpeg's frames and :class:`~emocolor.frames.Frame`: planes viewed in place, tags read and written.
 
-A frame made here keeps its picture as ``handle``. Its planes are views of the picture's memory, so
+A frame made here keeps its frame as ``handle``. Its planes are views of the frame's memory, so
 nothing is copied on the way from the decoder to the encoder unless an effect changes it.
 """
 
@@ -22,7 +22,7 @@ RANGE_UNSPECIFIED: Final = 0
 LIMITED: Final = 1
 FULL: Final = 2
 HD_HEIGHT: Final = 720
-"""From this height on an untagged picture is taken for BT.709, below for BT.601, as players do."""
+"""From this height on an untagged frame is taken for BT.709, below for BT.601, as players do."""
 PRECISE: Final = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 _MATRICES: Final[dict[int, Matrix]] = {
@@ -56,7 +56,7 @@ _SWS_MATRICES: Final[dict[Matrix, Colorspace]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ColorTags:
-    """FFmpeg's colour codes, as a picture or a stream carries them; they may say "unspecified"."""
+    """FFmpeg's colour codes, as a frame or a stream carries them; they may say "unspecified"."""
 
     range: int = RANGE_UNSPECIFIED
     matrix: int = UNSPECIFIED
@@ -64,12 +64,12 @@ class ColorTags:
     transfer: int = UNSPECIFIED
 
     @classmethod
-    def of(cls, picture: av.VideoFrame) -> "ColorTags":
+    def of(cls, frame: av.VideoFrame) -> "ColorTags":
         return cls(
-            range=int(picture.color_range),
-            matrix=int(picture.colorspace),
-            primaries=int(picture.color_primaries),
-            transfer=int(picture.color_trc),
+            range=int(frame.color_range),
+            matrix=int(frame.colorspace),
+            primaries=int(frame.color_primaries),
+            transfer=int(frame.color_trc),
         )
 
     @classmethod
@@ -82,22 +82,22 @@ class ColorTags:
             transfer=_TRANSFER_CODES[color.transfer],
         )
 
-    def put(self, picture: av.VideoFrame) -> None:
-        """Write the tags onto ``picture``."""
-        picture.color_range = self.range
-        picture.colorspace = self.matrix
-        picture.color_primaries = self.primaries
-        picture.color_trc = self.transfer
+    def put(self, frame: av.VideoFrame) -> None:
+        """Write the tags onto ``frame``."""
+        frame.color_range = self.range
+        frame.colorspace = self.matrix
+        frame.color_primaries = self.primaries
+        frame.color_trc = self.transfer
 
 
-def color_of(picture: av.VideoFrame) -> ColorSpec:
-    """What the picture's code values mean, with the usual guesses where it does not say.
+def color_of(frame: av.VideoFrame) -> ColorSpec:
+    """What the frame's code values mean, with the usual guesses where it does not say.
 
     Unspecified is BT.709 from 720 lines on, else BT.601; gray that does not say is full range, as
     swscale takes it.
     """
-    tags, name = ColorTags.of(picture), picture.format.name
-    high_definition = picture.height >= HD_HEIGHT
+    tags, name = ColorTags.of(frame), frame.format.name
+    high_definition = frame.height >= HD_HEIGHT
     full = tags.range == FULL or name.startswith("yuvj")
     full = full or (tags.range == RANGE_UNSPECIFIED and name.startswith("gray"))
     return ColorSpec(
@@ -109,7 +109,7 @@ def color_of(picture: av.VideoFrame) -> ColorSpec:
 
 
 def working_format(name: str) -> tuple[PixelFormat, bool]:
-    """The format that effects work in for pictures of FFmpeg's format ``name``, and whether alpha is lost.
+    """The format that effects work in for frames of FFmpeg's format ``name``, and whether alpha is lost.
 
     That is the same format where it is one of ``PIXEL_FORMATS`` (``yuvj420p`` is ``yuv420p`` in full
     range), else the nearest to convert to; RGB becomes 4:4:4.
@@ -132,20 +132,20 @@ def _is_rgb(form: av.VideoFormat) -> bool:
     return form.is_rgb or form.has_palette
 
 
-def to_working_format(picture: av.VideoFrame, form: PixelFormat, size_wh: tuple[int, int]) -> av.VideoFrame:
-    """``picture`` as ``form`` at ``size_wh``, tagged with the matrix and range that it then has.
+def to_working_format(frame: av.VideoFrame, form: PixelFormat, size_wh: tuple[int, int]) -> av.VideoFrame:
+    """``frame`` as ``form`` at ``size_wh``, tagged with the matrix and range that it then has.
 
-    The same picture where nothing is to be done. RGB becomes limited-range YUV with the matrix
+    The same frame where nothing is to be done. RGB becomes limited-range YUV with the matrix
     that its size suggests; YUV keeps its matrix and range.
     """
     width, height = size_wh
-    same_size = (picture.width, picture.height) == size_wh
-    if same_size and picture.format.name.replace("yuvj", "yuv") == form.name:
-        return picture
-    if not _is_rgb(picture.format):
-        return convert(picture, color_of(picture), form.name, size_wh)
+    same_size = (frame.width, frame.height) == size_wh
+    if same_size and frame.format.name.replace("yuvj", "yuv") == form.name:
+        return frame
+    if not _is_rgb(frame.format):
+        return convert(frame, color_of(frame), form.name, size_wh)
     target = ColorSpec(matrix="bt709" if height >= HD_HEIGHT else "bt601", full_range=form.chroma == "none")
-    made = picture.reformat(
+    made = frame.reformat(
         width,
         height,
         form.name,
@@ -159,14 +159,14 @@ def to_working_format(picture: av.VideoFrame, form: PixelFormat, size_wh: tuple[
     return made
 
 
-def in_working_format(picture: av.VideoFrame) -> av.VideoFrame:
-    """``picture`` at its own size in the format that effects work in; alpha is lost."""
-    form, _ = working_format(picture.format.name)
-    return to_working_format(picture, form, (picture.width, picture.height))
+def in_working_format(frame: av.VideoFrame) -> av.VideoFrame:
+    """``frame`` at its own size in the format that effects work in; alpha is lost."""
+    form, _ = working_format(frame.format.name)
+    return to_working_format(frame, form, (frame.width, frame.height))
 
 
 def convert(
-    picture: av.VideoFrame,
+    frame: av.VideoFrame,
     color: ColorSpec,
     form: str,
     size_wh: tuple[int, int] | None = None,
@@ -174,17 +174,17 @@ def convert(
     full_range: bool | None = None,
     matrix: Matrix | None = None,
 ) -> av.VideoFrame:
-    """``picture``, whose codes mean ``color``, in FFmpeg's pixel format ``form``.
+    """``frame``, whose codes mean ``color``, in FFmpeg's pixel format ``form``.
 
     ``full_range`` and ``matrix`` are those of the result, by default the same. Tags are kept as they are, but for
-    the two where one changes. The same picture comes back where nothing is to be done.
+    the two where one changes. The same frame comes back where nothing is to be done.
     """
     wanted = replace(
         color, full_range=color.full_range if full_range is None else full_range, matrix=matrix or color.matrix
     )
-    width, height = size_wh or (picture.width, picture.height)
-    tags = ColorTags.of(picture)
-    made = picture.reformat(
+    width, height = size_wh or (frame.width, frame.height)
+    tags = ColorTags.of(frame)
+    made = frame.reformat(
         width,
         height,
         form,
@@ -194,7 +194,7 @@ def convert(
         dst_color_range=_range(wanted),
         interpolation=int(PRECISE),
     )
-    if made is not picture:
+    if made is not frame:
         if wanted.full_range != color.full_range:
             tags = replace(tags, range=FULL if wanted.full_range else LIMITED)
         if wanted.matrix != color.matrix:
@@ -207,17 +207,17 @@ def _range(color: ColorSpec) -> ColorRange:
     return ColorRange.JPEG if color.full_range else ColorRange.MPEG
 
 
-def planes_of(picture: av.VideoFrame, form: PixelFormat) -> tuple[Plane, ...]:
-    """Writable views of the picture's samples, shaped as ``Frame.planes`` says.
+def planes_of(frame: av.VideoFrame, form: PixelFormat) -> tuple[Plane, ...]:
+    """Writable views of the frame's samples, shaped as ``Frame.planes`` says.
 
-    They share the picture's memory: do not write to a picture that the decoder may still refer
+    They share the frame's memory: do not write to a frame that the decoder may still refer
     to (see :func:`writable`), and do not keep them beyond its ``make_writable``.
     """
-    chroma = form.chroma_size_wh(picture.width, picture.height)
+    chroma = form.chroma_size_wh(frame.width, frame.height)
     dtype = np.dtype(np.uint8 if form.bits == 8 else np.uint16)
     views: list[Plane] = []
-    for index, plane in enumerate(picture.planes):
-        width, height = (picture.width, picture.height) if index == 0 else chroma
+    for index, plane in enumerate(frame.planes):
+        width, height = (frame.width, frame.height) if index == 0 else chroma
         pairs = index > 0 and form.chroma == "interleaved"
         rows: Plane = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, plane.line_size // dtype.itemsize)
         cut = rows[:height, : width * (2 if pairs else 1)]
@@ -226,7 +226,7 @@ def planes_of(picture: av.VideoFrame, form: PixelFormat) -> tuple[Plane, ...]:
 
 
 def wrap(
-    picture: av.VideoFrame,
+    frame: av.VideoFrame,
     *,
     pts: int | None = None,
     duration: int | None = None,
@@ -234,92 +234,92 @@ def wrap(
     sample_aspect: Fraction = Fraction(1),
     rotation: Rotation = 0,
 ) -> Frame:
-    """``picture`` as a frame whose planes are views of it.
+    """``frame`` as a frame whose planes are views of it.
 
     Its format must be one of ``PIXEL_FORMATS`` (or a ``yuvj`` form of it); times are taken from the
-    picture where they are not given. Raises ValueError for another format.
+    frame where they are not given. Raises ValueError for another format.
     """
-    form = PIXEL_FORMATS.get(picture.format.name.replace("yuvj", "yuv"))
+    form = PIXEL_FORMATS.get(frame.format.name.replace("yuvj", "yuv"))
     if form is None:
-        raise ValueError(f"{picture.format.name} is no format to work in; convert it with to_working_format()")
+        raise ValueError(f"{frame.format.name} is no format to work in; convert it with to_working_format()")
     return Frame(
-        planes=planes_of(picture, form),
+        planes=planes_of(frame, form),
         format=form,
-        color=color_of(picture),
-        pts=(picture.pts or 0) if pts is None else pts,
-        time_base=time_base or picture.time_base or Fraction(1, 1_000_000),
-        duration=picture.duration if duration is None else duration,
+        color=color_of(frame),
+        pts=(frame.pts or 0) if pts is None else pts,
+        time_base=time_base or frame.time_base or Fraction(1, 1_000_000),
+        duration=frame.duration if duration is None else duration,
         sample_aspect=sample_aspect,
         rotation=rotation,
-        handle=picture,
+        handle=frame,
     )
 
 
 def writable(frame: Frame) -> Frame:
     """The frame with planes that may be written to; use it in place of ``frame`` from then on.
 
-    Decoders predict later pictures from the ones they gave out, so planes still in the decoder's
+    Decoders predict later frames from the ones they gave out, so planes still in the decoder's
     hands are copied first. Views of the old frame are void after this call.
     """
-    picture = frame.handle
-    if not isinstance(picture, av.VideoFrame) or not _own(frame, picture):
+    av_frame = frame.handle
+    if not isinstance(av_frame, av.VideoFrame) or not _own(frame, av_frame):
         return frame
-    picture.make_writable()
-    return replace(frame, planes=planes_of(picture, frame.format))
+    av_frame.make_writable()
+    return replace(frame, planes=planes_of(av_frame, frame.format))
 
 
-def _own(frame: Frame, picture: av.VideoFrame) -> bool:
-    """Whether the frame has the form of its picture, and every plane is the picture's own."""
-    return _fits(frame, picture) and not _replaced(frame, picture)
+def _own(frame: Frame, av_frame: av.VideoFrame) -> bool:
+    """Whether the frame has the form of its frame, and every plane is the frame's own."""
+    return _fits(frame, av_frame) and not _replaced(frame, av_frame)
 
 
-def _fits(frame: Frame, picture: av.VideoFrame) -> bool:
-    same_form = picture.format.name.replace("yuvj", "yuv") == frame.format.name
-    return same_form and (picture.width, picture.height) == frame.size_wh
+def _fits(frame: Frame, av_frame: av.VideoFrame) -> bool:
+    same_form = av_frame.format.name.replace("yuvj", "yuv") == frame.format.name
+    return same_form and (av_frame.width, av_frame.height) == frame.size_wh
 
 
-def _replaced(frame: Frame, picture: av.VideoFrame) -> list[int]:
-    """Which planes of the frame lie elsewhere than in its picture."""
+def _replaced(frame: Frame, av_frame: av.VideoFrame) -> list[int]:
+    """Which planes of the frame lie elsewhere than in its frame."""
     return [
         index
-        for index, (plane, own) in enumerate(zip(frame.planes, picture.planes, strict=True))
+        for index, (plane, own) in enumerate(zip(frame.planes, av_frame.planes, strict=True))
         if plane.__array_interface__["data"][0] != own.buffer_ptr or plane.strides[0] != own.line_size
     ]
 
 
 def unwrap(frame: Frame) -> av.VideoFrame:
-    """The picture to encode, with the frame's time and colour; the frame is used up.
+    """The frame to encode, with the frame's time and colour; the frame is used up.
 
-    The handle where the planes are its own, with any replaced planes copied into it; a new picture
+    The handle where the planes are its own, with any replaced planes copied into it; a new frame
     where the frame has another form than its handle, or none. Its tags are those it came with,
     unless ``frame.color`` says otherwise.
     """
-    picture = _filled(frame)
-    picture.pts, picture.time_base, picture.duration = frame.pts, frame.time_base, frame.duration
-    if color_of(picture) != frame.color:
-        ColorTags.for_spec(frame.color).put(picture)
-    return picture
+    av_frame = _filled(frame)
+    av_frame.pts, av_frame.time_base, av_frame.duration = frame.pts, frame.time_base, frame.duration
+    if color_of(av_frame) != frame.color:
+        ColorTags.for_spec(frame.color).put(av_frame)
+    return av_frame
 
 
 def _filled(frame: Frame) -> av.VideoFrame:
-    picture = frame.handle
-    if not isinstance(picture, av.VideoFrame):
-        return _new_picture(frame, av.VideoFrame(*frame.size_wh, frame.format.name))
-    if not _fits(frame, picture):
+    av_frame = frame.handle
+    if not isinstance(av_frame, av.VideoFrame):
+        return _new_frame(frame, av.VideoFrame(*frame.size_wh, frame.format.name))
+    if not _fits(frame, av_frame):
         # The scaler's result, overwritten at once, is the one way to keep field flags and captions.
         width, height = frame.size_wh
-        return _new_picture(frame, picture.reformat(width, height, frame.format.name))
-    if replaced := _replaced(frame, picture):
-        picture.make_writable()
+        return _new_frame(frame, av_frame.reformat(width, height, frame.format.name))
+    if replaced := _replaced(frame, av_frame):
+        av_frame.make_writable()
         for index in replaced:
-            np.copyto(planes_of(picture, frame.format)[index], frame.planes[index])
-    return picture
+            np.copyto(planes_of(av_frame, frame.format)[index], frame.planes[index])
+    return av_frame
 
 
-def _new_picture(frame: Frame, picture: av.VideoFrame) -> av.VideoFrame:
-    for own, plane in zip(planes_of(picture, frame.format), frame.planes, strict=True):
+def _new_frame(frame: Frame, av_frame: av.VideoFrame) -> av.VideoFrame:
+    for own, plane in zip(planes_of(av_frame, frame.format), frame.planes, strict=True):
         np.copyto(own, plane)
-    return picture
+    return av_frame
 
 
 def with_neutral_chroma(frame: Frame) -> Frame:
@@ -332,14 +332,14 @@ def with_neutral_chroma(frame: Frame) -> Frame:
 
 
 def to_rgb(frame: Frame) -> NDArray[np.uint8]:
-    """The picture as RGB, (H, W, 3) uint8 in [0, 255], by the frame's own matrix and range.
+    """The frame as RGB, (H, W, 3) uint8 in [0, 255], by the frame's own matrix and range.
 
     Gamma, primaries and rotation are left alone. The frame is not changed.
     """
-    picture = frame.handle
-    if not isinstance(picture, av.VideoFrame) or not _own(frame, picture):
-        picture = _new_picture(frame, av.VideoFrame(*frame.size_wh, frame.format.name))
-    made = convert(picture, frame.color, "rgb24", full_range=True)
+    av_frame = frame.handle
+    if not isinstance(av_frame, av.VideoFrame) or not _own(frame, av_frame):
+        av_frame = _new_frame(frame, av.VideoFrame(*frame.size_wh, frame.format.name))
+    made = convert(av_frame, frame.color, "rgb24", full_range=True)
     width, height = frame.size_wh
     rows: NDArray[np.uint8] = np.frombuffer(memoryview(made.planes[0]), np.uint8).reshape(height, -1)
     return rows[:, : width * 3].reshape(height, width, 3).copy()

@@ -1,11 +1,11 @@
-"""A decoder in hardware under guard: where it loses a picture, software takes over and no frame is missing.
+"""A decoder in hardware under guard: where it loses a frame, software takes over and no frame is missing.
 
-Hardware decoders may come up short without an error. Every packet says when its picture is shown, and pictures leave
-a decoder in order of presentation. So a picture that comes while an earlier one is still due gives the loss away, and
+Hardware decoders may come up short without an error. Every packet says when its frame is shown, and frames leave
+a decoder in order of presentation. So a frame that comes while an earlier one is still due gives the loss away, and
 nothing later has been passed on by then. The packets from the last key frame but one are kept: software decodes them
 again, what was passed on is left out, and the rest of the video is software's.
 
-Before hardware is trusted at all, both decode until each has given its first picture. These must have the same time
+Before hardware is trusted at all, both decode until each has given its first frame. These must have the same time
 and the same samples.
 """
 
@@ -20,7 +20,7 @@ from .frames import color_of, convert, planes_of, working_format
 from .packets import Packet
 
 MOST_DUE: Final = 64
-"""Pictures that may wait in a decoder. Codecs reorder over at most 16; more than this never come."""
+"""Frames that may wait in a decoder. Codecs reorder over at most 16; more than this never come."""
 MOST_KEPT_BYTES: Final = 256 << 20
 """Packets that are kept; where key frames are so rare, software goes on alone."""
 
@@ -29,12 +29,12 @@ class Decoder(Protocol):
     """What FFmpeg's decoders look like."""
 
     def decode(self, packet: Packet | None) -> list[av.VideoFrame]:
-        """Pictures that ``packet`` completes, or with ``None`` those still inside, in order of presentation."""
+        """Frames that ``packet`` completes, or with ``None`` those still inside, in order of presentation."""
         ...
 
 
 class GuardedDecoder:
-    """Decodes one video stream in hardware as long as that gives every picture."""
+    """Decodes one video stream in hardware as long as that gives every frame."""
 
     def __init__(
         self,
@@ -53,14 +53,14 @@ class GuardedDecoder:
         self._kept_bytes = 0
         self._key_times: set[int] = set()
         self._due: list[int] = []
-        """Times of the pictures that hardware holds, rising."""
+        """Times of the frames that hardware holds, rising."""
         self._last: int | None = None
-        """Time of the last picture that hardware gave."""
+        """Time of the last frame that hardware gave."""
         self._skip_to: int | None = None
-        """Software's pictures up to this time were passed on by hardware."""
+        """Software's frames up to this time were passed on by hardware."""
 
     def decode(self, packet: Packet | None) -> Iterator[av.VideoFrame]:
-        """Pictures that ``packet`` completes, or with ``None`` those still inside, in order of presentation."""
+        """Frames that ``packet`` completes, or with ``None`` those still inside, in order of presentation."""
         if self._hardware is None:
             yield from self._from_software(packet)
             return
@@ -85,7 +85,7 @@ class GuardedDecoder:
             insort(self._due, packet.pts)
 
     def _from_hardware(self, hardware: Decoder, packet: Packet | None) -> tuple[list[av.VideoFrame], str]:
-        """The pictures in whose order nothing is missing, and what is wrong after them, if anything is."""
+        """The frames in whose order nothing is missing, and what is wrong after them, if anything is."""
         if packet is not None and packet.pts is None:
             return [], "cannot be checked on packets without times"
         try:
@@ -95,32 +95,32 @@ class GuardedDecoder:
         except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
             return [], f"failed ({getattr(error, 'strerror', None) or error})"
         good: list[av.VideoFrame] = []
-        for picture in found:
-            if flaw := self._flaw(picture):
+        for frame in found:
+            if flaw := self._flaw(frame):
                 return good, flaw
-            good.append(picture)
+            good.append(frame)
         if packet is None and self._due:
-            return good, f"did not give the picture at {self._seconds(self._due[0])}"
+            return good, f"did not give the frame at {self._seconds(self._due[0])}"
         if len(self._due) > MOST_DUE:
-            return good, f"holds back the picture at {self._seconds(self._due[0])}"
+            return good, f"holds back the frame at {self._seconds(self._due[0])}"
         if self._kept_bytes > MOST_KEPT_BYTES:
             return good, "cannot be checked where key frames are this rare"
         return good, ""
 
-    def _flaw(self, picture: av.VideoFrame) -> str:
-        """What is wrong with the next picture, or nothing: then it counts as given."""
-        if picture.is_corrupt:
-            return "gave a damaged picture"
-        if picture.pts is None:
-            return "gave a picture without a time"
-        place = bisect_left(self._due, picture.pts)
+    def _flaw(self, frame: av.VideoFrame) -> str:
+        """What is wrong with the next frame, or nothing: then it counts as given."""
+        if frame.is_corrupt:
+            return "gave a damaged frame"
+        if frame.pts is None:
+            return "gave a frame without a time"
+        place = bisect_left(self._due, frame.pts)
         if self._last is None:
             del self._due[:place]  # neither decoder can show what lies before the first key frame
             place = 0
         if place > 0:
-            return f"did not give the picture at {self._seconds(self._due[0])}"
-        if not self._due or self._due[0] != picture.pts:
-            return f"gave a picture at {self._seconds(picture.pts)} that no packet has"
+            return f"did not give the frame at {self._seconds(self._due[0])}"
+        if not self._due or self._due[0] != frame.pts:
+            return f"gave a frame at {self._seconds(frame.pts)} that no packet has"
         self._last = self._due.pop(0)
         if self._last in self._key_times:
             self._key_times.remove(self._last)
@@ -128,10 +128,10 @@ class GuardedDecoder:
         return ""
 
     def _forget(self) -> None:
-        """Drop the packets before the last key frame but one whose picture was given.
+        """Drop the packets before the last key frame but one whose frame was given.
 
-        The last alone would do where groups of pictures are closed. Where they are open, or refreshed bit by bit, a
-        decoder that starts at a key frame needs some time to give whole pictures.
+        The last alone would do where groups of frames are closed. Where they are open, or refreshed bit by bit, a
+        decoder that starts at a key frame needs some time to give whole frames.
         """
         assert self._last is not None
         keys = [
@@ -144,15 +144,15 @@ class GuardedDecoder:
             self._kept_bytes -= sum(packet.size for packet in dropped)
 
     def _audition(self, packet: Packet | None, found: list[av.VideoFrame], flaw: str) -> Iterator[av.VideoFrame]:
-        """Hold both decoders' pictures until it is clear whose are passed on."""
+        """Hold both decoders' frames until it is clear whose are passed on."""
         assert self._first is not None
         hardware, software = self._first
         hardware += found
         software += self._software(packet)
         if not flaw and hardware and software and not _same(hardware[0], software[0]):
-            flaw = "shows the first picture otherwise than FFmpeg's own decoder"
+            flaw = "shows the first frame otherwise than FFmpeg's own decoder"
         if not flaw and len(hardware) > MOST_DUE:
-            flaw = "cannot be compared with FFmpeg's own decoder, which gives no picture"
+            flaw = "cannot be compared with FFmpeg's own decoder, which gives no frame"
         if flaw or packet is None:
             if flaw:
                 self._warn(f"NVDEC {flaw}; FFmpeg's software decoder is used.")
@@ -161,11 +161,11 @@ class GuardedDecoder:
         elif hardware and software:
             self._first = None
             self._restart()
-            yield software[0]  # which has all that the container tells of the picture
+            yield software[0]  # which has all that the container tells of the frame
             yield from hardware[1:]
 
     def _take_over(self, flaw: str, *, ended: bool) -> Iterator[av.VideoFrame]:
-        """The pictures that are left, from software."""
+        """The frames that are left, from software."""
         self._warn(f"NVDEC {flaw}; FFmpeg's software decoder takes over from there.")
         kept, self._skip_to = self._kept, self._last
         self._dismiss()
@@ -175,12 +175,12 @@ class GuardedDecoder:
             yield from self._from_software(None)
 
     def _from_software(self, packet: Packet | None) -> Iterator[av.VideoFrame]:
-        for picture in self._software(packet):
-            if self._skip_to is not None and picture.pts is not None:
-                if picture.pts <= self._skip_to:
+        for frame in self._software(packet):
+            if self._skip_to is not None and frame.pts is not None:
+                if frame.pts <= self._skip_to:
                     continue
                 self._skip_to = None
-            yield picture
+            yield frame
 
     def _dismiss(self) -> None:
         self._hardware = self._first = None
@@ -191,10 +191,10 @@ class GuardedDecoder:
 
 
 def _same(one: av.VideoFrame, other: av.VideoFrame) -> bool:
-    """Whether two pictures, the first of which may be in a GPU's memory, have the same time, size and samples."""
+    """Whether two frames, the first of which may be in a GPU's memory, have the same time, size and samples."""
     if (one.pts, one.width, one.height) != (other.pts, other.width, other.height):
         return False
     form, _ = working_format(other.format.name)
-    pictures = (convert(picture, color_of(other), form.name) for picture in (one, other))
-    planes = (planes_of(picture, form) for picture in pictures)
+    frames = (convert(frame, color_of(other), form.name) for frame in (one, other))
+    planes = (planes_of(frame, form) for frame in frames)
     return all(np.array_equal(first, second) for first, second in zip(*planes, strict=True))

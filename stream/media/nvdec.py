@@ -1,7 +1,7 @@
-"""FFmpeg's NVDEC decoder for a stream that is read, its pictures left in the GPU's memory.
+"""FFmpeg's NVDEC decoder for a stream that is read, its frames left in the GPU's memory.
 
-FFmpeg copies each picture out of NVDEC's own surfaces (unless AV_HWACCEL_FLAG_UNSAFE_OUTPUT is set, which it is not
-here), so pictures may be held as long as one likes.
+FFmpeg copies each frame out of NVDEC's own surfaces (unless AV_HWACCEL_FLAG_UNSAFE_OUTPUT is set, which it is not
+here), so frames may be held as long as one likes.
 
 Written against the sources of PyAV 18.1 and FFmpeg. None of it has run yet: where there is a GPU, begin with
 ``REQUIRE_GPU=1 python -m pytest -m gpu``.
@@ -37,12 +37,12 @@ class NvdecDecoder:
         self._context, self._form = context, (CUDA, surface, *size_wh)
 
     def decode(self, packet: Packet | None) -> list[av.VideoFrame]:
-        """Pictures in the GPU's memory; raises ValueError where one has another form than the stream promises."""
+        """Frames in the GPU's memory; raises ValueError where one has another form than the stream promises."""
         found = self._context.decode(packet)
-        for picture in found:
-            surface = picture.sw_format.name if picture.sw_format else ""
-            if (picture.format.name, surface, picture.width, picture.height) != self._form:
-                raise ValueError(f"{picture.width}x{picture.height} {surface or picture.format.name}")
+        for frame in found:
+            surface = frame.sw_format.name if frame.sw_format else ""
+            if (frame.format.name, surface, frame.width, frame.height) != self._form:
+                raise ValueError(f"{frame.width}x{frame.height} {surface or frame.format.name}")
         return found
 
 
@@ -76,7 +76,7 @@ def unsuited(software: av.VideoCodecContext, container: str) -> str | None:
     if form not in SURFACES:
         return f"NVDEC is used for {', '.join(SURFACES)}, not for {form}."
     if software.width % 2 or software.height % 2:
-        return f"NVDEC is used for pictures with even sides, not for {software.width}x{software.height}."
+        return f"NVDEC is used for frames with even sides, not for {software.width}x{software.height}."
     return None
 
 

@@ -1,7 +1,7 @@
-"""Pictures in a GPU's memory for FFmpeg's NVENC encoders, handed over without a copy.
+"""Frames in a GPU's memory for FFmpeg's NVENC encoders, handed over without a copy.
 
 NVENC is given the address of luma and the length of a row and takes chroma from right below, so frames must have the
-memory of ``engines.device.planes.new_picture``.
+memory of ``engines.device.planes.new_av_frame``.
 
 Written against the sources of PyAV 18.1 and FFmpeg. None of it has run yet: where there is a GPU, begin with
 ``REQUIRE_GPU=1 python -m pytest -m gpu``.
@@ -25,8 +25,8 @@ ENCODERS: Final = frozenset({"h264_nvenc", "hevc_nvenc", "av1_nvenc"})
 SURFACE: Final = "nv12"
 
 
-class NvencPictures:
-    """Makes pictures of an encoder's frames. Not for two threads at once."""
+class NvencFrames:
+    """Makes frames of an encoder's frames. Not for two threads at once."""
 
     def __init__(self) -> None:
         self._context: CudaContext | None = None
@@ -36,8 +36,8 @@ class NvencPictures:
         make_context()
         return HWAccel(CUDA, options=dict(CURRENT_CONTEXT))
 
-    def picture(self, frame: Frame) -> av.VideoFrame:
-        """The frame's memory as a picture, without time and tags, once all that writes to it is done."""
+    def av_frame(self, frame: Frame) -> av.VideoFrame:
+        """The frame's memory as a frame, without time and tags, once all that writes to it is done."""
         from engines.device.planes import tensors_of
 
         luma, chroma = tensors_of(frame)

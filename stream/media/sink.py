@@ -29,7 +29,7 @@ __all__ = ["AudioPolicy", "SinkOptions", "VideoSink"]
 BITEXACT: Final = 0x400
 """FFmpeg's AVFMT_FLAG_BITEXACT."""
 TURNING_FORMATS: Final = MOV_FORMATS | {"matroska", "webm"}
-"""Containers that tell a player to turn the picture."""
+"""Containers that tell a player to turn the frame."""
 CHAPTER_FORMATS: Final = MOV_FORMATS | {"matroska", "webm", "ogg", "asf", "nut"}
 CHAPTER_UNIT: Final = Fraction(1, 1000)
 MUXER_OPTIONS: Final[dict[str, dict[str, str]]] = {
@@ -61,9 +61,10 @@ class SinkOptions(Options):
         | None
     ) = None
     audio: Annotated[AudioPolicy, option("Copy the audio, encode it as AAC, or leave it out.")] = "copy"
-    format: Annotated[str, option("Container format; by default told by the output's name.", letter="f", metavar="NAME")] | None = (
-        None
-    )
+    format: (
+        Annotated[str, option("Container format; by default told by the output's name.", letter="f", metavar="NAME")]
+        | None
+    ) = None
     overwrite: Annotated[bool, option("Replace existing outputs.", letter="y")] = False
     options: Mapping[str, str] = field(default_factory=dict)
     """Further options of the encoder, by FFmpeg's names."""
@@ -202,7 +203,7 @@ class VideoSink:
         if facts.display_matrix is not None and name in TURNING_FORMATS:
             stream.set_display_matrix(facts.display_matrix)
         elif facts.display_matrix is not None:
-            self.warnings.append(f"{name} cannot say that the picture is to be turned; it will show as stored.")
+            self.warnings.append(f"{name} cannot say that the frame is to be turned; it will show as stored.")
         self._container.metadata.update(live_metadata(facts.metadata))
         if facts.chapters and name in CHAPTER_FORMATS:
             self._container.set_chapters(

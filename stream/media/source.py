@@ -125,7 +125,7 @@ class Unit:
     packets: tuple[Packet, ...] = ()
     """In the order read, with times from the same zero as the frames'."""
     before: Frame | None = None
-    """The picture as it was decoded, or a part of it, where it is to be shown beside the result."""
+    """The frame as it was decoded, or a part of it, where it is to be shown beside the result."""
 
 
 class VideoSource:
@@ -209,12 +209,12 @@ class VideoSource:
     def _nothing(self) -> SourceError:
         name, failure = shown(self._location), self._decoder.failure or self._reader.failure
         if failure is not None and self._decoder.shape is None:
-            error = SourceError(f"No picture of {name} can be decoded ({reason_of(failure)}). It may be damaged.")
+            error = SourceError(f"No frame of {name} can be decoded ({reason_of(failure)}). It may be damaged.")
             error.__cause__ = failure
             return error
         if self._options.start > 0:
-            return SourceError(f"{name} has no picture after {self._options.start_seconds:g} s. Start earlier.")
-        return SourceError(f"{name} has no pictures in it. It may be damaged or unfinished.")
+            return SourceError(f"{name} has no frame after {self._options.start_seconds:g} s. Start earlier.")
+        return SourceError(f"{name} has no frames in it. It may be damaged or unfinished.")
 
     def _read(self, carried: frozenset[int]) -> Iterator[Unit]:
         waiting: list[Packet] = []
@@ -251,7 +251,7 @@ class VideoSource:
             self._note_missing_end()
 
     def _trailing(self, waiting: list[Packet], carried: frozenset[int]) -> Iterator[Unit]:
-        """The packets that belong before the end but are stored behind the last picture."""
+        """The packets that belong before the end but are stored behind the last frame."""
         assert self._options.length is not None
         latest = self._options.length + TRAILING_SECONDS
         for packet in self._reader.packets():
@@ -300,9 +300,9 @@ class VideoSource:
             self.damage.end_seconds = float(end)
             self.damage.promised_seconds = None if promised is None else float(promised)
 
-    def _with_picture(self, companion: CompanionStream) -> CompanionStream:
+    def _with_frame(self, companion: CompanionStream) -> CompanionStream:
         """Cover art with its data, which FFmpeg gives before anything else."""
-        if companion.kind != "picture":
+        if companion.kind != "frame":
             return companion
         read = (packet for unit in self._first for packet in unit.packets)
         content = next((bytes(packet) for packet in read if packet.stream.index == companion.index), b"")
@@ -340,7 +340,7 @@ class VideoSource:
             display_matrix=shape.display_matrix,
             field_order=stream_facts.field_order_of(stream, shape.first),
             hdr=stream_facts.hdr_of(shape.first),
-            companions=tuple(self._with_picture(companion) for companion in companions),
+            companions=tuple(self._with_frame(companion) for companion in companions),
             left_out=stream_facts.left_out(container, {stream.index, *(other.index for other in companions)}),
             metadata=dict(container.metadata),
             video_metadata=dict(stream.metadata),
@@ -371,10 +371,10 @@ def _main_video(container: av.container.InputContainer, location: str, options: 
     if stream is None:
         kinds = sorted({str(other.type) for other in container.streams})
         held = f"only {' and '.join(kinds)}" if kinds else "no streams at all"
-        raise SourceError(f"{name} has no video that can be decoded, {held}. Give a file with moving pictures.")
+        raise SourceError(f"{name} has no video that can be decoded, {held}. Give a file with moving frames.")
     width, height = stream.codec_context.width, stream.codec_context.height
     if width <= 0 or height <= 0:
-        raise SourceError(f"The picture of {name} has no size ({width}x{height}). It may be damaged.")
+        raise SourceError(f"The frame of {name} has no size ({width}x{height}). It may be damaged.")
     if width * height > options.max_pixels:
         raise SourceError(
             f"{name} is {width}x{height}, more than {options.max_pixels} pixels. "

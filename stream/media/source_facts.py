@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from emocolor.frames import ColorSpec, PixelFormat, Rotation
 
-StreamKind = Literal["audio", "subtitle", "picture", "attachment"]
+StreamKind = Literal["audio", "subtitle", "frame", "attachment"]
 FieldOrder = Literal["progressive", "top first", "bottom first"]
 
 
@@ -37,7 +37,7 @@ class Chapter:
 
 @dataclass(frozen=True, kw_only=True)
 class CompanionStream:
-    """A stream that is carried along with the video: sound, subtitles, cover art or an attached file."""
+    """A stream that is carried along with the video: audio, subtitles, cover art or an attached file."""
 
     index: int
     kind: StreamKind
@@ -46,7 +46,7 @@ class CompanionStream:
     metadata: dict[str, str]
     """Language, title and the like, by FFmpeg's keys."""
     content: bytes = field(default=b"", repr=False)
-    """The picture or the attached file; empty for other kinds."""
+    """The frame or the attached file; empty for other kinds."""
     handle: Any = field(repr=False)
     """The input's own stream; valid until the source is closed."""
 
@@ -85,7 +85,7 @@ class SourceFacts:
     """Frames that will be read, as the container states or its duration suggests; ``None`` where unknown."""
     sample_aspect: Fraction
     rotation: Rotation
-    """Degrees by which a player turns the picture clockwise."""
+    """Degrees by which a player turns the frame clockwise."""
     display_matrix: tuple[int, ...] | None
     """FFmpeg's nine numbers, where the container has them; they may mirror as well as turn."""
     field_order: FieldOrder

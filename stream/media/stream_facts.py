@@ -1,4 +1,4 @@
-"""Reads an opened input's facts out of FFmpeg: which streams there are, how the picture is shown, when it starts."""
+"""Reads an opened input's facts out of FFmpeg: which streams there are, how the frame is shown, when it starts."""
 
 import re
 import struct
@@ -56,7 +56,7 @@ def _companion_kind(stream: Any) -> StreamKind | None:
     if stream.codec_context is None:
         return None
     if stream.type == "video":
-        return "picture" if stream.disposition & Disposition.attached_pic else None
+        return "frame" if stream.disposition & Disposition.attached_pic else None
     return cast(StreamKind, stream.type) if stream.type in ("audio", "subtitle") else None
 
 
@@ -128,21 +128,21 @@ def field_order_of(stream: av.VideoStream, first: av.VideoFrame) -> FieldOrder:
     return "bottom first" if order in _BOTTOM_FIRST else "top first"
 
 
-def display_matrix_of(picture: av.VideoFrame) -> tuple[int, ...] | None:
-    """FFmpeg's 3x3 display matrix by rows, or ``None`` where the picture is shown as it is stored."""
-    data = _side_data(picture, Type.DISPLAYMATRIX)
+def display_matrix_of(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """FFmpeg's 3x3 display matrix by rows, or ``None`` where the frame is shown as it is stored."""
+    data = _side_data(frame, Type.DISPLAYMATRIX)
     if data is None:
         return None
     matrix = struct.unpack("=9i", data[:36])
     return None if matrix[:5] == (1 << 16, 0, 0, 0, 1 << 16) else matrix
 
 
-def rotation_of(picture: av.VideoFrame, matrix: tuple[int, ...] | None) -> Rotation:
-    """Clockwise turn of the display, to the nearest quarter; a mirrored picture is taken as if it were not."""
+def rotation_of(frame: av.VideoFrame, matrix: tuple[int, ...] | None) -> Rotation:
+    """Clockwise turn of the display, to the nearest quarter; a mirrored frame is taken as if it were not."""
     if matrix is None:
         return 0
     if matrix[0] * matrix[4] - matrix[1] * matrix[3] > 0:
-        return cast(Rotation, round(-picture.rotation / 90) * 90 % 360)
+        return cast(Rotation, round(-frame.rotation / 90) * 90 % 360)
     # Mirrored left to right first, then turned: undo the mirroring, and what is left is a turn.
     a, b = -matrix[0], -matrix[1]
     if abs(a) >= abs(b):
@@ -150,10 +150,10 @@ def rotation_of(picture: av.VideoFrame, matrix: tuple[int, ...] | None) -> Rotat
     return 90 if b > 0 else 270
 
 
-def hdr_of(picture: av.VideoFrame) -> HdrMetadata | None:
-    """Static HDR metadata from the picture's side data."""
-    display = _side_data(picture, Type.MASTERING_DISPLAY_METADATA)
-    light = _side_data(picture, Type.CONTENT_LIGHT_LEVEL)
+def hdr_of(frame: av.VideoFrame) -> HdrMetadata | None:
+    """Static HDR metadata from the frame's side data."""
+    display = _side_data(frame, Type.MASTERING_DISPLAY_METADATA)
+    light = _side_data(frame, Type.CONTENT_LIGHT_LEVEL)
     if display is None and light is None:
         return None
     fields: dict[str, Any] = {}
@@ -168,7 +168,7 @@ def hdr_of(picture: av.VideoFrame) -> HdrMetadata | None:
     return HdrMetadata(**fields)
 
 
-def _side_data(picture: av.VideoFrame, kind: Type) -> bytes | None:
+def _side_data(frame: av.VideoFrame, kind: Type) -> bytes | None:
     # PyAV types this as a dictionary; it is a mapping from Type to buffers.
-    found = cast(Any, picture.side_data).get(kind)
+    found = cast(Any, frame.side_data).get(kind)
     return None if found is None else bytes(found)

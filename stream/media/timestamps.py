@@ -1,4 +1,4 @@
-"""Times of an input: one origin for all its streams, gaps and repeats in the video's mended."""
+"""Times of an input: one origin for all its streams, gaps and repeats in the video's fixed."""
 
 from fractions import Fraction
 from typing import Any, Final
@@ -69,9 +69,9 @@ class FrameTimes:
         if self._first_decoded is None:
             self._first_decoded = packet.dts
 
-    def place(self, picture: av.VideoFrame) -> int:
-        """The picture's time in units of ``time_base``; pictures must come in order."""
-        time = self._decoding_time(picture) if self._by_decoding else picture.pts
+    def place(self, frame: av.VideoFrame) -> int:
+        """The frame's time in units of ``time_base``; frames must come in order."""
+        time = self._decoding_time(frame) if self._by_decoding else frame.pts
         if time is None:
             time = 0 if self._last is None else self._last + self.step
         elif self._last is not None and time <= self._last:
@@ -80,12 +80,12 @@ class FrameTimes:
         self._last = time
         return time
 
-    def _decoding_time(self, picture: av.VideoFrame) -> int | None:
-        if picture.dts is None:
+    def _decoding_time(self, frame: av.VideoFrame) -> int | None:
+        if frame.dts is None:
             return None
         if self._delay is None:
-            self._delay = picture.dts - (self._first_decoded or 0)
-        return picture.dts - self._delay
+            self._delay = frame.dts - (self._first_decoded or 0)
+        return frame.dts - self._delay
 
     @property
     def step(self) -> int:

@@ -1,4 +1,4 @@
-"""A bounded hand-over between two threads."""
+"""A bounded handoff between two threads."""
 
 import threading
 from collections import deque
@@ -47,7 +47,7 @@ class Channel(Generic[T]):
             self._changed.notify_all()
 
     def cancel(self) -> None:
-        """Call off the hand-over; what is inside is dropped."""
+        """Call off the handoff; what is inside is dropped."""
         with self._changed:
             self._cancelled = True
             self._items.clear()

@@ -1,4 +1,4 @@
-"""How many cores of the processor this process may use."""
+"""How many cores of the CPU this process may use."""
 
 import os
 

@@ -15,7 +15,7 @@ _own = threading.local()
 
 
 def worker_cpu_seconds() -> float:
-    """What threads that work side by side have taken of the processor for the calling thread, up to now."""
+    """What threads that work side by side have used of the CPU for the calling thread, up to now."""
     return getattr(_own, "seconds", 0.0)
 
 

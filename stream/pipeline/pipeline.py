@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from .channel import Cancelled, Channel
 from .parallel import worker_cpu_seconds
@@ -28,9 +28,11 @@ class Stage:
 class Pipeline:
     """Runs stages one after the other on the items of a source, each in its own thread::
 
-        async with Pipeline(source, stages) as items:
-            async for item in items:
+        with Pipeline(source, stages) as items:
+            for item in items:
                 ...
+
+    On an event loop, ``async with`` and ``async for`` do the same without blocking it.
 
     Items come in the source's order, none lost; what they are never depends on timing. Leaving the
     block early calls the work off. Leaving it waits until every thread has ended and then raises
@@ -43,41 +45,50 @@ class Pipeline:
         for stage, before, after in zip(stages, self._channels, self._channels[1:], strict=False):
             self._threads.append(threading.Thread(target=self._work, args=(stage.run, before, after), name=stage.name))
         self.cpu_seconds: dict[str, float] = {}
-        """What each stage has taken of the processor, entered as it ends: its thread and those that work side by side
+        """What each stage has used of the CPU, entered as it ends: its thread and those that work side by side
         for it. Codecs and nets with threads of their own are not in it."""
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._finished = False
 
-    async def __aenter__(self) -> "Pipeline":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
-        items = iter(self._channels[-1])
-        end = object()
-        while True:
-            try:
-                item = await asyncio.to_thread(next, items, end)
-            except Cancelled:
-                break
-            if item is end:
-                self._finished = True
-                break
-            yield item
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self._channels[-1]
+            self._finished = True
+        except Cancelled:
+            pass
         if self._error is not None:
             raise self._error
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._finished:
             self.cancel()
         for thread in self._threads:
-            await asyncio.shield(asyncio.to_thread(thread.join))
+            thread.join()
         if self._error is not None and error is None:
             raise self._error
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        items, end = iter(self), object()
+        while (item := await asyncio.to_thread(next, items, end)) is not end:
+            yield item
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._finished:
+            self.cancel()  # at once: the threads that are joined below may wait for a reader
+        await asyncio.shield(asyncio.to_thread(self.__exit__, kind, error, trace))
 
     def cancel(self) -> None:
         """Call all work off; may be called from any thread, more than once."""

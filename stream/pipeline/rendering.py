@@ -63,7 +63,9 @@ def render(
     With ``needs_chroma`` gray frames get neutral chroma planes first. Each of ``workers`` has effects, and a thread, of
     its own.
     """
-    return ordered_parallel_map(steps, lambda: partial(_rendered, effects=make_effects(), needs_chroma=needs_chroma), workers)
+    return ordered_parallel_map(
+        steps, lambda: partial(_rendered, effects=make_effects(), needs_chroma=needs_chroma), workers
+    )
 
 
 def with_chroma_planes(frame: Frame) -> Frame:

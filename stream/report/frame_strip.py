@@ -1,6 +1,6 @@
-"""Still pictures that show what a run did: frames before and after, and emotions over time.
+"""Still images that show what a run did: frames before and after, and emotions over time.
 
-All pictures here are RGB, (H, W, 3) uint8.
+All images here are RGB, (H, W, 3) uint8.
 """
 
 import math
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from emocolor.emotions import EMOTIONS, Emotion
 from emocolor.errors import SinkError
 
-Picture = NDArray[np.uint8]
+RgbImage = NDArray[np.uint8]
 Vector = NDArray[np.float64]
 Rgb = tuple[int, int, int]
 Record = tuple[float, Sequence[float] | NDArray[Any], float]
 """Time in seconds; seven probabilities in the order of ``EMOTIONS``; certainty in [0, 1]."""
 
 GAP: Final = 4
-"""Pixels between the pictures of a strip."""
+"""Pixels between the images of a strip."""
 SUPERSAMPLING: Final = 2
 SUBPIXEL_BITS: Final = 4
 FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
@@ -44,7 +44,9 @@ TICK_SECONDS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 18
 MOST_TICKS: Final = 10
 
 
-def make_strip(before: Sequence[Picture], after: Sequence[Picture], captions: Sequence[str], *, width: int) -> Picture:
+def make_strip(
+    before: Sequence[RgbImage], after: Sequence[RgbImage], captions: Sequence[str], *, width: int
+) -> RgbImage:
     """Frames in two rows, ``before`` above ``after``, with a caption under each column.
 
     Every frame takes the aspect of the first one. Raises ``ValueError`` where the sequences differ
@@ -69,7 +71,7 @@ def make_strip(before: Sequence[Picture], after: Sequence[Picture], captions: Se
     return strip
 
 
-def timeline_picture(records: Sequence[Record], *, size_wh: tuple[int, int] = (960, 340)) -> Picture:
+def timeline_image(records: Sequence[Record], *, size_wh: tuple[int, int] = (960, 340)) -> RgbImage:
     """The seven probabilities over time, stacked, with a line of certainty.
 
     Raises ``ValueError`` where there are fewer than two records, their times do not rise, or one
@@ -91,16 +93,16 @@ def timeline_picture(records: Sequence[Record], *, size_wh: tuple[int, int] = (9
     _draw_certainty(canvas, plot, times, certainty, unit)
     _draw_axes(canvas, plot, unit)
     _draw_legend(canvas, plot, unit)
-    return _picture(cv2.resize(canvas, size_wh, interpolation=cv2.INTER_AREA))
+    return _image(cv2.resize(canvas, size_wh, interpolation=cv2.INTER_AREA))
 
 
-def write_png(path: Path, rgb: Picture) -> None:
-    """Write a picture as PNG; raises ``SinkError`` where the file cannot be written."""
+def write_png(path: Path, rgb: RgbImage) -> None:
+    """Write a image as PNG; raises ``SinkError`` where the file cannot be written."""
     _, data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
     try:
         path.write_bytes(data.tobytes())
     except OSError as error:
-        raise SinkError(f"Cannot write the picture {path}: {error.strerror}. Choose another place.") from error
+        raise SinkError(f"Cannot write the image {path}: {error.strerror}. Choose another place.") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +135,7 @@ def _columns(records: Sequence[Record]) -> tuple[Vector, Vector, Vector]:
     return times, np.array([record[1] for record in records], float), np.array([record[2] for record in records], float)
 
 
-def _draw_stack(canvas: Picture, plot: _Plot, times: Vector, probabilities: Vector) -> None:
+def _draw_stack(canvas: RgbImage, plot: _Plot, times: Vector, probabilities: Vector) -> None:
     """One band per emotion, angry at the bottom and neutral on top."""
     edges = np.cumsum(np.column_stack([np.zeros(len(times)), probabilities]), axis=1)
     for index, emotion in enumerate(EMOTIONS):
@@ -143,13 +145,13 @@ def _draw_stack(canvas: Picture, plot: _Plot, times: Vector, probabilities: Vect
         _fill(canvas, np.vstack([lower, upper]), EMOTION_RGB[emotion])
 
 
-def _draw_certainty(canvas: Picture, plot: _Plot, times: Vector, certainty: Vector, unit: float) -> None:
+def _draw_certainty(canvas: RgbImage, plot: _Plot, times: Vector, certainty: Vector, unit: float) -> None:
     line = np.column_stack([plot.x(times), plot.y(np.clip(certainty, 0, 1))])
     _line(canvas, line, (255, 255, 255), 0.45 * unit)
     _line(canvas, line, INK, 0.22 * unit)
 
 
-def _draw_axes(canvas: Picture, plot: _Plot, unit: float) -> None:
+def _draw_axes(canvas: RgbImage, plot: _Plot, unit: float) -> None:
     for share in (0.0, 0.5, 1.0):
         _line(canvas, [(plot.left - 0.5 * unit, plot.y(share)), (plot.left, plot.y(share))], AXIS_INK, 0.12 * unit)
         place = (plot.left - 0.9 * unit, plot.y(share) + 0.5 * unit)
@@ -161,7 +163,7 @@ def _draw_axes(canvas: Picture, plot: _Plot, unit: float) -> None:
     _line(canvas, frame, AXIS_INK, 0.12 * unit)
 
 
-def _draw_legend(canvas: Picture, plot: _Plot, unit: float) -> None:
+def _draw_legend(canvas: RgbImage, plot: _Plot, unit: float) -> None:
     """In the order of the stack, from the top."""
     left, step = plot.right + 1.6 * unit, (plot.bottom - plot.top) / 8
     for row, emotion in enumerate(reversed(EMOTIONS)):
@@ -189,11 +191,11 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def _fitted(frame: Picture, size_wh: tuple[int, int]) -> Picture:
+def _fitted(frame: RgbImage, size_wh: tuple[int, int]) -> RgbImage:
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         raise ValueError(f"a strip needs (H, W, 3) uint8 frames, got {frame.shape} {frame.dtype}")
     shrinks = frame.shape[1] >= size_wh[0]
-    return _picture(cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC))
+    return _image(cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC))
 
 
 def _caption_height(captions: Sequence[str], cell: float) -> int:
@@ -204,7 +206,7 @@ def _caption_height(captions: Sequence[str], cell: float) -> int:
 
 
 def _write(
-    canvas: Picture,
+    canvas: RgbImage,
     text: str,
     place: tuple[float, float],
     height: float,
@@ -223,11 +225,11 @@ def _text_width(text: str, height: float) -> float:
     return float(width)
 
 
-def _fill(canvas: Picture, outline: Vector, color: Rgb) -> None:
+def _fill(canvas: RgbImage, outline: Vector, color: Rgb) -> None:
     cv2.fillPoly(canvas, [_subpixel(outline)], color, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def _line(canvas: Picture, points: Vector | Sequence[tuple[float, float]], color: Rgb, thickness: float) -> None:
+def _line(canvas: RgbImage, points: Vector | Sequence[tuple[float, float]], color: Rgb, thickness: float) -> None:
     thick = max(round(thickness), 1)
     cv2.polylines(canvas, [_subpixel(points)], False, color, thick, cv2.LINE_AA, SUBPIXEL_BITS)
 
@@ -236,5 +238,5 @@ def _subpixel(points: Vector | Sequence[tuple[float, float]]) -> NDArray[np.int3
     return np.asarray(np.rint(np.asarray(points) * (1 << SUBPIXEL_BITS)), np.int32)
 
 
-def _picture(array: NDArray[Any]) -> Picture:
+def _image(array: NDArray[Any]) -> RgbImage:
     return np.asarray(array, np.uint8)

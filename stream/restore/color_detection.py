@@ -1,4 +1,4 @@
-"""Whether an input has colours of its own, told before it is processed, from pictures all over it."""
+"""Whether an input has colours of its own, told before it is processed, from frames all over it."""
 
 import math
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from ..media.source import SourceOptions, open_container
 from ..media.source_facts import SourceFacts
 
 SAMPLES: Final = 16
-"""Pictures that are looked at."""
+"""Frames that are looked at."""
 SHORT_SECONDS: Final = 20.0
 """Inputs up to this length are decoded to reach them, as they may have a single key frame; in longer ones the key
 frames nearest to them will do."""
@@ -37,7 +37,7 @@ def input_is_coloured(location: str, options: SourceOptions, facts: SourceFacts)
 
 
 def _samples(location: str, options: SourceOptions, duration: float) -> Iterator[Frame]:
-    """Pictures spread over the part that is read."""
+    """Frames spread over the part that is read."""
     with open_container(location, options) as container:
         stream = stream_facts.main_video(container)
         assert stream is not None
@@ -45,24 +45,24 @@ def _samples(location: str, options: SourceOptions, duration: float) -> Iterator
         start = float(stream_facts.start_of(container) + options.start)
         times = [start + duration * (number + 0.5) / SAMPLES for number in range(SAMPLES)]
         short = duration <= SHORT_SECONDS
-        pictures = _decoded(container, stream, start, times) if short else _key_frames(container, stream, times)
-        for picture in pictures:
-            yield wrap(in_working_format(picture))
+        frames = _decoded(container, stream, start, times) if short else _key_frames(container, stream, times)
+        for frame in frames:
+            yield wrap(in_working_format(frame))
 
 
 def _decoded(
     container: av.container.InputContainer, stream: av.VideoStream, start: float, times: list[float]
 ) -> Iterator[av.VideoFrame]:
-    """The first picture at or after each time, of those that others are predicted from."""
+    """The first frame at or after each time, of those that others are predicted from."""
     container.seek(math.floor(start * av.time_base))
     stream.codec_context.skip_frame = "NONREF"
     waiting = times[::-1]
-    for picture in container.decode(stream):
+    for frame in container.decode(stream):
         if not waiting:
             return
-        if picture.time is not None and picture.time >= waiting[-1]:
-            yield picture
-            while waiting and waiting[-1] <= picture.time:
+        if frame.time is not None and frame.time >= waiting[-1]:
+            yield frame
+            while waiting and waiting[-1] <= frame.time:
                 waiting.pop()
 
 
@@ -71,5 +71,5 @@ def _key_frames(
 ) -> Iterator[av.VideoFrame]:
     for time in times:
         container.seek(math.floor(time * av.time_base))
-        if (picture := next(container.decode(stream), None)) is not None:
-            yield picture
+        if (frame := next(container.decode(stream), None)) is not None:
+            yield frame

@@ -1,9 +1,9 @@
-"""Interlaced pictures, two moments woven line by line, made whole again.
+"""Interlaced frames, two moments woven line by line, made whole again.
 
 Whether a film is interlaced is measured, as flags are often wrong in both directions. What is done about it
 happens in FFmpeg: ``fieldmatch`` puts together the two fields of one film frame where both are there (film
 that was transferred to video by pulldown, or a field late, comes back exactly), and ``bwdif`` interpolates
-where they are not. Each gives one picture for one picture. Matching is for pictures of 8 bits only.
+where they are not. Each gives one frame for one frame. Matching is for frames of 8 bits only.
 """
 
 import math
@@ -29,16 +29,16 @@ MOST_HELD: Final = 16
 MEMORY_SECONDS: Final = 1.0
 """Evidence fades by ``exp(-t / MEMORY_SECONDS)``."""
 INTERLACED_FROM: Final = 0.15
-"""Asymmetry per motion from which pictures are interlaced; see :class:`FieldDetector`."""
+"""Asymmetry per motion from which frames are interlaced; see :class:`FieldDetector`."""
 PROGRESSIVE_TO: Final = 0.08
 """The same up to which they are progressive; in between the verdict stays what it was."""
 LEAST_MOTION: Final = 1.0
 """Motion without which nothing can be told."""
 SAMPLED_COLUMNS: Final = 160
 SMALLEST_SIDE: Final = 8
-"""FFmpeg's filters refuse pictures not much smaller."""
+"""FFmpeg's filters refuse frames not much smaller."""
 MATCHED_BITS: Final = 8
-"""The one depth that FFmpeg matches fields in; pictures of others are interpolated, all of them."""
+"""The one depth that FFmpeg matches fields in; frames of others are interpolated, all of them."""
 MATCHING: Final = {"mode": "pc_n", "combmatch": "full", "cthresh": "6", "combpel": "40"}
 """FFmpeg's names; the thresholds are lower than its own, which miss combs that compression softened."""
 FILTERED_AS: Final = {"nv12": "yuv420p", "nv16": "yuv422p", "yuv440p": "yuv444p"}
@@ -48,17 +48,17 @@ Lines = NDArray[np.int16]
 
 
 class FieldDetector:
-    """Tells from luma whether the pictures of a shot are interlaced, and which field comes first.
+    """Tells from luma whether the frames of a shot are interlaced, and which field comes first.
 
     Where a thing moves, lines of two moments do not fit together. As FFmpeg's ``idet`` does, the fields of a
-    picture are woven with those of its neighbours: in interlaced material those next to each other in time
+    frame are woven with those of its neighbours: in interlaced material those next to each other in time
     fit better than the others, in progressive material both alike. The logarithm of their ratio, the
     asymmetry, is summed over about a second and set against motion: how much worse the worse of the two fits
-    than the picture's own fields. ``idet`` looks at the asymmetry alone.
+    than the frame's own fields. ``idet`` looks at the asymmetry alone.
 
     Measured on 21 progressive clips, old film among them, asymmetry per motion stays below 0.12, and below
     0.03 in 99.6 % of the frames. 0.10 is a test pattern that moves along even lines; ``idet`` calls every
-    picture of it interlaced. Interlaced and pulled-down versions of 8 of the clips have medians of 0.5 to 0.9,
+    frame of it interlaced. Interlaced and pulled-down versions of 8 of the clips have medians of 0.5 to 0.9,
     coded as fields (x264, crf 23 and 30, 4 of them) 0.17 to 0.7, coded as if progressive 0.3 to 0.7 at crf 23;
     at crf 30 three of these fall below the threshold, where the codec blurred the combs.
     """
@@ -96,7 +96,7 @@ class FieldDetector:
 
 
 def field_evidence(before: Lines, here: Lines, after: Lines) -> tuple[float, float]:
-    """Asymmetry and motion of a picture between its neighbours, sampled lines (H, W) of one form.
+    """Asymmetry and motion of a frame between its neighbours, sampled lines (H, W) of one form.
 
     Both are logarithms of ratios of roughness, the sum of second differences down the lines of a weave:
     asymmetry is positive where the top field comes first; motion is 0 or more, and not less than asymmetry.
@@ -127,7 +127,7 @@ def _sampled(luma: Plane, bits: int) -> Lines:
 class Deinterlacer:
     """Makes interlaced shots progressive, frame for frame, and leaves others as they are, bit for bit.
 
-    On film pulled down to video without loss the film's own pictures come back; interpolating alone comes
+    On film pulled down to video without loss the film's own frames come back; interpolating alone comes
     within 46 to 51 dB of them. Not for two threads at once.
     """
 
@@ -187,15 +187,15 @@ class _FieldGraph:
     """FFmpeg's field matching and interpolation, for frames of one form."""
 
     def __init__(self, first: Frame, order: str) -> None:
-        """``order``: FFmpeg's name of it, or ``auto`` for what each picture's flags say."""
-        picture = _filterable(first)
+        """``order``: FFmpeg's name of it, or ``auto`` for what each frame's flags say."""
+        frame = _filterable(first)
         self._graph = graph = av.filter.Graph()
         source = graph.add_buffer(
-            width=picture.width, height=picture.height, format=picture.format, time_base=picture.time_base
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
         )
         matching = first.format.bits == MATCHED_BITS
         match = [graph.add("fieldmatch", order=order, **MATCHING)] if matching else []
-        deint = "interlaced" if matching else "all"  # matched pictures are marked as progressive
+        deint = "interlaced" if matching else "all"  # matched frames are marked as progressive
         interpolate = graph.add("bwdif", mode="send_frame", parity=order, deint=deint)
         graph.link_nodes(source, *match, interpolate, graph.add("buffersink")).configure()
         self._inside: deque[Frame] = deque()
@@ -213,21 +213,21 @@ class _FieldGraph:
     def _pull(self) -> Iterator[Frame]:
         while self._inside:
             try:
-                picture = self._graph.vpull()
+                frame = self._graph.vpull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
-            yield _with_picture(self._inside.popleft(), picture)
+            yield _with_frame(self._inside.popleft(), frame)
 
 
 def _filterable(frame: Frame) -> av.VideoFrame:
-    """The frame's picture in a form that FFmpeg's filters take; converting it by itself FFmpeg may change its range."""
-    picture = unwrap(with_neutral_chroma(frame) if frame.format.chroma == "none" else frame)
+    """The frame's frame in a form that FFmpeg's filters take; converting it by itself FFmpeg may change its range."""
+    av_frame = unwrap(with_neutral_chroma(frame) if frame.format.chroma == "none" else frame)
     form = FILTERED_AS.get(frame.format.name)
-    return picture if form is None else convert(picture, frame.color, form)
+    return av_frame if form is None else convert(av_frame, frame.color, form)
 
 
-def _with_picture(frame: Frame, picture: av.VideoFrame) -> Frame:
-    """The frame with its planes in ``picture``, which the filters gave; gray frames have their luma there."""
+def _with_frame(frame: Frame, av_frame: av.VideoFrame) -> Frame:
+    """The frame with its planes in ``av_frame``, which the filters gave; gray frames have their luma there."""
     if frame.format.name in FILTERED_AS:
-        picture = convert(picture, frame.color, frame.format.name)
-    return replace(frame, planes=wrap(picture).planes[: len(frame.planes)], handle=picture)
+        av_frame = convert(av_frame, frame.color, frame.format.name)
+    return replace(frame, planes=wrap(av_frame).planes[: len(frame.planes)], handle=av_frame)

@@ -1,4 +1,4 @@
-"""Reads the picture whose palette colours shall take on (:mod:`emocolor.chroma.reference`)."""
+"""Reads the image whose palette colours shall take on (:mod:`emocolor.chroma.reference`)."""
 
 import mmap
 import os
@@ -28,24 +28,24 @@ _REDUCTIONS: Final = (
 def read_reference(path: Path) -> ColorStatistics:
     """The palette of a photo in any form that OpenCV reads: JPEG, PNG, WebP, TIFF, AVIF and others.
 
-    It is taken for sRGB; alpha is ignored. Raises ``SourceError`` where there is no such file, it is no picture,
+    It is taken for sRGB; alpha is ignored. Raises ``SourceError`` where there is no such file, it is no image,
     as a video is none, it is damaged, or it has fewer than ``FEWEST_PIXELS`` pixels.
     """
     content = _content(path)
     with _quiet_stderr():
-        picture = _decoded(content)
-    if picture is None:
-        raise _failure(path, "it is not a picture, or damaged. Give a photo, such as a JPEG or PNG file")
-    height, width = picture.shape[:2]
+        image = _decoded(content)
+    if image is None:
+        raise _failure(path, "it is not a image, or damaged. Give a photo, such as a JPEG or PNG file")
+    height, width = image.shape[:2]
     if width * height < FEWEST_PIXELS:
-        raise _failure(path, f"with {width}x{height} pixels it is too small to have a palette. Give a larger picture")
-    return statistics_of(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8))
+        raise _failure(path, f"with {width}x{height} pixels it is too small to have a palette. Give a larger image")
+    return statistics_of(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8))
 
 
 def _content(path: Path) -> NDArray[np.uint8]:
     """The file's bytes, (N,), read as they are asked for: a large video is not loaded to find that it is none."""
     if path.is_dir():
-        raise _failure(path, "it is a folder. Name a picture in it")
+        raise _failure(path, "it is a folder. Name a image in it")
     if not path.is_file():
         raise _failure(path, "it is no file" if path.exists() else "there is no such file. Check the name")
     try:
@@ -64,11 +64,11 @@ def _decoded(content: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """
     for reduction in _REDUCTIONS:
         try:
-            picture = cv2.imdecode(content, reduction)
+            image = cv2.imdecode(content, reduction)
         except cv2.error:  # smaller than the reduction, or larger than OpenCV takes
             continue
-        if picture is not None and (min(picture.shape[:2]) >= SHORT_SIDE or reduction == cv2.IMREAD_COLOR):
-            return np.asarray(picture, np.uint8)
+        if image is not None and (min(image.shape[:2]) >= SHORT_SIDE or reduction == cv2.IMREAD_COLOR):
+            return np.asarray(image, np.uint8)
     return None
 
 

@@ -2,8 +2,8 @@
 
     deinterlace -> deflicker -> denoise
 
-In this order: exposure is told from whole pictures, and grain by comparing pictures of one exposure. Each
-shot is treated by itself, so that nothing of a picture gets across a cut.
+In this order: exposure is told from whole frames, and grain by comparing frames of one exposure. Each
+shot is treated by itself, so that nothing of a frame gets across a cut.
 """
 
 from collections import deque
@@ -119,9 +119,9 @@ def _without_frame(waiting: deque[Unit]) -> Iterator[Unit]:
 
 
 def _settled(frame: Frame) -> Frame:
-    """The frame with its planes in its picture's own memory, so that it can be made writable further on."""
-    picture = unwrap(frame)
-    return replace(frame, planes=planes_of(picture, frame.format), handle=picture)
+    """The frame with its planes in its frame's own memory, so that it can be made writable further on."""
+    av_frame = unwrap(frame)
+    return replace(frame, planes=planes_of(av_frame, frame.format), handle=av_frame)
 
 
 def _form(frame: Frame) -> _Form:

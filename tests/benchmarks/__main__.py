@@ -6,7 +6,7 @@
   over a bare PyAV transcode with the same encoder settings, in processes of their own, rounds
   interleaved, medians; from the opening of the input to the closing of the output.
 - ``where_it_goes``: the same ratio with parts left out, made cheaper or given another thread, in the same rounds.
-- ``cpu_ms_per_frame``: what the processor spends, in all threads: of the bare transcode, of the job, and of the job's
+- ``cpu_ms_per_frame``: CPU time, in all threads: of the bare transcode, of the job, and of the job's
   stages; the rest is codecs, MediaPipe's threads and the start.
 - ``a_minute``: the same ratio on the clip six times in a row, where loading nets counts less; one round.
 - ``cold_start``: seconds from the start of the process to the first frame handed to the encoder.
@@ -41,7 +41,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "net in bf16": {"precision": "bf16"},
     "net on two threads": {"threads": 2},
     "one pass instead of T = 10": {"passes": 0},
-    "one look at the clip's start": {"rate_hz": 0.01},
+    "one analysis at the clip's start": {"rate_hz": 0.01},
     "no tint": {"effects": ()},
 }
 
@@ -64,8 +64,9 @@ print(json.dumps({"wall": time.monotonic() - started, "cpu": time.process_time()
 
 JOB = """
 import asyncio, json, resource, sys, time
-from engines.load import load
-from stream import AnalysisOptions, JobSettings, SinkOptions, Job
+from engines.emotion import load_emotion_net
+from emocolor.effects.tint import S0_TINT
+from stream import AnalysisOptions, Job, JobSettings, SinkOptions
 
 def resident_mb():
     with open("/proc/self/statm") as file:
@@ -74,8 +75,8 @@ def resident_mb():
 async def run():
     first, frames, at_minute = None, 0, {}
     options = json.loads(sys.argv[3])
-    load.__kwdefaults__["threads"] = options.pop("threads", 1)
-    effects = options.pop("effects", JobSettings.effects)
+    load_emotion_net.__kwdefaults__["threads"] = options.pop("threads", 1)
+    effects = options.pop("effects", [S0_TINT])
     settings = JobSettings(input=sys.argv[1], output=sys.argv[2], analysis=AnalysisOptions(**options),
                            effects=tuple(effects), sink=SinkOptions(preset="veryfast", crf=23, overwrite=True))
     opened, cpu = time.monotonic(), time.process_time()
@@ -95,7 +96,7 @@ print(json.dumps(asyncio.run(run())))
 
 
 def run_bare(clip: Path, target: Path) -> dict[str, float]:
-    """Wall seconds and seconds of the processor of a bare transcode."""
+    """Wall seconds and CPU seconds of a bare transcode."""
     found: dict[str, float] = json.loads(run_script(BARE, str(clip), str(target)))
     return found
 
@@ -130,7 +131,7 @@ def compare(clip: Path, folder: Path, rounds: int) -> dict[str, Any]:
 
 
 def cpu_ms_per_frame(bare: list[dict[str, float]], whole: list[dict[str, Any]]) -> dict[str, float]:
-    """Medians over rounds of what a frame costs the processor, in milliseconds."""
+    """Medians over rounds of CPU milliseconds per frame."""
     frames = whole[0]["frames"]
     seconds = {"bare": statistics.median(b["cpu"] for b in bare), "job": statistics.median(w["cpu"] for w in whole)}
     stages = {name: statistics.median(w["stages"][name] for w in whole) for name in whole[0]["stages"]}

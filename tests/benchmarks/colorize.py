@@ -4,10 +4,10 @@
 
 - ``job_over_transcode``: wall time of the whole job with ``--effect colorize`` on a clip turned gray over a bare
   PyAV transcode of the same clip with the same encoder settings, rounds interleaved, medians, for each cadence of
-  the net (looks a second); and frames a second of the job.
+  the net (inferences per second); and frames per second of the job.
 - ``ms_per_frame``: where the time goes, stage after stage in one thread: wall milliseconds per frame of each, the
   net's own share within prediction beside it.
-- ``net``: milliseconds of one look of the net on one thread, and what the original net of Zhang et al. 2016 (the
+- ``net``: milliseconds of one inference on one thread, and what the original net of Zhang et al. 2016 (the
   layers of ``engines.nets.s2_colorizer`` at full width, random values) takes in OpenCV's dnn module at its 224x224,
   with the multiplications of both. Needs torch and onnx, and is left out without them.
 - ``memory``: peak resident memory of the job on the clip and on ten of it in a row.
@@ -125,16 +125,16 @@ class Timed:
 
 
 class TimedColorist:
-    """A net whose looks are timed."""
+    """A net whose inferences are timed."""
 
     def __init__(self, net: NetColorizer) -> None:
-        self._net, self.seconds, self.looks = net, 0.0, 0
+        self._net, self.seconds, self.inferences = net, 0.0, 0
 
     def estimate(self, gray: NDArray[np.uint8], vividness: float) -> ChromaEstimate:
         started = time.perf_counter()
         found = self._net.estimate(gray, vividness)
         self.seconds += time.perf_counter() - started
-        self.looks += 1
+        self.inferences += 1
         return found
 
 
@@ -162,12 +162,12 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     own = [total - before for total, before in zip(totals, [0.0, *totals], strict=False)]
     spent = {name: round(1000 * seconds / frames, 2) for (name, _), seconds in zip(chain, own, strict=True)}
     spent["net"] = round(1000 * colorizer.seconds / frames, 2)
-    spent["inferences per frame"] = round(colorizer.looks / frames, 3)
+    spent["inferences per frame"] = round(colorizer.inferences / frames, 3)
     return spent
 
 
 def net_cost(clip: Path) -> dict[str, Any]:
-    """One look of the net that ships, and of the original in OpenCV; the latter only where torch is."""
+    """One inference of the net that ships, and of the original in OpenCV; the latter only where torch is."""
     from emocolor.effects.colorize import small_gray
 
     source = VideoSource(str(clip))
@@ -251,7 +251,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         often = "every frame" if rate == "0" else f"{rate} a second"
         yield f"net {often}: {row['ratio']:.2f} of a bare transcode, {row['fps']:.0f} fps, {row['peak_mb']:.0f} MB"
     for name, ms in found["ms_per_frame"].items():
-        yield f"{name}: {ms} {'' if 'looks' in name else 'ms a frame'}".rstrip()
+        yield f"{name}: {ms} {'' if 'inferences' in name else 'ms per frame'}".rstrip()
     for name, value in found["net"].items():
         yield f"net, {name}: {value}"
     yield f"memory: {found['memory']}"
@@ -259,14 +259,14 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
 
 def readme_table(found: dict[str, Any]) -> str:
     """The README's tables of what colour costs."""
-    rows = ["| inferences per second of video | whole job over a bare transcode | frames a second | peak memory |"]
+    rows = ["| inferences per second of video | whole job over a bare transcode | frames per second | peak memory |"]
     rows.append("|---|---|---|---|")
     for rate, row in found["job_over_transcode"]["by_rate_hz"].items():
         often = "every frame" if rate == "0" else rate
         rows.append(f"| {often} | {row['ratio']:.2f} | {row['fps']:.0f} | {row['peak_mb']:.0f} MB |")
     spent = dict(found["ms_per_frame"])
     rate, net = spent.pop("inferences per frame"), spent.pop("net")
-    rows += ["", "| ms a frame | " + " | ".join(spent) + " |", "|---" * (len(spent) + 1) + "|"]
+    rows += ["", "| ms per frame | " + " | ".join(spent) + " |", "|---" * (len(spent) + 1) + "|"]
     rows.append(
         f"| in one thread, {rate:g} inferences per frame | " + " | ".join(f"{ms:.1f}" for ms in spent.values()) + " |"
     )

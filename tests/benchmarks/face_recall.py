@@ -1,11 +1,11 @@
-"""How many faces of each size are found in a 1920x1080 picture, and how many that are not there.
+"""How many faces of each size are found in a 1920x1080 frame, and how many that are not there.
 
     python tests/benchmarks/face_recall.py --clips FOLDER [--out face_recall.json]
 
 Faces cut from clips of people are scaled to a known width and pasted, a dozen at a time at seeded
 places, into frames of clips that show none. A width is that of the detector's own box, about ear to
-ear. Every picture is new to the detector, so recall is that of one full sweep. False positives are
-counted in the same pictures, and per clip in frames with nothing pasted.
+ear. Every frame is new to the detector, so recall is that of one full sweep. False positives are
+counted in the same frames, and per clip in frames with nothing pasted.
 """
 
 import argparse
@@ -54,24 +54,24 @@ class Cutting:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--clips", type=Path, required=True, help="folder of the clips named in this script")
-    parser.add_argument("--pictures", type=int, default=12, help="pictures per width, twelve faces in each")
+    parser.add_argument("--frames", type=int, default=12, help="frames per width, twelve faces in each")
     parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
     options = parser.parse_args()
     backgrounds = {clip: list(frames(options.clips / clip, 1.0, span)) for clip, span in EMPTY.items()}
     detector = MediaPipeFaceDetector()
     try:
         cuttings = cut_faces(options.clips, detector)
-        figures = {
+        metrics = {
             "faces_cut_out": len(cuttings),
-            "by_width": [recall_at(width, cuttings, backgrounds, options.pictures, detector) for width in WIDTHS],
+            "by_width": [recall_at(width, cuttings, backgrounds, options.frames, detector) for width in WIDTHS],
             "without_pasting": {clip: finds_per_frame(grays, detector) for clip, grays in backgrounds.items()},
             "ms_per_call": costs(next(iter(backgrounds.values()))[0], detector),
         }
     finally:
         detector.close()
-    print_table(figures)
+    print_table(metrics)
     if options.out:
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+        options.out.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 def frames(path: Path, rate: float, span: tuple[float, float] = (0.0, 1e9)) -> Iterator[Gray]:
@@ -97,7 +97,7 @@ def cut_faces(folder: Path, detector: MediaPipeFaceDetector) -> list[Cutting]:
 
 
 def cut(gray: Gray, box: Box) -> list[Cutting]:
-    """The face with its surroundings, or nothing where they leave the picture by much."""
+    """The face with its surroundings, or nothing where they leave the frame by much."""
     (x, y), half = box.center, SURROUND * box.width / 2
     left, top = max(0, round(x - half)), max(0, round(y - half))
     part = gray[top : round(y + half), left : round(x + half)]
@@ -109,25 +109,25 @@ def recall_at(
     width: int,
     cuttings: list[Cutting],
     backgrounds: dict[str, list[Gray]],
-    pictures: int,
+    frames: int,
     detector: MediaPipeFaceDetector,
 ) -> dict[str, Any]:
-    """Recall of pasted faces of one width, and finds elsewhere per picture beyond those without pasting."""
+    """Recall of pasted faces of one width, and finds elsewhere per frame beyond those without pasting."""
     random = np.random.default_rng(width)
     grays = [gray for clip in backgrounds.values() for gray in clip]
     pasted = found = wrong = 0
-    for _ in range(pictures):
-        picture, boxes = paste(grays[random.integers(len(grays))], width, cuttings, random)
-        faces = detector.detect(picture, [], 0, sweep=True)
+    for _ in range(frames):
+        frame, boxes = paste(grays[random.integers(len(grays))], width, cuttings, random)
+        faces = detector.detect(frame, [], 0, sweep=True)
         hits = [any(face.box.overlap(box) > 0.4 for face in faces) for box in boxes]
         pasted, found = pasted + len(hits), found + sum(hits)
         wrong += sum(all(face.box.overlap(box) < 0.1 for box in boxes) for face in faces)
-    return {"width_px": width, "faces": pasted, "recall": found / pasted, "false_per_picture": wrong / pictures}
+    return {"width_px": width, "faces": pasted, "recall": found / pasted, "false_per_frame": wrong / frames}
 
 
 def paste(background: Gray, width: int, cuttings: list[Cutting], random: np.random.Generator) -> tuple[Gray, list[Box]]:
     """Faces of one width in the cells of a 4 by 3 grid, blended at their rims."""
-    picture = cv2.resize(background, SIZE_WH, interpolation=cv2.INTER_CUBIC).copy()
+    frame = cv2.resize(background, SIZE_WH, interpolation=cv2.INTER_CUBIC).copy()
     cell = (SIZE_WH[0] // 4, SIZE_WH[1] // 3)
     boxes = []
     fit = [one for one in cuttings if one.box.width >= 0.9 * width]
@@ -139,10 +139,10 @@ def paste(background: Gray, width: int, cuttings: list[Cutting], random: np.rand
         x = column * cell[0] + int(random.integers(cell[0] - width_))
         y = row * cell[1] + int(random.integers(cell[1] - height_))
         mask = rim_mask(height_, width_)
-        under = picture[y : y + height_, x : x + width_]
-        picture[y : y + height_, x : x + width_] = (mask * part + (1 - mask) * under + 0.5).astype(np.uint8)
+        under = frame[y : y + height_, x : x + width_]
+        frame[y : y + height_, x : x + width_] = (mask * part + (1 - mask) * under + 0.5).astype(np.uint8)
         boxes.append(Box(x + one.box.x * scale, y + one.box.y * scale, width, one.box.height * scale))
-    return picture, boxes
+    return frame, boxes
 
 
 def rim_mask(height: int, width: int) -> NDArray[np.float64]:
@@ -158,14 +158,14 @@ def finds_per_frame(grays: list[Gray], detector: MediaPipeFaceDetector) -> float
 
 
 def costs(gray: Gray, detector: MediaPipeFaceDetector, repeats: int = 24) -> list[dict[str, Any]]:
-    """Median milliseconds of a call, and of a whole sweep, by picture size and known faces."""
+    """Median milliseconds of a call, and of a whole sweep, by frame size and known faces."""
     rows = []
     for height in (720, 1080):
-        picture = cv2.resize(gray, (height * 16 // 9, height))
+        frame = cv2.resize(gray, (height * 16 // 9, height))
         for known in (0, 1, 4):
             faces = [_somewhere(k, height) for k in range(known)]
-            rows.append({"height": height, "known": known, "ms": _median_ms(detector, picture, faces, False, repeats)})
-        rows.append({"height": height, "known": 0, "ms_sweep": _median_ms(detector, picture, [], True, repeats // 3)})
+            rows.append({"height": height, "known": known, "ms": _median_ms(detector, frame, faces, False, repeats)})
+        rows.append({"height": height, "known": 0, "ms_sweep": _median_ms(detector, frame, [], True, repeats // 3)})
     return rows
 
 
@@ -183,13 +183,13 @@ def _median_ms(detector: MediaPipeFaceDetector, gray: Gray, known: list[Detectio
     return float(np.median(taken))
 
 
-def print_table(figures: dict[str, Any]) -> None:
-    print(f"{figures['faces_cut_out']} faces cut out\nwidth px  faces  recall  false per picture")
-    for row in figures["by_width"]:
-        print(f"{row['width_px']:8} {row['faces']:6} {row['recall']:7.3f} {row['false_per_picture']:10.3f}")
-    for clip, finds in figures["without_pasting"].items():
+def print_table(metrics: dict[str, Any]) -> None:
+    print(f"{metrics['faces_cut_out']} faces cut out\nwidth px  faces  recall  false per frame")
+    for row in metrics["by_width"]:
+        print(f"{row['width_px']:8} {row['faces']:6} {row['recall']:7.3f} {row['false_per_frame']:10.3f}")
+    for clip, finds in metrics["without_pasting"].items():
         print(f"nothing pasted, {clip}: {finds:.3f} finds per frame")
-    for row in figures["ms_per_call"]:
+    for row in metrics["ms_per_call"]:
         print(", ".join(f"{name} {value:.3g}" for name, value in row.items()))
 
 

@@ -9,7 +9,7 @@
 - ``effects``: ms of the GPU per frame, of effects on frames in its memory.
 - ``kernels``: ms of what the effects are made of, as it is and by torch.compile.
 - ``transfers``: ms to copy an NV12 frame to the host and back.
-- ``faces``: faces judged a second with T = 20, eight a run.
+- ``faces``: faces classified a second with T = 20, eight a run.
 - ``nets``: per net and runtime ms a run at its usual size; what it computes and moves, in TFLOP/s and GB/s, and both as
   parts of the best that this GPU was seen to do, in a large product of matrices and a large copy.
 
@@ -38,7 +38,14 @@ from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
 from engines.device.table import make_device_effects
 from engines.runners.selection import BACKENDS, check_device, first_usable
 from engines.shapes import AnySpec, inputs_of
-from engines.spec import colorizer_names, net_names, read_colorizer_spec, read_spec, read_style_spec, style_net_names
+from engines.spec import (
+    colorizer_names,
+    emotion_net_names,
+    read_colorizer_spec,
+    read_emotion_spec,
+    read_style_spec,
+    style_net_names,
+)
 from stream.demo.clip import make_demo_clip
 from stream.job import Job
 from stream.media.sink import SinkOptions
@@ -88,7 +95,7 @@ def measure(seconds: float) -> dict[str, Any]:
             "effects": {_spell(size): dict(_effects(size)) for size in SIZES},
             "kernels": {_spell(size): dict(_kernels(size)) for size in SIZES},
             "transfers": {_spell(size): _transfers(size) for size in SIZES},
-            "faces": {net: _faces_per_second(net) for net in net_names()},
+            "faces": {net: _faces_per_second(net) for net in emotion_net_names()},
             "nets": {spec.name: dict(_runtimes(spec, best)) for spec in _specs()},
         }
 
@@ -242,9 +249,9 @@ def _frame(size: tuple[int, int]) -> Frame:
     """An NV12 frame of random codes in the GPU's memory."""
     import torch
 
-    from engines.device.planes import DevicePlane, OwnMemory, new_picture
+    from engines.device.planes import DevicePlane, OwnMemory, new_av_frame
 
-    tensors = [tensor.random_(16, 236) for tensor in new_picture(*size, torch.device("cuda"))]
+    tensors = [tensor.random_(16, 236) for tensor in new_av_frame(*size, torch.device("cuda"))]
     planes: Any = tuple(DevicePlane(tensor) for tensor in tensors)
     frame = Frame(planes=planes, format=PIXEL_FORMATS["nv12"], color=ColorSpec(), pts=0, time_base=Fraction(1, 25))
     return OwnMemory().apply(frame, Scene(time=0))
@@ -269,7 +276,7 @@ def _wall_ms(work: Callable[[], object], rounds: int = 30) -> float:
 
 
 def _specs() -> Iterator[AnySpec]:
-    yield from map(read_spec, net_names())
+    yield from map(read_emotion_spec, emotion_net_names())
     yield from map(read_colorizer_spec, colorizer_names())
     yield from map(read_style_spec, style_net_names())
 

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.label_flips --clips DIR [--net NAME ...] [--out FILE.json]
 
 Every file of the folder that decodes goes through source, follow, classify and direct as a job does it,
-without painting and encoding. The faces are looked for once, so that all nets judge the same looks. A
+without painting and encoding. The faces are looked for once, so that all nets classify the same looks. A
 label is the likeliest emotion: before smoothing that of one look's mean over T passes, after it that of
 the scene at the same time. A flip is a change of label between two looks at the same track that are no
 further apart than ``PATIENCE_SECONDS``; face time is the time between such looks. So a face that comes,
@@ -29,7 +29,7 @@ from emocolor.errors import EmocolorError, SourceError
 from emocolor.faces import Observation, Vector
 from emocolor.scenes import PATIENCE_SECONDS, SceneBuilder
 from emocolor.smoothing import SmoothingOptions
-from engines.spec import net_names
+from engines.spec import emotion_net_names
 from stream.media.source import VideoSource
 from stream.nets import WorkerNets
 from stream.pipeline.analysis import track_faces
@@ -57,7 +57,7 @@ class Row:
     """What one net did on one clip, or on several together."""
 
     faces: int
-    """Faces judged."""
+    """Faces classified."""
     face_seconds: float
     flips_before: int
     flips_after: int
@@ -71,7 +71,7 @@ class Row:
         return 60 * flips / self.face_seconds
 
 
-def looks_of(clip: Path, options: AnalysisOptions) -> list[AnalysisInput]:
+def analyses_of(clip: Path, options: AnalysisOptions) -> list[AnalysisInput]:
     """Every analysed frame of a clip; raises ``SourceError`` where it cannot be read."""
     source = VideoSource(str(clip))
     try:
@@ -163,12 +163,12 @@ def _rows_of(
     smoothing: SmoothingOptions,
 ) -> dict[str, Row] | None:
     """Each net's row on ``clip``, or ``None`` where there is no face time."""
-    looks: dict[int, list[AnalysisInput]] = {}
+    analyses: dict[int, list[AnalysisInput]] = {}
     rows = {}
     for net, classifier in classifiers.items():
-        if classifier.crop_size not in looks:
-            looks[classifier.crop_size] = looks_of(clip, options[net])
-        observations = [classify_faces(look, classifier) for look in looks[classifier.crop_size]]
+        if classifier.crop_size not in analyses:
+            analyses[classifier.crop_size] = analyses_of(clip, options[net])
+        observations = [classify_faces(found, classifier) for found in analyses[classifier.crop_size]]
         sightings = list(sightings_of(observations, smoothing))
         if not sightings or not (row := tally(sightings)).face_seconds:
             return None
@@ -214,8 +214,8 @@ def report(found: dict[str, dict[str, Row]], totals: dict[str, Row], smoothing: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=Path, required=True, help="folder of clips; clips made from others count again")
-    parser.add_argument("--net", nargs="+", default=list(net_names()), help="nets by name or path (default: all)")
+    parser.add_argument("--clips", type=Path, required=True, help="folder of clips; clips made of others count again")
+    parser.add_argument("--net", nargs="+", default=list(emotion_net_names()), help="nets (default: all)")
     parser.add_argument("--out", type=Path, default=Path("tests/benchmarks/label_flips.json"))
     arguments = parser.parse_args()
     smoothing = SmoothingOptions()

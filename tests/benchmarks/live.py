@@ -8,7 +8,7 @@ face, 640x360 at 30 frames per second in VP8, and decodes what comes back. Both 
 told too.
 
 - ``fps_in``, ``fps_out``: frames per second and session that came in, and that the server's encoders took.
-- ``latency_ms``: what the server adds to a frame, from its receipt (decoded) to its hand-over to the encoder.
+- ``latency_ms``: what the server adds to a frame, from its receipt (decoded) to its handoff to the encoder.
 - ``drops``: frames left out after the first seconds, by reason.
 - ``cpu_server``, ``cpu_clients``: cores in use. ``rss_mb``: the server's memory.
 - ``control_to_pixel_ms``: from a message over the data channel to the first changed frame at the client, which
@@ -64,8 +64,8 @@ class Scrape:
     """The server's metrics at one time."""
 
     def __init__(self, url: str) -> None:
-        with urllib.request.urlopen(f"{url}/metrics", timeout=30) as answer:
-            text = answer.read().decode()
+        with urllib.request.urlopen(f"{url}/metrics", timeout=30) as response:
+            text = response.read().decode()
         self.at = time.monotonic()
         self.own_cpu_s = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
         self.samples = {

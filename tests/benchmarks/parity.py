@@ -87,14 +87,14 @@ def measure(kind: Kind, name: str, material: Material, backends: Sequence[Backen
 
     spec = kind.read(name)
     inputs = kind.inputs(spec, material)
-    exact = answers(Float64Graph(spec), inputs)
+    exact = outputs(Float64Graph(spec), inputs)
     print(f"{name}: exact answers", file=sys.stderr)
     rows = []
     for backend in backends:
         for precision in backend.precisions:
             row: dict[str, Any] = {"backend": f"{backend.name}, {backend.device.upper()}", "precision": precision}
             try:
-                found = answers(backend.open(spec, THREADS, precision), inputs)
+                found = outputs(backend.open(spec, THREADS, precision), inputs)
             except EngineError as error:
                 rows.append(row | {"failed": str(error)})
             else:
@@ -104,7 +104,7 @@ def measure(kind: Kind, name: str, material: Material, backends: Sequence[Backen
     return {"sha256": spec.sha256, "machine": facts(), "rows": rows}
 
 
-def answers(runner: Runner, inputs: Sequence[Arrays]) -> list[Arrays]:
+def outputs(runner: Runner, inputs: Sequence[Arrays]) -> list[Arrays]:
     """What a net answers to each of the inputs."""
     return [runner.run(given) for given in inputs]
 
@@ -117,14 +117,14 @@ def rounded(value: float) -> float:
 def too_large(nets: dict[str, dict[str, Any]]) -> Iterator[str]:
     """A line for every error above its tolerance, or of no number at all, and for every net that could not be run."""
     for kind, found in nets.items():
-        judged, words, tolerances = KINDS[kind].judged, KINDS[kind].words, KINDS[kind].tolerances
+        classified, words, tolerances = KINDS[kind].classified, KINDS[kind].words, KINDS[kind].tolerances
         for name, net in found.items():
             for row in net["rows"]:
                 where, most = f"{name} on {row['backend']}, {row['precision']}", tolerances[row["precision"]]
                 if "failed" in row:
                     yield f"{where}: {row['failed']}"
-                elif not row[judged] <= most:
-                    yield f"{where}: {words[judged]} {row[judged]:g}, at most {most:g} is allowed."
+                elif not row[classified] <= most:
+                    yield f"{where}: {words[classified]} {row[classified]:g}, at most {most:g} is allowed."
 
 
 def tables(nets: dict[str, dict[str, Any]]) -> str:
@@ -145,7 +145,7 @@ def table(kind: str, nets: dict[str, Any]) -> Iterator[str]:
 def cell(kind: Kind, figure: str, row: dict[str, Any]) -> str:
     """A figure, with its tolerance where it has one."""
     shown = f"{100 * row[figure]:.4g} %" if figure == "top1" else f"{row[figure]:.2g}"
-    return f"{shown} (at most {kind.tolerances[row['precision']]:g})" if figure == kind.judged else shown
+    return f"{shown} (at most {kind.tolerances[row['precision']]:g})" if figure == kind.classified else shown
 
 
 def filled(page: str, text: str) -> str:
@@ -179,10 +179,10 @@ def read_material(crops: Path, photos: Sequence[Path]) -> Material:
     """Faces and photos, evenly spread over those given; raises ``SourceError``."""
     faces = read_faces(crops, "public")
     faces = faces.subset(~faceless(faces))
-    pictures = read_photos(photos)
+    frames = read_photos(photos)
     return Material(
         faces=faces.subset(spread(len(faces), FACES)),
-        photos=tuple(pictures.photo(index) for index in spread(len(pictures), PHOTOS)),
+        photos=tuple(frames.photo(index) for index in spread(len(frames), PHOTOS)),
     )
 
 
@@ -234,7 +234,7 @@ def run(crops: Path, photos: Sequence[Path], only: Sequence[str], out: Path, pag
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--crops", type=Path, required=True, help="FER2013 as npz, with usage")
-    parser.add_argument("--photos", type=Path, nargs="+", required=True, help="folders, tar files or pictures")
+    parser.add_argument("--photos", type=Path, nargs="+", required=True, help="folders, tar files or frames")
     parser.add_argument("--net", nargs="+", default=[], help="nets to measure (default: all)")
     parser.add_argument("--out", type=Path, default=RECORD)
     parser.add_argument("--page", type=Path, default=PAGE, help="where the table goes (default: engines/README.md)")

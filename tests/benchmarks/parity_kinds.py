@@ -14,13 +14,13 @@ from emocolor.effects.colorize import ColorizeOptions, small_size
 from emocolor.emotion import FACES_PER_RUN, EmotionClassifier
 from engines.spec import (
     ColorizerSpec,
-    NetSpec,
+    EmotionNetSpec,
     Precision,
     StyleSpec,
     colorizer_names,
-    net_names,
+    emotion_net_names,
     read_colorizer_spec,
-    read_spec,
+    read_emotion_spec,
     read_style_spec,
     style_net_names,
 )
@@ -28,7 +28,7 @@ from training.data.faces import FaceSet
 
 Arrays = Mapping[str, NDArray[Any]]
 """A run's inputs or outputs by name."""
-Figures = dict[str, float]
+Metrics = dict[str, float]
 
 PASSES: Final = 20
 """T of Monte Carlo dropout."""
@@ -53,16 +53,16 @@ class Kind:
     read: Callable[[str], Any]
     inputs: Callable[[Any, Material], list[Arrays]]
     """Of a spec: one set of named arrays a run."""
-    errors: Callable[[Sequence[Arrays], Sequence[Arrays]], Figures]
+    errors: Callable[[Sequence[Arrays], Sequence[Arrays]], Metrics]
     """Of a backend's answers to all inputs, and of the exact ones."""
     words: Mapping[str, str]
     """What each figure is, as the table's head says it."""
-    judged: str
+    classified: str
     """The figure that has a tolerance."""
     tolerances: Mapping[Precision, float]
 
 
-def faces_and_masks(spec: NetSpec, material: Material) -> list[Arrays]:
+def faces_and_masks(spec: EmotionNetSpec, material: Material) -> list[Arrays]:
     """Crops as the program hands them to a classifier, with the masks that it draws."""
     masks = EmotionClassifier(engines.emotion(spec.name, device="cpu"), passes=PASSES).masks
     crops = material.faces.gray(spec.crop_size)[:, None].astype(np.float32) / np.float32(255)
@@ -70,7 +70,7 @@ def faces_and_masks(spec: NetSpec, material: Material) -> list[Arrays]:
     return [{"faces": part, **masks} for part in parts]
 
 
-def probability_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Figures:
+def probability_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Metrics:
     """Of probabilities (T, N, 7), the label sets' faces taken together; ``top1`` is agreement, not an error."""
     ours, theirs = _by_face(found), _by_face(exact)
     error, mean, wanted = np.abs(ours - theirs), ours.mean(0), theirs.mean(0)
@@ -82,8 +82,8 @@ def probability_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Figu
     }
 
 
-def _by_face(answers: Sequence[Arrays]) -> NDArray[np.float64]:
-    return np.concatenate([part.astype(np.float64) for answer in answers for _, part in sorted(answer.items())], axis=1)
+def _by_face(outputs: Sequence[Arrays]) -> NDArray[np.float64]:
+    return np.concatenate([part.astype(np.float64) for output in outputs for _, part in sorted(output.items())], axis=1)
 
 
 def gray_photos(spec: ColorizerSpec, material: Material) -> list[Arrays]:
@@ -102,7 +102,7 @@ def _as_shown(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
     return small[None, None].astype(np.float32) / np.float32(255)
 
 
-def colour_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Figures:
+def colour_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Metrics:
     """Distances between colours ab (1, 2, h, w), and differences of confidences (1, 1, h, w)."""
     pairs = list(zip(found, exact, strict=True))
     ab = np.concatenate([np.linalg.norm(ours["ab"] - theirs["ab"], axis=1).ravel() for ours, theirs in pairs])
@@ -130,7 +130,7 @@ def _cut(photo: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(photo[:height, :width])
 
 
-def sample_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Figures:
+def sample_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Metrics:
     """Of painted samples (1, H, W, 3) uint8, rounded by both."""
     errors = np.concatenate(
         [
@@ -143,8 +143,8 @@ def sample_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Figures:
 
 KINDS: Final = {
     "emotion": Kind(
-        names=net_names,
-        read=read_spec,
+        names=emotion_net_names,
+        read=read_emotion_spec,
         inputs=faces_and_masks,
         errors=probability_errors,
         words={
@@ -153,7 +153,7 @@ KINDS: Final = {
             "largest_over_passes": f"mean over T = {PASSES}: largest error",
             "top1": "same likeliest emotion",
         },
-        judged="largest_over_passes",
+        classified="largest_over_passes",
         tolerances={"f32": 1e-4, "f16": 0.02, "bf16": 0.1},
     ),
     "colorizer": Kind(
@@ -167,7 +167,7 @@ KINDS: Final = {
             "largest_of_confidence": "confidence: largest error",
             "mean_of_confidence": "mean error",
         },
-        judged="mean",
+        classified="mean",
         tolerances={"f32": 0.001, "f16": 0.1, "bf16": 0.5},
     ),
     "style": Kind(
@@ -176,9 +176,9 @@ KINDS: Final = {
         inputs=photos_and_mixtures,
         errors=sample_errors,
         words={"largest": "a sample of 255: largest error", "mean": "mean error"},
-        judged="mean",
+        classified="mean",
         # Of one code in a hundred samples: those whose exact value lies close to the middle between two codes.
         tolerances={"f32": 0.01, "f16": 0.1, "bf16": 0.5},
     ),
 }
-"""Tolerances are those of ``judged``. bf16 has 8 bits of precision, f16 has 11: an eighth of its errors."""
+"""Tolerances are those of ``classified``. bf16 has 8 bits of precision, f16 has 11: an eighth of its errors."""

@@ -18,7 +18,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
             yield f"{size}, {what}: {ratio:.3f}"
     for size, row in found["job_over_transcode"].items():
         parts = ", ".join(f"{name} {ms:.2f}" for name, ms in row["cpu_ms_per_frame"].items())
-        yield f"{size}, ms of the processor a frame: {parts}"
+        yield f"{size}, CPU ms per frame: {parts}"
     for size, ratio in found["a_minute"].items():
         yield f"{size}, a minute of film: {ratio:.3f}"
     for size, row in found["memory"].items():
@@ -39,7 +39,7 @@ def readme_table(found: dict[str, Any]) -> str:
         cold, minute = row["cold_start_s"]["median"], found["a_minute"][size]
         rows.append(f"| {size}, 30 fps | {row['ratio']:.2f} | {minute:.2f} | {cold:.1f} s | {row['peak_mb']:.0f} MB |")
     rows += _by_size("the same with", whole, "where_it_goes")
-    rows += _by_size("ms of the processor a frame", whole, "cpu_ms_per_frame")
+    rows += _by_size("CPU ms per frame", whole, "cpu_ms_per_frame")
     return "\n".join(rows)
 
 
@@ -47,6 +47,6 @@ def _by_size(title: str, whole: dict[str, Any], key: str) -> list[str]:
     """A table with a column a size, of what every size has under ``key``."""
     rows = ["", f"| {title} | {' | '.join(whole)} |", "|---|" + "---|" * len(whole)]
     for name in next(iter(whole.values()))[key]:
-        figures = (f"{row[key][name]:.2f}" for row in whole.values())
-        rows.append(f"| {name} | {' | '.join(figures)} |")
+        cells = (f"{row[key][name]:.2f}" for row in whole.values())
+        rows.append(f"| {name} | {' | '.join(cells)} |")
     return rows

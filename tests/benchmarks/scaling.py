@@ -2,16 +2,17 @@
 
     python -m tests.benchmarks.scaling --clips DIR [--rounds 3] [--quick] [--out FILE.json] [--plot FILE.png]
 
-Each cost is measured alone (``tests.benchmarks.scaling_costs``), in milliseconds of the processor in all threads, with
+Each cost is measured alone (``tests.benchmarks.scaling_costs``), in milliseconds of the CPU in all threads, with
 wall time beside it; medians of rounds that go through all sizes of a cause:
 
-- a look at a picture of 1920x1080 with 0, 1, 4 and 16 faces: found, followed, and judged with T = 10;
+- the analysis of a frame of 1920x1080 with 0, 1, 4 and 16 faces: detected, tracked, classified with T = 10;
 - effects on a frame of 360 to 2160 lines, 16:9, 4:2:0 of 8 bits: tint of the frame and of a face, grade, style, and
-  colorize at its usual cadence; a look at one face; to compare, bare decoding and encoding (x264 veryfast, crf 23);
+  colorize at its usual cadence; the analysis of one face; to compare, bare decoding and encoding (x264 veryfast, crf
+  23);
 - a classifier on one face with T from 1 to 50.
 
 No cost may grow faster than its cause: its exponent, the slope of a straight line through the logarithms of cost and
-cause, may be ``BOUND`` at most. That of faces is taken of what they add to a picture without any, and the cause of a
+cause, may be ``BOUND`` at most. That of faces is taken of what they add to a frame without any, and the cause of a
 frame's costs is its pixels. Beside it stands the steepest step between neighbouring sizes, in which caches show.
 
 Prints tables, writes JSON and draws the plot; exits with 1 where a cost grows too fast. ``--quick`` tries everything
@@ -47,9 +48,9 @@ SIZES: Final[dict[Cause, tuple[int, ...]]] = {
 QUICK_SIZES: Final[dict[Cause, tuple[int, ...]]] = {"faces": (0, 1, 4), "lines": (360, 720), "passes": (1, 10)}
 BOUND: Final = 1.1
 """Largest exponent: a tenth is left to caches and to noise."""
-OF: Final[dict[Cause, str]] = {"faces": "a look", "lines": "a frame", "passes": "a face"}
+OF: Final[dict[Cause, str]] = {"faces": "an analysis", "lines": "a frame", "passes": "a face"}
 """What a cost is for."""
-BY: Final[dict[Cause, str]] = {"faces": "faces", "lines": "lines of the picture", "passes": "T"}
+BY: Final[dict[Cause, str]] = {"faces": "faces", "lines": "lines of the frame", "passes": "T"}
 COLORS: Final = ("#0b3c8c", "#b3261e", "#1b7a3d", "#7a3fa0", "#c26a00", "#00757f")
 COMPARED: Final = "#444444"
 

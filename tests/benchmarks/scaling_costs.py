@@ -27,7 +27,7 @@ from emocolor.faces import Box, Face, Scene
 from emocolor.frames import PIXEL_FORMATS, Frame
 from emocolor.protocols import Effect
 from engines.colorizer import load_colorizer
-from engines.spec import net_names
+from engines.spec import emotion_net_names
 from stream.media.frames import unwrap, wrap
 from stream.media.source import VideoSource
 from stream.nets import WorkerNets
@@ -35,17 +35,17 @@ from stream.settings import AnalysisOptions, JobSettings
 from tests.benchmarks.__main__ import ENCODER
 
 DISTINCT: Final = 8
-"""Pictures of the clip that are used, to and fro."""
+"""Frames of the clip that are used, to and fro."""
 RATE: Final = 30
 """Frames a second."""
-LOOKS: Final = 24
+ANALYSES: Final = 24
 """A round's looks for faces: twice through the detector's tiles."""
 COLORIZED: Final = 60
 """A round's frames of colorize, with six looks of its net."""
 ENCODED: Final = 48
 CLASSIFIED: Final = 20
 CELLS: Final = 4
-"""A picture of many faces has this many of them across and down."""
+"""A frame of many faces has this many of them across and down."""
 CELL_WH: Final = (480, 270)
 
 Cause = Literal["faces", "lines", "passes"]
@@ -54,7 +54,7 @@ Work = Callable[["Stopwatch"], int]
 
 
 class Stopwatch:
-    """Adds up what its ``with`` blocks take: seconds of the processor, in all threads, and by the clock."""
+    """Adds up what its ``with`` blocks take: CPU seconds, in all threads, and by the clock."""
 
     def __init__(self) -> None:
         self.cpu = self.wall = 0.0
@@ -74,7 +74,7 @@ class Cost:
 
     name: str
     cause: Cause
-    """Faces in the picture; lines of a 16:9 picture, which stand for its pixels; or T of Monte Carlo dropout."""
+    """Faces in the frame; lines of a 16:9 frame, which stand for its pixels; or T of Monte Carlo dropout."""
     ready: Callable[[int], AbstractContextManager[Work]]
     """For a size of the cause: the work, all that it needs being loaded while the context is entered."""
     ours: bool = True
@@ -82,28 +82,28 @@ class Cost:
 
 
 class Footage:
-    """Pictures of a real clip at any size. Raises ``SourceError`` where the clip cannot be read or shows no face."""
+    """Frames of a real clip at any size. Raises ``SourceError`` where the clip cannot be read or shows no face."""
 
     def __init__(self, path: Path) -> None:
         source = VideoSource(str(path))
         try:
             frames = (unit.frame for unit in source.units() if unit.frame is not None)
-            self._pictures = [frame.handle for _, frame in zip(range(DISTINCT), frames, strict=False)]
+            self._frames = [frame.handle for _, frame in zip(range(DISTINCT), frames, strict=False)]
         finally:
             source.close()
-        self._first = wrap(self._pictures[0]).copy()
+        self._first = wrap(self._frames[0]).copy()
         self._face = _face_in(self._first, path)
         self._sizes: dict[int, list[Frame]] = {}
 
     def frames(self, lines: int) -> list[Frame]:
-        """The pictures at 16:9 with this many lines, 4:2:0, in memory of their own."""
+        """The frames at 16:9 with this many lines, 4:2:0, in memory of their own."""
         if lines not in self._sizes:
             size_wh = size_of(lines)
-            self._sizes[lines] = [wrap(picture.reformat(*size_wh, "yuv420p")).copy() for picture in self._pictures]
+            self._sizes[lines] = [wrap(frame.reformat(*size_wh, "yuv420p")).copy() for frame in self._frames]
         return self._sizes[lines]
 
     def scene(self, index: int, lines: int) -> Scene:
-        """The face where it is in the first picture, on its way from happy to sad."""
+        """The face where it is in the first frame, on its way from happy to sad."""
         part = (index + 1) / (DISTINCT + 1)
         happy, sad = (np.eye(len(EMOTIONS))[EMOTIONS.index(emotion)] for emotion in ("happy", "sad"))
         mixture = (1 - part) * happy + part * sad
@@ -113,7 +113,7 @@ class Footage:
         return Scene(time=index / RATE, faces=(face,), probabilities=mixture, certainty=0.8)
 
     def with_faces(self, faces: int) -> Frame:
-        """A gray picture with that many faces of one size, at most 16; its other cells hold the same, blurred."""
+        """A gray frame with that many faces of one size, at most 16; its other cells hold the same, blurred."""
         cell = self._around_face(3, CELL_WH)
         blurred = np.asarray(cv2.GaussianBlur(cell, (0, 0), CELL_WH[1] / 7), np.uint8)
         places = np.random.default_rng(0).permutation(CELLS * CELLS).reshape(CELLS, CELLS)
@@ -125,7 +125,7 @@ class Footage:
         return self._around_face(1, (size, size))
 
     def _around_face(self, times: float, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
-        """Luma of the face with surroundings, ``times`` as high as its box or as far as the picture goes."""
+        """Luma of the face with surroundings, ``times`` as high as its box or as far as the frame goes."""
         luma, (x, y), aspect = self._first.luma, self._face.center, size_wh[0] / size_wh[1]
         height, width = luma.shape
         down = min(times * self._face.height, height, width / aspect)
@@ -145,12 +145,12 @@ def _face_in(frame: Frame, path: Path) -> Box:
     finally:
         tracker.detector.close()
     if not faces:
-        raise SourceError(f"The first picture of {path} shows no face.")
+        raise SourceError(f"The first frame of {path} shows no face.")
     return faces[0].detection.box
 
 
 def size_of(lines: int) -> tuple[int, int]:
-    """Width and height of a 16:9 picture, both even."""
+    """Width and height of a 16:9 frame, both even."""
     return round(lines * 8 / 9) * 2, lines
 
 
@@ -162,8 +162,8 @@ def to_and_fro(frames: Sequence[Frame], length: int) -> Iterator[Frame]:
 
 
 @contextmanager
-def looking(frame: Frame, faces: int) -> Iterator[Work]:
-    """Looks at one picture again and again: faces found, followed and judged, as a job does it eight times a second.
+def analysing(frame: Frame, faces: int) -> Iterator[Work]:
+    """Looks at one frame again and again: faces found, followed and classified, as a job does it eight times a second.
 
     Raises ``SourceError`` where not all ``faces`` are seen.
     """
@@ -171,13 +171,13 @@ def looking(frame: Frame, faces: int) -> Iterator[Work]:
     tracker, classifier, pts = WorkerNets().face_tracker(options.net), WorkerNets("cpu").classifier(options), count()
 
     def work(watch: Stopwatch) -> int:
-        for _ in range(LOOKS):
+        for _ in range(ANALYSES):
             now = replace(frame, pts=next(pts), time_base=Fraction(1, round(options.rate_hz)))
             with watch:
                 seen = classify_faces(tracker.track(now, cut=False), classifier).faces
         if len(seen) != faces:
             raise SourceError(f"{len(seen)} faces are seen where {faces} are shown; take another clip.")
-        return LOOKS
+        return ANALYSES
 
     try:
         work(Stopwatch())  # the first look is a sweep, and new faces are looked at twice
@@ -223,9 +223,9 @@ def colorizing(footage: Footage, lines: int) -> Iterator[Work]:
 @contextmanager
 def encoding(footage: Footage, lines: int) -> Iterator[Work]:
     """A bare encode with the settings of the other benchmarks."""
-    pictures = [unwrap(frame) for frame in footage.frames(lines)]
+    frames = [unwrap(frame) for frame in footage.frames(lines)]
     with TemporaryDirectory() as folder:
-        yield lambda watch: _encode(pictures, Path(folder) / "encoded.mp4", watch)
+        yield lambda watch: _encode(frames, Path(folder) / "encoded.mp4", watch)
 
 
 @contextmanager
@@ -243,15 +243,15 @@ def decoding(footage: Footage, lines: int) -> Iterator[Work]:
         yield work
 
 
-def _encode(pictures: Sequence[av.VideoFrame], target: Path, watch: Stopwatch) -> int:
-    turns = [*pictures, *pictures[-2:0:-1]]
+def _encode(frames: Sequence[av.VideoFrame], target: Path, watch: Stopwatch) -> int:
+    turns = [*frames, *frames[-2:0:-1]]
     with watch, av.open(str(target), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options=ENCODER)
-        stream.width, stream.height, stream.pix_fmt = pictures[0].width, pictures[0].height, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
         for index in range(ENCODED):
-            picture = turns[index % len(turns)]
-            picture.pts, picture.time_base = index, Fraction(1, RATE)
-            container.mux(stream.encode(picture))
+            frame = turns[index % len(turns)]
+            frame.pts, frame.time_base = index, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return ENCODED
 
@@ -280,11 +280,14 @@ def costs(footage: Footage) -> list[Cost]:
         "style": lambda: Style(StyleOptions(), WorkerNets("cpu").style_transfer("fast", "f32")),
     }
     return [
-        Cost(name="look and judge", cause="faces", ready=lambda faces: looking(footage.with_faces(faces), faces)),
-        Cost(name="look and judge, one face", cause="lines", ready=lambda lines: looking(footage.frames(lines)[0], 1)),
+        Cost(name="analysis", cause="faces", ready=lambda faces: analysing(footage.with_faces(faces), faces)),
+        Cost(name="analysis, one face", cause="lines", ready=lambda lines: analysing(footage.frames(lines)[0], 1)),
         *(Cost(name=name, cause="lines", ready=partial(applying, footage, make)) for name, make in effects.items()),
         Cost(name="colorize", cause="lines", ready=partial(colorizing, footage)),
         Cost(name="decode", cause="lines", ready=partial(decoding, footage), ours=False),
         Cost(name="encode", cause="lines", ready=partial(encoding, footage), ours=False),
-        *(Cost(name=f"net {net}", cause="passes", ready=partial(classifying, footage, net)) for net in net_names()),
+        *(
+            Cost(name=f"net {net}", cause="passes", ready=partial(classifying, footage, net))
+            for net in emotion_net_names()
+        ),
     ]

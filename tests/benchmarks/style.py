@@ -3,11 +3,11 @@
     python -m tests.benchmarks.style --clips DIR [--out FILE.json] [--rounds 5]
 
 - ``job_over_transcode``: wall time of the whole job with ``--effect style`` over a bare PyAV transcode of the same clip
-  with the same encoder settings, rounds interleaved, medians; and frames a second of the job. The clip has one face
+  with the same encoder settings, rounds interleaved, medians; and frames per second of the job. The clip has one face
   and is scaled to 640x360 first. Rows: as it is by default, following the face's emotion; one fixed style, for which
-  no face is looked for; the net in bfloat16; and one picture at a time in place of one for each core.
+  no face is analysed; the net in bfloat16; and one frame at a time in place of one for each core.
 - ``ms_per_frame``: where the time goes with a fixed style, stage after stage in one thread, the net on one thread
-  too: wall milliseconds per frame of each, and the net's own share of painting.
+  too: wall milliseconds per frame of each, and the net's own share of rendering.
 - ``memory``: peak resident memory of the job on the clip and on ten of it in a row.
 
 Prints a table and writes JSON with the machine and the versions.
@@ -41,7 +41,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "by default": {"options": {}},
     "one fixed style": {"options": {"fixed": {"sad": 1.0}}},
     "one fixed style, net in bf16": {"options": {"fixed": {"sad": 1.0}, "precision": "bf16"}},
-    "one fixed style, a picture at a time": {"options": {"fixed": {"sad": 1.0}}, "at_once": 1},
+    "one fixed style, a frame at a time": {"options": {"fixed": {"sad": 1.0}}, "at_once": 1},
 }
 
 JOB = """
@@ -149,7 +149,7 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     totals = [each.seconds for each in timed]
     own = [total - before for total, before in zip(totals, [0.0, *totals], strict=False)]
     spent = {name: round(1000 * seconds / frames, 2) for (name, _), seconds in zip(chain, own, strict=True)}
-    spent["the net's share of paint"] = round(1000 * style_transfer.seconds / frames, 2)
+    spent["net"] = round(1000 * style_transfer.seconds / frames, 2)
     return spent
 
 
@@ -176,20 +176,20 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     for name, row in found["job_over_transcode"]["by_row"].items():
         yield f"{name}: {row['ratio']:.2f} of a bare transcode, {row['fps']:.1f} fps, {row['peak_mb']:.0f} MB"
     for name, ms in found["ms_per_frame"].items():
-        yield f"{name}: {ms} ms a frame"
+        yield f"{name}: {ms} ms per frame"
     yield f"memory: {found['memory']}"
 
 
 def readme_table(found: dict[str, Any]) -> str:
     """The README's tables of what styles cost."""
-    rows = ["| | whole job over a bare transcode | frames a second | peak memory |", "|---|---|---|---|"]
+    rows = ["| | whole job over a bare transcode | frames per second | peak memory |", "|---|---|---|---|"]
     for name, row in found["job_over_transcode"]["by_row"].items():
         rows.append(f"| {name} | {row['ratio']:.2f} | {row['fps']:.1f} | {row['peak_mb']:.0f} MB |")
     spent = dict(found["ms_per_frame"])
-    net = spent.pop("the net's share of paint")
-    rows += ["", "| ms a frame | " + " | ".join(spent) + " |", "|---" * (len(spent) + 1) + "|"]
+    net = spent.pop("net")
+    rows += ["", "| ms per frame | " + " | ".join(spent) + " |", "|---" * (len(spent) + 1) + "|"]
     rows.append("| in one thread | " + " | ".join(f"{ms:.1f}" for ms in spent.values()) + " |")
-    rows += ["", f"Of painting, {net:.1f} ms are the net's."]
+    rows += ["", f"Of rendering, {net:.1f} ms are inference."]
     return "\n".join(rows)
 
 

@@ -11,7 +11,7 @@ pytest.importorskip("onnx", reason="onnx is not installed; graphs read weights w
 
 from engines.nets.graphs import graph_of  # noqa: E402
 from engines.shapes import check_inputs, inputs_of  # noqa: E402
-from engines.spec import read_colorizer_spec, read_spec, read_style_spec  # noqa: E402
+from engines.spec import read_colorizer_spec, read_emotion_spec, read_style_spec  # noqa: E402
 from tests.benchmarks.gpu import usual_inputs  # noqa: E402
 from tests.benchmarks.net_work import Work, work_of  # noqa: E402
 
@@ -41,13 +41,13 @@ def test_computing_binds_from_the_ridge_on():
     assert Work(flops=24_000, least_bytes=1000, eager_bytes=0).bound(50.0, 2000.0) == "memory"
 
 
-@pytest.mark.parametrize("spec", [read_spec("ours"), read_colorizer_spec("film"), read_style_spec("fast")])
+@pytest.mark.parametrize("spec", [read_emotion_spec("ours"), read_colorizer_spec("film"), read_style_spec("fast")])
 def test_usual_inputs_are_what_the_net_takes(spec):
     check_inputs(spec.name, inputs_of(spec), usual_inputs(spec))
 
 
 def test_a_shipped_net_is_counted():
-    spec = read_spec("ours")
+    spec = read_emotion_spec("ours")
     graph, inputs = graph_of(spec), usual_inputs(spec)
     work = work_of(graph.module, [torch.from_numpy(inputs[name]) for name in graph.inputs])
     weights = sum(one.numel() for one in graph.module.parameters())

@@ -54,10 +54,10 @@ def test_the_reference_is_float64_throughout(kind, name, material):
     spec = KINDS[kind].read(name)
     graph, inputs = Float64Graph(spec), KINDS[kind].inputs(spec, material)
     with Narrow():
-        answers = [graph.run(given) for given in inputs]
+        outputs = [graph.run(given) for given in inputs]
     # The arrays that go in, and the constant centers of bins, are float32 until they are widened.
     assert set(seen) <= {"aten.detach.default", "aten.alias.default", "aten.lift_fresh.default"}
-    assert {value.dtype.name for answer in answers for value in answer.values()} <= {"float64", "uint8"}
+    assert {value.dtype.name for output in outputs for value in output.values()} <= {"float64", "uint8"}
 
 
 def test_a_backend_that_is_off_is_told(material):

@@ -8,7 +8,7 @@ import pytest
 
 from emocolor.errors import ConfigurationError, SinkError, SourceError
 from tests.benchmarks import scaling, scaling_costs
-from tests.benchmarks.scaling_costs import Cost, Footage, Stopwatch, costs, looking, size_of, to_and_fro
+from tests.benchmarks.scaling_costs import Cost, Footage, Stopwatch, analysing, costs, size_of, to_and_fro
 
 LINES = (360, 720, 1080, 2160)
 SMALLEST = {"faces": 1, "lines": 180, "passes": 1}
@@ -74,12 +74,12 @@ def test_frames_go_to_and_fro_in_time(footage):
     assert [frame.time for frame in order] == [float(Fraction(k, 30)) for k in range(7)]
 
 
-def test_pictures_have_the_faces_that_they_should(short_rounds, footage):
-    with looking(footage.with_faces(4), 4) as work:
+def test_frames_have_the_faces_that_they_should(short_rounds, footage):
+    with analysing(footage.with_faces(4), 4) as work:
         assert work(Stopwatch()) > 0
     with (
         pytest.raises(SourceError, match="3 faces are seen where 5 are shown"),
-        looking(footage.with_faces(3), 5) as work,
+        analysing(footage.with_faces(3), 5) as work,
     ):
         work(Stopwatch())
 
@@ -105,7 +105,7 @@ def test_every_cost_is_measured_and_shown(short_rounds, footage, tmp_path):
     assert (tmp_path / "plot.png").stat().st_size < 150_000
     tables = scaling.tables(found)
     assert tables.count("| exponent | steepest step |") == 3
-    assert "| CPU ms a frame, by lines of the picture | 180p | 360p |" in tables
+    assert "| CPU ms a frame, by lines of the frame | 180p | 360p |" in tables
     assert json.loads(json.dumps(found)) == found
 
 

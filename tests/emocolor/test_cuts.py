@@ -62,7 +62,7 @@ def test_after_a_gap_in_time_a_shot_may_have_moved():
     assert cuts_in([*frames[:5], *other]) == [5]
 
 
-def test_tiny_pictures():
+def test_tiny_frames():
     assert cuts_in(shot(1, 3, pan=1, size_wh=(8, 6))) == []
 
 

@@ -6,12 +6,12 @@ import pytest
 from emocolor.emotion import EmotionClassifier, summarise
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
-from engines.emotion import load
+from engines.emotion import load_emotion_net
 
 
 @pytest.fixture(scope="module")
 def net():
-    return load("s0")
+    return load_emotion_net("s0")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_held_masks_give_the_same_answer_each_time(net, crops):
     assert np.array_equal(classifier.passes_of(crops), EmotionClassifier(net, passes=6).passes_of(crops))
 
 
-def test_a_face_is_judged_alike_alone_and_in_company(net, crops):
+def test_a_face_is_classified_alike_alone_and_in_company(net, crops):
     classifier = EmotionClassifier(net, passes=6)
     together = classifier.passes_of(crops)
     alone = np.concatenate([classifier.passes_of(crop[None]) for crop in crops], axis=1)

@@ -24,13 +24,13 @@ def face_at(center: tuple[float, float], width: float, roll_degrees: float = 0.0
     return Detection(box=box, keypoints=np.array(center) + width * FACE @ turn.T, score=0.9)
 
 
-def picture_of(detection: Detection, size_wh: tuple[int, int] = (640, 480)) -> Gray:
+def frame_of(detection: Detection, size_wh: tuple[int, int] = (640, 480)) -> Gray:
     """Bright discs at the eyes and the mouth on gray."""
-    picture = np.full((size_wh[1], size_wh[0]), 60, np.uint8)
+    frame = np.full((size_wh[1], size_wh[0]), 60, np.uint8)
     for x, y in detection.keypoints[[0, 1, 3]]:
         center = (round((x - 0.5) * 16), round((y - 0.5) * 16))
-        cv2.circle(picture, center, round(detection.box.width * 16 * 0.05), 250, -1, cv2.LINE_AA, 4)
-    return picture
+        cv2.circle(frame, center, round(detection.box.width * 16 * 0.05), 250, -1, cv2.LINE_AA, 4)
+    return frame
 
 
 def spots(crop: Gray) -> list[tuple[float, float]]:
@@ -45,17 +45,17 @@ def spots(crop: Gray) -> list[tuple[float, float]]:
 @given(st.floats(200, 440), st.floats(180, 300), st.floats(30, 260), st.floats(-60, 60))
 def test_eyes_and_mouth_land_where_the_geometry_says(x: float, y: float, width: float, roll: float) -> None:
     detection = face_at((x, y), width, roll)
-    right, left, mouth = spots(crop_face(picture_of(detection), detection, FER2013, 48))
+    right, left, mouth = spots(crop_face(frame_of(detection), detection, FER2013, 48))
     half = 0.22 * FER2013.box_width
     assert right == pytest.approx((0.5 - half, FER2013.eyes_down), abs=0.02)
     assert left == pytest.approx((0.5 + half, FER2013.eyes_down), abs=0.02)
     assert mouth == pytest.approx((0.5, FER2013.eyes_down + 0.45 * FER2013.box_width), abs=0.02)
 
 
-def test_a_face_in_a_sideways_picture_comes_out_upright() -> None:
+def test_a_face_in_a_sideways_frame_comes_out_upright() -> None:
     detection = face_at((300, 200), 120, 90)
     upright = face_at((300, 200), 120)
-    crops = [crop_face(picture_of(one), one, FER2013, 48).astype(float) for one in (detection, upright)]
+    crops = [crop_face(frame_of(one), one, FER2013, 48).astype(float) for one in (detection, upright)]
     assert np.abs(crops[0] - crops[1]).mean() < 2
 
 
@@ -66,20 +66,18 @@ def test_shrinking_averages_instead_of_skipping() -> None:
     assert crop.max() < 145
 
 
-def test_outside_the_picture_its_edge_goes_on() -> None:
-    picture = np.full((100, 100), 90, np.uint8)
-    assert (crop_face(picture, face_at((2, 98), 80), FER2013, 48) == 90).all()
+def test_outside_the_frame_its_edge_goes_on() -> None:
+    frame = np.full((100, 100), 90, np.uint8)
+    assert (crop_face(frame, face_at((2, 98), 80), FER2013, 48) == 90).all()
 
 
 def test_a_wider_crop_keeps_the_middle_of_the_face_in_the_middle() -> None:
     detection = face_at((320, 240), 120)
-    picture = np.full((480, 640), 60, np.uint8)
-    cv2.circle(picture, (320, 240), 12, 250, -1)
+    frame = np.full((480, 640), 60, np.uint8)
+    cv2.circle(frame, (320, 240), 12, 250, -1)
     geometry = replace(FER2013, eyes_down=0.5 - 0.2 * FER2013.box_width)
     for times in (0.8, 1.0, 1.5):
-        assert spots(crop_face(picture, detection, geometry.scaled(times), 64))[0] == pytest.approx(
-            (0.5, 0.5), abs=0.02
-        )
+        assert spots(crop_face(frame, detection, geometry.scaled(times), 64))[0] == pytest.approx((0.5, 0.5), abs=0.02)
 
 
 def test_the_axis_of_a_profile_follows_eyes_to_mouth() -> None:

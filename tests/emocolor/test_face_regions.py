@@ -1,4 +1,4 @@
-"""The face region: soft, turned, clipped by the picture, the same on subsampled planes."""
+"""The face region: soft, turned, clipped by the frame, the same on subsampled planes."""
 
 import numpy as np
 import pytest

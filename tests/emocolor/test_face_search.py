@@ -1,4 +1,4 @@
-"""Tiles cover the picture, and a look maps back to where it came from."""
+"""Tiles cover the frame, and a look maps back to where it came from."""
 
 import itertools
 
@@ -20,7 +20,7 @@ def face(box: Box, score: float) -> Detection:
 
 
 @given(sizes, st.integers(400, 900))
-def test_every_layer_of_tiles_covers_the_picture(size_wh: tuple[int, int], small: int) -> None:
+def test_every_layer_of_tiles_covers_the_frame(size_wh: tuple[int, int], small: int) -> None:
     width, height = size_wh
     tiles = tiles_of(size_wh, small)
     assert tiles[0] == CropRegion(x=0, y=0, width=width, height=height)
@@ -46,7 +46,7 @@ def test_a_face_of_60_pixels_is_whole_in_a_small_tile_of_full_hd(size_wh: tuple[
         )
 
 
-def test_a_small_picture_is_its_only_tile() -> None:
+def test_a_small_frame_is_its_only_tile() -> None:
     assert len(tiles_of((176, 144), 400)) == 1
 
 
@@ -60,7 +60,7 @@ def test_a_thin_strip_has_few_tiles() -> None:
     st.floats(2, 2000),
     st.floats(1, 4),
 )
-def test_a_close_look_lies_in_the_picture_and_holds_the_centre(x: float, y: float, side: float, times: float) -> None:
+def test_a_close_look_lies_in_the_frame_and_holds_the_centre(x: float, y: float, side: float, times: float) -> None:
     region = square_around(Box(x - side / 2, y - side / 2, side, side), times, (1000, 600))
     if region is not None:
         assert region.x + region.width <= 1000
@@ -69,7 +69,7 @@ def test_a_close_look_lies_in_the_picture_and_holds_the_centre(x: float, y: floa
         assert region.y - 1 <= y <= region.y + region.height + 1
 
 
-def test_a_face_whose_centre_left_the_picture_is_not_looked_at() -> None:
+def test_a_face_whose_centre_left_the_frame_is_not_looked_at() -> None:
     assert square_around(Box(-80, 10, 100, 100), 3, (640, 360)) is None
 
 
@@ -77,15 +77,15 @@ def test_a_face_whose_centre_left_the_picture_is_not_looked_at() -> None:
 def test_a_spot_is_mapped_back_to_where_it_is(rotation: Rotation) -> None:
     gray = np.zeros((240, 400), np.uint8)
     gray[150:160, 90:100] = 255
-    look = CropView(region=CropRegion(x=40, y=20, width=320, height=200), rotation=rotation, side=256)
-    seen = look.input(gray)
+    view = CropView(region=CropRegion(x=40, y=20, width=320, height=200), rotation=rotation, side=256)
+    seen = view.input(gray)
     rows, columns = np.nonzero(seen > 127)
     center = np.array([[columns.mean() + 0.5, rows.mean() + 0.5]])
-    assert look.to_picture(center)[0] == pytest.approx([95, 155], abs=1.0)
+    assert view.to_frame(center)[0] == pytest.approx([95, 155], abs=1.0)
 
 
 @pytest.mark.parametrize(("rotation", "corner"), [(0, (0, 0)), (90, (0, 1)), (180, (1, 1)), (270, (1, 0))])
-def test_the_net_sees_the_picture_turned_clockwise(rotation: Rotation, corner: tuple[int, int]) -> None:
+def test_the_net_sees_the_frame_turned_clockwise(rotation: Rotation, corner: tuple[int, int]) -> None:
     gray = np.zeros((64, 64), np.uint8)
     gray[:32, :32] = 200
     seen = CropView(region=CropRegion(x=0, y=0, width=64, height=64), rotation=rotation, side=64).input(gray)

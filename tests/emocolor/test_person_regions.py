@@ -1,4 +1,4 @@
-"""The picture a segmenter sees, masks held still and kept up with, and masks on planes.
+"""The frame a segmenter sees, masks stabilized and kept up with, and masks on planes.
 
 The segmenters here are arithmetic, so that what becomes of their masks can be computed; MediaPipe's own is tested with
 its adapter.
@@ -55,7 +55,7 @@ class Bright:
 
 
 class InTurn:
-    """Gives masks of one value each, in turn, whatever the picture is; ends with the last."""
+    """Gives masks of one value each, in turn, whatever the frame is; ends with the last."""
 
     def __init__(self, *values):
         self._values = list(values)
@@ -71,7 +71,7 @@ class InTurn:
 @pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize("format_name", ["yuv420p", "nv12", "yuv422p", "yuv444p10le", "yuv420p16le", "yuv411p"])
-def test_the_picture_is_shown_in_its_own_colours(format_name, full_range, matrix):
+def test_the_frame_is_shown_in_its_own_colours(format_name, full_range, matrix):
     rgb = checker()
     seen = square_rgb(frame_of(rgb, format_name, ColorSpec(matrix=matrix, full_range=full_range)))
     middles = np.s_[32::64, 32::64]  # of the fields, away from edges that chroma does not share
@@ -108,7 +108,7 @@ def test_every_size_is_shown_whole_and_straight(size_wh):
             assert (found.min(), found.max() + 1) == pytest.approx((SIDE / 3, SIDE * 2 / 3), abs=2)
 
 
-def test_the_picture_is_only_read():
+def test_the_frame_is_only_read():
     frame = frame_of(checker(), "nv12")
     before = frame.copy()
     PersonMasks(Bright()).next(frame, cut=False)
@@ -116,8 +116,8 @@ def test_the_picture_is_only_read():
 
 
 @pytest.mark.parametrize(("rotation", "turns"), [(0, 0), (90, 1), (180, 2), (270, 3)])
-def test_a_turned_picture_is_shown_upright_and_its_mask_is_as_it_is_stored(rotation, turns):
-    """``turns`` quarters to the left store a picture that a player turns back to the right."""
+def test_a_turned_frame_is_shown_upright_and_its_mask_is_as_it_is_stored(rotation, turns):
+    """``turns`` quarters to the left store a frame that a player turns back to the right."""
     shown = []
 
     class Watcher(Bright):
@@ -139,7 +139,7 @@ def test_the_first_mask_is_the_segmenters_own():
 
 
 @pytest.mark.parametrize("pts", [1, 3, 250])
-def test_in_a_still_picture_the_past_fades_with_media_time(pts):
+def test_in_a_still_frame_the_past_fades_with_media_time(pts):
     frame = gray_frame(np.full((90, 160), 100, np.uint8))
     masks = PersonMasks(InTurn(1.0, 0.0))
     masks.next(frame, cut=False)
@@ -156,7 +156,7 @@ def test_a_wavering_edge_is_held_still():
 
 
 def test_twice_as_many_frames_make_no_difference():
-    """A picture that brightens evenly while a person is gone from one moment to the next."""
+    """A frame that brightens evenly while a person is gone from one moment to the next."""
 
     def mask_after_a_second(fps):
         masks = PersonMasks(InTurn(1.0, 0.0))
@@ -170,7 +170,7 @@ def test_twice_as_many_frames_make_no_difference():
 
 
 def test_the_mask_keeps_up_with_what_moves():
-    """A red square crosses the picture in a second and a half; two frames behind it nothing is left of it."""
+    """A red square crosses the frame in a second and a half; two frames behind it nothing is left of it."""
     masks = PersonMasks(Bright())
     for n in range(38):
         rgb = np.full((180, 320, 3), 0.3)
@@ -196,11 +196,11 @@ def test_masks_given_and_taken_are_left_alone():
     class Reuse(Bright):
         """Gives the same two arrays again and again."""
 
-        looks = 0
+        calls = 0
 
         def segment(self, rgb):
-            self.looks += 1
-            return own[self.looks % 2]
+            self.calls += 1
+            return own[self.calls % 2]
 
     masks = PersonMasks(Reuse())
     given = [masks.next(gray_frame(np.full((90, 160), 100, np.uint8), pts=n), cut=False) for n in range(4)]
@@ -222,7 +222,7 @@ def test_a_mask_fills_any_plane(shape):
     assert np.abs(fine - np.clip((centers * SIDE - 0.5) / (SIDE - 1), 0, 1)).max() < 1e-3
 
 
-def test_planes_of_a_picture_get_the_same_region():
+def test_planes_of_a_frame_get_the_same_region():
     person = np.random.default_rng(0).random((16, 16)).astype(np.float32)
     luma, chroma = plane_mask(person, (360, 640)), plane_mask(person, (180, 320))
     assert np.abs(luma.reshape(180, 2, 320, 2).mean(axis=(1, 3)) - chroma).max() < 0.02

@@ -89,7 +89,7 @@ def test_nothing_crosses_a_cut():
     assert not before.cut
 
 
-def test_the_picture_fades_to_neutral_where_no_face_is():
+def test_the_frame_fades_to_neutral_where_no_face_is():
     scenes = build(observe(k * STEP, *([seen(1, moving(0), HAPPY)] if k < 16 else [])) for k in range(64))
     path = [scenes.scene_at(t) for t in np.arange(1, 7, 0.1)]
     neutral = np.array([scene.probabilities[NEUTRAL] for scene in path])

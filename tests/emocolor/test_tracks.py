@@ -25,13 +25,13 @@ Path = Callable[[float], tuple[float, float]]
 class Actor:
     """A textured square that stands for a face, on a path over time."""
 
-    looks: int
+    calls: int
     """Seed of the texture."""
     path: Path
     width: float = WIDTH
 
     def texture(self) -> Gray:
-        noise = np.random.default_rng(self.looks).uniform(0, 255, (6, 6)).astype(np.float32)
+        noise = np.random.default_rng(self.calls).uniform(0, 255, (6, 6)).astype(np.float32)
         side = round(1.5 * self.width)
         smooth = cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
         return np.asarray(np.clip(smooth, 0, 255), np.uint8)
@@ -42,7 +42,7 @@ class Actor:
         return Detection(box=box, keypoints=np.array([x, y]) + self.width * KEYPOINTS, score=score)
 
 
-def picture(actors: Sequence[Actor], time: float) -> Gray:
+def frame(actors: Sequence[Actor], time: float) -> Gray:
     """The actors painted in order: a later one hides an earlier one."""
     gray = np.full((SIZE_WH[1], SIZE_WH[0]), 90, np.uint8)
     for actor in actors:
@@ -78,7 +78,7 @@ def test_two_faces_that_cross_keep_their_ids(rate: float) -> None:
     for time in times(rate, 4.0):
         hidden = math.dist(behind.path(time), before.path(time)) < 0.8 * WIDTH
         seen = [actor.detection(time) for actor in ([before] if hidden else [behind, before])]
-        found = tracks.update(time, seen, picture([behind, before], time))
+        found = tracks.update(time, seen, frame([behind, before], time))
         assert ids_of(found, before, time) == [2]
         if not hidden:
             assert ids_of(found, behind, time) == [1]
@@ -88,13 +88,13 @@ def test_an_occlusion_of_six_tenths_of_a_second_keeps_the_id() -> None:
     actor, tracks = Actor(1, moving(150, 120)), Tracks()
     for time in times(8, 3.0):
         gone = 1.0 < time < 1.6
-        found = tracks.update(time, [] if gone else [actor.detection(time)], picture([actor], time))
+        found = tracks.update(time, [] if gone else [actor.detection(time)], frame([actor], time))
         assert [number for number, _ in found] == ([] if gone else [1])
 
 
 def test_after_more_than_its_patience_a_face_is_a_new_one() -> None:
     actor, tracks = Actor(1, still(300)), Tracks(TrackOptions(patience_s=1.0))
-    gray = picture([actor], 0)
+    gray = frame([actor], 0)
     assert tracks.update(0.0, [actor.detection(0)], gray)[0][0] == 1
     assert tracks.expected(0.9)
     assert not tracks.expected(1.1)
@@ -105,19 +105,19 @@ def test_a_newcomer_gets_a_new_id_and_takes_none() -> None:
     old, new, tracks = Actor(1, still(300)), Actor(2, still(420)), Tracks()
     for time in times(8, 1.0):
         actors = [old] if time < 0.5 else [old, new]
-        found = tracks.update(time, [actor.detection(time) for actor in actors], picture(actors, time))
+        found = tracks.update(time, [actor.detection(time) for actor in actors], frame(actors, time))
         assert [number for number, _ in found] == list(range(1, len(actors) + 1))
 
 
 def test_another_face_in_the_place_of_one_that_left_is_told_by_size() -> None:
     old, new, tracks = Actor(1, still(300)), Actor(2, still(300), width=220.0), Tracks()
-    tracks.update(0.0, [old.detection(0)], picture([old], 0))
-    assert tracks.update(0.125, [new.detection(0)], picture([new], 0))[0][0] == 2
+    tracks.update(0.0, [old.detection(0)], frame([old], 0))
+    assert tracks.update(0.125, [new.detection(0)], frame([new], 0))[0][0] == 2
 
 
 def test_a_cut_ends_all_tracks_and_ids_are_not_used_again() -> None:
     actors, tracks = [Actor(1, still(200)), Actor(2, still(600))], Tracks()
-    seen, gray = [actor.detection(0) for actor in actors], picture(actors, 0)
+    seen, gray = [actor.detection(0) for actor in actors], frame(actors, 0)
     assert [number for number, _ in tracks.update(0.0, seen, gray)] == [1, 2]
     assert [number for number, _ in tracks.update(0.1, seen, gray, cut=True)] == [3, 4]
     assert tracks.update(0.2, [], gray, cut=True) == []
@@ -126,7 +126,7 @@ def test_a_cut_ends_all_tracks_and_ids_are_not_used_again() -> None:
 
 def test_a_weak_face_counts_from_its_second_sighting() -> None:
     actor, tracks = Actor(1, still(300)), Tracks()
-    gray, weak = picture([actor], 0), actor.detection(0, score=0.5)
+    gray, weak = frame([actor], 0), actor.detection(0, score=0.5)
     assert tracks.update(0.0, [weak], gray) == []
     assert len(tracks.expected(0.1)) == 1
     assert tracks.update(0.125, [weak], gray) == [(1, weak)]
@@ -135,7 +135,7 @@ def test_a_weak_face_counts_from_its_second_sighting() -> None:
 def test_a_track_expects_its_face_further_along_but_not_forever() -> None:
     actor, tracks = Actor(1, moving(100, 200)), Tracks()
     for time in times(8, 1.0):
-        tracks.update(time, [actor.detection(time)], picture([actor], time))
+        tracks.update(time, [actor.detection(time)], frame([actor], time))
     soon, later = tracks.expected(1.125)[0], tracks.expected(1.9)[0]
     assert soon.box.center[0] == pytest.approx(325, abs=8)
     assert soon.keypoints[2, 0] == pytest.approx(325, abs=8)
@@ -151,7 +151,7 @@ def test_a_track_expects_its_face_further_along_but_not_forever() -> None:
 def test_jitter_misses_and_order_do_not_matter(count: int, rate: float, seed: int) -> None:
     random = np.random.default_rng(seed)
     actors = [Actor(k, still(100 + 150 * (k % 6), 150 + 220 * (k // 6)), width=70) for k in range(count)]
-    gray, tracks = picture(actors, 0), Tracks()
+    gray, tracks = frame(actors, 0), Tracks()
     first = tracks.update(0.0, [actor.detection(0) for actor in actors], gray)
     assert [number for number, _ in first] == list(range(1, count + 1))
     for time in times(rate, 2.0)[1:]:

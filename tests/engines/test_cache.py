@@ -169,7 +169,7 @@ def test_what_others_may_write_is_not_read(who, folder, caplog):
     assert builder.loaded == 0 or who == "file"  # the file is replaced by one that is ours
     (complaint,) = caplog.messages
     at_fault = r"\.engine" if who == "file" else "cache"
-    assert re.search(rf"{at_fault} can be written by others; chmod go-w mends that\.$", complaint)
+    assert re.search(rf"{at_fault} can be written by others; chmod go-w fixes that\.$", complaint)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from emocolor.errors import OutOfMemoryError
 from engines.colorizer import NetColorizer, load_colorizer
-from engines.runners.selection import OutOfMemory
 
 GRAY = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)
 
 
 class FullDevice:
-    """Has room for no picture."""
+    """Has room for no image."""
 
     backend = "test"
 
@@ -19,7 +19,7 @@ class FullDevice:
 
     def run(self, inputs):
         self.runs += 1
-        raise OutOfMemory("no room")
+        raise OutOfMemoryError("no room")
 
 
 def test_without_room_the_cpu_goes_on_and_gives_the_same(caplog):
@@ -34,5 +34,5 @@ def test_without_room_the_cpu_goes_on_and_gives_the_same(caplog):
 
 
 def test_without_a_cpu_to_go_on_with_it_is_an_error():
-    with pytest.raises(OutOfMemory):
+    with pytest.raises(OutOfMemoryError):
         NetColorizer(load_colorizer("film", device="cpu").spec, FullDevice()).estimate(GRAY, 0.5)

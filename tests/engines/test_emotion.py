@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from engines.emotion import LoadedNet, load
-from engines.runners.selection import OutOfMemory
+from emocolor.errors import OutOfMemoryError
+from engines.emotion import EmotionNetRunner, load_emotion_net
 from engines.shapes import PASSES
-from engines.spec import read_spec
+from engines.spec import read_emotion_spec
 
 
 class SmallDevice:
@@ -22,7 +22,7 @@ class SmallDevice:
         passes, faces = len(inputs["mask_0"]), len(inputs["faces"])
         self.seen.append(passes)
         if passes * faces > self.room:
-            raise OutOfMemory("no room")
+            raise OutOfMemoryError("no room")
         probabilities = np.tile(inputs["mask_0"][:, :1, None] + 10 * inputs["mask_1"][:, :1, None], (1, faces, 7))
         return {"fer2013": probabilities, "ferplus": probabilities + 1}
 
@@ -36,7 +36,7 @@ def numbered(passes, faces=1):
 
 
 def loaded(room):
-    return LoadedNet(read_spec("tiny"), SmallDevice(room))
+    return EmotionNetRunner(read_emotion_spec("tiny"), SmallDevice(room))
 
 
 @pytest.mark.parametrize("passes", [1, PASSES.most, PASSES.most + 1, 1000])
@@ -63,12 +63,12 @@ def test_fewer_passes_go_into_a_run_where_memory_does_not_suffice(caplog):
 
 
 def test_where_not_one_pass_fits_it_is_an_error():
-    with pytest.raises(OutOfMemory):
+    with pytest.raises(OutOfMemoryError):
         loaded(room=1).run(numbered(3, faces=2))
 
 
 def test_a_real_net_gives_the_same_in_several_runs():
-    net, random = load("tiny"), np.random.default_rng(0)
+    net, random = load_emotion_net("tiny"), np.random.default_rng(0)
     inputs = {"faces": random.random((2, 1, 48, 48), np.float32)} | {
         name: random.random((70, *shape), np.float32) for name, (shape, _) in net.dropouts.items()
     }

@@ -6,10 +6,17 @@ import pytest
 from emocolor.errors import EngineError
 from engines.runners.selection import BACKENDS, CheckedRunner
 from engines.shapes import Axis, inputs_of, outputs_of
-from engines.spec import colorizer_names, net_names, read_colorizer_spec, read_spec, read_style_spec, style_net_names
+from engines.spec import (
+    colorizer_names,
+    emotion_net_names,
+    read_colorizer_spec,
+    read_emotion_spec,
+    read_style_spec,
+    style_net_names,
+)
 
 SPECS = [
-    *map(read_spec, net_names()),
+    *map(read_emotion_spec, emotion_net_names()),
     *map(read_colorizer_spec, colorizer_names()),
     *map(read_style_spec, style_net_names()),
 ]
@@ -44,7 +51,7 @@ def test_the_least_of_every_size_is_taken_and_gives_what_is_stated(spec, backend
 @pytest.mark.parametrize("backend", ON_CPU, ids=lambda one: one.name)
 def test_what_a_net_does_not_take_is_refused_in_one_line(backend):
     tiny, film, fast = (opened(backend, next(s for s in SPECS if s.name == name)) for name in ("tiny", "film", "fast"))
-    faces = arrays(SPECS[net_names().index("tiny")], lambda axis: axis.usual)
+    faces = arrays(SPECS[emotion_net_names().index("tiny")], lambda axis: axis.usual)
     gray = arrays(read_colorizer_spec("film"), lambda axis: axis.least)
     rgb = arrays(read_style_spec("fast"), lambda axis: axis.least)
     cases = [

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 
 from emocolor.emotion import EmotionClassifier
-from engines.emotion import load
-from engines.spec import EMOTION, net_names, read_spec
+from engines.emotion import load_emotion_net
+from engines.spec import EMOTION, emotion_net_names, read_emotion_spec
 
 
-@pytest.mark.parametrize("name", net_names())
+@pytest.mark.parametrize("name", emotion_net_names())
 def test_runtime_agrees_with_torch(name):
     torch = pytest.importorskip("torch", reason="torch is not installed; the nets' definitions need it")
     pytest.importorskip("onnx", reason="onnx is not installed; it reads the weights back")
     from engines.nets.from_onnx import load_net
 
-    net, spec = load_net(name), read_spec(name)
+    net, spec = load_net(name), read_emotion_spec(name)
     assert net.mask_shapes == tuple(shape for shape, _ in spec.dropouts.values())
     assert net.dropout_rates == tuple(rate for _, rate in spec.dropouts.values())
-    classifier = EmotionClassifier(load(name), passes=3)
+    classifier = EmotionClassifier(load_emotion_net(name), passes=3)
     crops = np.random.default_rng(0).integers(0, 256, (4, spec.crop_size, spec.crop_size), np.uint8)
     masks = [torch.from_numpy(mask) for mask in classifier.masks.values()]
     with torch.inference_mode():
@@ -29,15 +29,15 @@ def test_runtime_agrees_with_torch(name):
         assert np.abs(classifier.passes_of(crops, label_set) - wanted).max() < 1e-4
 
 
-@pytest.mark.parametrize("name", net_names())
+@pytest.mark.parametrize("name", emotion_net_names())
 def test_the_program_uses_the_output_that_the_card_names(name):
-    classifier = EmotionClassifier(load(name), passes=2)
+    classifier = EmotionClassifier(load_emotion_net(name), passes=2)
     crops = np.random.default_rng(1).integers(0, 256, (2, classifier.crop_size, classifier.crop_size), np.uint8)
-    assert np.array_equal(classifier.passes_of(crops), classifier.passes_of(crops, read_spec(name).answer))
+    assert np.array_equal(classifier.passes_of(crops), classifier.passes_of(crops, read_emotion_spec(name).output))
 
 
-@pytest.mark.parametrize("name", net_names())
-def test_the_card_in_words_is_that_of_the_figures(name):
+@pytest.mark.parametrize("name", emotion_net_names())
+def test_the_card_in_words_is_that_of_the_metrics(name):
     pytest.importorskip("torch", reason="torch is not installed; training needs it")
 
     from training.emotion.card import card_text
@@ -48,14 +48,14 @@ def test_the_card_in_words_is_that_of_the_figures(name):
 
 @pytest.mark.parametrize(("name", "fer2013", "ferplus"), [("s0", 0.645, 0.70), ("ours", 0.67, 0.845)])
 def test_nets_reach_what_was_measured(name, fer2013, ferplus):
-    metrics = read_spec(name).metrics
+    metrics = read_emotion_spec(name).metrics
     assert metrics["fer2013"]["deterministic"]["accuracy"] >= fer2013
     assert metrics["ferplus"]["deterministic"]["accuracy"] >= ferplus
 
 
 def test_what_the_default_net_promises():
     """Calibrated within .03, seven points gained by setting a fifth aside, and small."""
-    spec = read_spec("ours")
+    spec = read_emotion_spec("ours")
     fitted = spec.metrics["fer2013"]["mc20_cross_fitted"]
     assert fitted["ece"] <= 0.03
     assert fitted["coverage"]["0.80"] - fitted["coverage"]["1.00"] >= 0.07

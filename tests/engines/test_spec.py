@@ -4,12 +4,12 @@ import shutil
 import pytest
 
 from emocolor.errors import ConfigurationError, EngineError
-from engines.spec import EMOTION, colorizer_names, net_names, read_colorizer_spec, read_spec
+from engines.spec import EMOTION, colorizer_names, emotion_net_names, read_colorizer_spec, read_emotion_spec
 
 
-@pytest.mark.parametrize("name", net_names())
+@pytest.mark.parametrize("name", emotion_net_names())
 def test_every_card_fits_its_weights(name):
-    spec = read_spec(name)
+    spec = read_emotion_spec(name)
     assert spec.metrics["fer2013"]["deterministic"]["n"] == 3589
     assert spec.weights.stat().st_size < 10_000_000
 
@@ -40,19 +40,19 @@ def test_damaged_weights_are_refused(tmp_path):
     weights[1000] ^= 1
     (tmp_path / "s0.onnx").write_bytes(weights)
     with pytest.raises(EngineError, match="damaged"):
-        read_spec(str(tmp_path / "s0.onnx"))
+        read_emotion_spec(str(tmp_path / "s0.onnx"))
 
 
 def test_unknown_nets_name_the_nearest():
     with pytest.raises(ConfigurationError, match="Unknown net 'sO'"):
-        read_spec("sO")
+        read_emotion_spec("sO")
     with pytest.raises(ConfigurationError, match=r"Unknown net 'flim'; did you mean 'film'\? Shipped are film"):
         read_colorizer_spec("flim")
 
 
 def test_weights_without_a_card_or_with_a_broken_one(tmp_path):
     with pytest.raises(EngineError, match="no card"):
-        read_spec(str(tmp_path / "mine.onnx"))
+        read_emotion_spec(str(tmp_path / "mine.onnx"))
     (tmp_path / "mine.json").write_text(json.dumps({})[:-1])
     with pytest.raises(EngineError, match="cannot be read"):
-        read_spec(str(tmp_path / "mine.onnx"))
+        read_emotion_spec(str(tmp_path / "mine.onnx"))

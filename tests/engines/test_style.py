@@ -1,9 +1,9 @@
-"""Pictures of any size are painted, and one that memory does not hold is painted smaller."""
+"""Images of any size are painted, and one that memory does not hold is painted smaller."""
 
 import numpy as np
 import pytest
 
-from engines.runners.selection import OutOfMemory
+from emocolor.errors import OutOfMemoryError
 from engines.spec import StyleSpec
 from engines.style import NetStyleTransfer
 
@@ -11,7 +11,7 @@ MIXTURE = np.eye(8, dtype=np.float32)[0]
 
 
 class SmallDevice:
-    """Gives the picture back inverted, unless it has more pixels than there is room for."""
+    """Gives the image back inverted, unless it has more pixels than there is room for."""
 
     backend = "test"
 
@@ -23,7 +23,7 @@ class SmallDevice:
         rgb = inputs["rgb"]
         self.seen.append(rgb.shape[1:3])
         if rgb.shape[1] * rgb.shape[2] > self.room:
-            raise OutOfMemory("no room")
+            raise OutOfMemoryError("no room")
         return {"painted": 255 - rgb}
 
 
@@ -42,7 +42,7 @@ def test_sides_are_filled_up_and_cut_off_again(size):
     assert (0, 0) <= (height - size[0], width - size[1]) < (4, 4)
 
 
-def test_a_picture_too_large_for_memory_is_painted_smaller(caplog):
+def test_a_image_too_large_for_memory_is_painted_smaller(caplog):
     style_transfer = stylist_with(200 * 120)
     rgb = np.full((400, 700, 3), 100, np.uint8)
     painted = [style_transfer.paint(rgb, MIXTURE) for _ in range(2)]
@@ -57,5 +57,5 @@ def test_a_picture_too_large_for_memory_is_painted_smaller(caplog):
 
 
 def test_where_nothing_fits_it_is_an_error():
-    with pytest.raises(OutOfMemory):
+    with pytest.raises(OutOfMemoryError):
         stylist_with(10).paint(np.zeros((300, 300, 3), np.uint8), MIXTURE)

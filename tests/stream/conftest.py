@@ -14,8 +14,8 @@ INTERLACED = 0x40000 | 0x20000000
 ClipMaker = Callable[..., Path]
 
 
-def picture(index: int, size_wh: tuple[int, int], form: str) -> av.VideoFrame:
-    """A picture with a gradient that moves with ``index``, different in every plane."""
+def gradient_frame(index: int, size_wh: tuple[int, int], form: str) -> av.VideoFrame:
+    """A frame with a gradient that moves with ``index``, different in every plane."""
     made = av.VideoFrame(*size_wh, form)
     wide = made.format.components[0].bits > 8
     for number, plane in enumerate(made.planes):
@@ -27,7 +27,7 @@ def picture(index: int, size_wh: tuple[int, int], form: str) -> av.VideoFrame:
 
 
 def as_fields(made: av.VideoFrame) -> av.VideoFrame:
-    """The picture marked as two fields, top first."""
+    """The frame marked as two fields, top first."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=made.width, height=made.height, format=made.format, time_base=made.time_base)
     graph.link_nodes(source, graph.add("setfield", "tff"), graph.add("buffersink")).configure()
@@ -67,7 +67,7 @@ class _Clip:
         for name, value in {**settings, **tags}.items():
             setattr(context, name, value)
         for index, time in enumerate(times):
-            made = picture(index, size_wh, form)
+            made = gradient_frame(index, size_wh, form)
             made.pts, made.time_base = time, unit
             for name, value in tags.items():
                 setattr(made, name, value)
@@ -150,8 +150,8 @@ def make_clip(tmp_path: Path) -> ClipMaker:
         for attachment in attachments:
             clip.container.add_attachment(*attachment)
         clip.video(times or [i * 512 for i in range(frames)], size_wh, form, codec, **settings)
-        for sound in audio:
-            clip.audio(**sound)
+        for track in audio:
+            clip.audio(**track)
         for text in subtitles:
             clip.subtitles(**text)
         clip.close()

@@ -24,11 +24,11 @@ from stream.settings import AnalysisOptions, JobSettings
 SEPIA = np.array([1.08, 0.98, 0.78])
 
 
-def write(path, pictures, form="yuv420p", codec="ffv1", full_range=False, **options):
-    """A clip of 25 frames a second from RGB pictures; ``gray`` formats keep luma alone."""
+def write(path, frames, form="yuv420p", codec="ffv1", full_range=False, **options):
+    """A clip of 25 frames a second from RGB frames; ``gray`` formats keep luma alone."""
     with av.open(str(path), "w") as container:
         stream = None
-        for number, rgb in enumerate(pictures):
+        for number, rgb in enumerate(frames):
             if stream is None:
                 stream = container.add_stream(codec, rate=25, options=options)
                 stream.height, stream.width = rgb.shape[:2]
@@ -43,8 +43,8 @@ def write(path, pictures, form="yuv420p", codec="ffv1", full_range=False, **opti
     return path
 
 
-def gray_of(pictures, tint=(1.0, 1.0, 1.0)):
-    for rgb in pictures:
+def gray_of(frames, tint=(1.0, 1.0, 1.0)):
+    for rgb in frames:
         yield np.clip(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None] * np.asarray(tint), 0, 255).astype(np.uint8)
 
 
@@ -153,8 +153,8 @@ def test_toned_film_counts_as_gray(tmp_path):
 
 def test_colour_that_comes_late_is_seen(tmp_path):
     """A fade in from black with a single key frame: the first frames alone would pass for gray."""
-    pictures = [np.zeros_like(frame) for frame in shots(60)] + shots(30)
-    clip = write(tmp_path / "in.mp4", pictures, codec="libx264", g="500")
+    frames = [np.zeros_like(frame) for frame in shots(60)] + shots(30)
+    clip = write(tmp_path / "in.mp4", frames, codec="libx264", g="500")
     source = VideoSource(str(clip))
     try:
         assert input_is_coloured(str(clip), SourceOptions(), source.facts) is True
@@ -165,8 +165,8 @@ def test_colour_that_comes_late_is_seen(tmp_path):
 
 @pytest.mark.parametrize("in_color", [True, False])
 def test_what_cannot_be_looked_through_is_told_by_its_first_second(tmp_path, in_color):
-    pictures = shots(40) if in_color else list(gray_of(shots(40)))
-    for number, rgb in enumerate(pictures):
+    frames = shots(40) if in_color else list(gray_of(shots(40)))
+    for number, rgb in enumerate(frames):
         cv2.imwrite(str(tmp_path / f"{number:03}.png"), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     done, warnings = run(tmp_path / "%03d.png", ColorizeOptions())
     assert len(done) == 40
@@ -180,8 +180,8 @@ def test_what_cannot_be_looked_through_is_told_by_its_first_second(tmp_path, in_
     ("level", "size_wh"),
     [(0, (96, 64)), (255, (96, 64)), (130, (96, 64)), (90, (1024, 64)), (90, (64, 1024)), (90, (34, 18))],
 )
-def test_flat_and_odd_pictures_get_colours_that_are_no_faults(tmp_path, level, size_wh):
-    """Black and white stay without colour; no picture turns strongly green, whatever its shape."""
+def test_flat_and_odd_frames_get_colours_that_are_no_faults(tmp_path, level, size_wh):
+    """Black and white stay without colour; no frame turns strongly green, whatever its shape."""
     flat = [np.full((size_wh[1], size_wh[0], 3), level, np.uint8)] * 6
     done, _ = run(write(tmp_path / "in.mkv", flat), ColorizeOptions(vividness=1))
     assert len(done) == 6

@@ -24,7 +24,7 @@ from stream.media.decoder import Hardware
 from stream.media.encoder import has_captions
 from stream.media.frames import color_of, convert, planes_of, to_working_format, working_format
 from stream.media.nvdec import SURFACES
-from stream.media.nvenc import NvencPictures, is_one_piece
+from stream.media.nvenc import NvencFrames, is_one_piece
 from stream.media.sink import SinkOptions, VideoSink
 from stream.media.source import VideoSource
 from stream.nets import WorkerNets
@@ -32,7 +32,7 @@ from stream.pipeline.analysis import detect_cuts
 from stream.pipeline.rendering import build_scenes, render, write
 from stream.restore.restoration import RestorationOptions
 from stream.settings import JobSettings
-from tests.stream.conftest import picture
+from tests.stream.conftest import gradient_frame
 from tests.stream.media.test_guarded_decoder import GROUPS, PlayedHardware
 
 torch = pytest.importorskip("torch")
@@ -56,13 +56,13 @@ def job(path: Path, output: Path, effects: Sequence[Any], hardware: Hardware | N
 
 def decoded(path: Path) -> list[np.ndarray]:
     with av.open(str(path)) as container:
-        return [picture.to_ndarray(format="yuv420p") for picture in container.decode(video=0)]
+        return [gradient_frame.to_ndarray(format="yuv420p") for gradient_frame in container.decode(video=0)]
 
 
-def place(picture: av.VideoFrame) -> Any:
-    from engines.device.planes import planes_of_picture
+def place(gradient_frame: av.VideoFrame) -> Any:
+    from engines.device.planes import planes_of_av_frame
 
-    return planes_of_picture(picture.planes, torch.device("cpu"))
+    return planes_of_av_frame(gradient_frame.planes, torch.device("cpu"))
 
 
 def test_frames_of_ten_bits_go_to_the_host(make_clip: Any) -> None:
@@ -78,14 +78,14 @@ def test_frames_of_ten_bits_go_to_the_host(make_clip: Any) -> None:
 def test_a_job_on_device_frames_gives_what_the_host_s_gives(
     make_clip: Any, tmp_path: Path, effects: Sequence[Any], lost: int | None
 ) -> None:
-    """Pictures that software gives after it took over go the same way."""
+    """Frames that software gives after it took over go the same way."""
     path = make_clip("clip.mkv", frames=60, size_wh=(66, 50), options=GROUPS)
 
     class Unmarked(PlayedHardware):
         def decode(self, packet: Any) -> list[av.VideoFrame]:
             given = self._context.decode(packet)
             first, self._given = self._given, self._given + len(given)
-            return [picture for index, picture in enumerate(given, first) if index != lost]
+            return [gradient_frame for index, gradient_frame in enumerate(given, first) if index != lost]
 
     source = job(path, tmp_path / "device.mkv", effects, Hardware(open=Unmarked().open, place=place))
     assert source.on_device
@@ -104,17 +104,17 @@ def test_nvenc_gets_the_frame_s_own_memory(make_clip: Any) -> None:
     scene = SceneBuilder(SmoothingOptions(look_ahead=0), "largest")
     scene.add(Observation(time=0, cut=True, faces=()))
     own: Any = effects[0].apply(frame, scene.scene_at(0))
-    picture = NvencPictures().picture(own)
+    gradient_frame = NvencFrames().gradient_frame(own)
     own.planes[0].tensor[5, 7] = 201
     own.planes[1].tensor[2, 3, 1] = 202
-    found = picture.to_ndarray(format="nv12")
+    found = gradient_frame.to_ndarray(format="nv12")
     assert (found[5, 7], found[48 + 2, 3 * 2 + 1]) == (201, 202)
     with pytest.raises(AssertionError):
-        NvencPictures().picture(frame)  # whose planes are two pieces of the decoder's memory
+        NvencFrames().gradient_frame(frame)  # whose planes are two pieces of the decoder's memory
     source.close()
 
 
-def test_pictures_with_captions_are_known(make_clip: Any) -> None:
+def test_frames_with_captions_are_known(make_clip: Any) -> None:
     """They go to NVENC by the host's memory, where PyAV keeps what is attached to them."""
     path = make_clip("clip.h264", frames=3, options={"bf": "0"})
     caption = bytes.fromhex("00000001 06 04 0e b5 0031 47413934 03 41 ff fc8080 ff 80")
@@ -170,7 +170,7 @@ def test_the_command_line_says_so_in_one_line(command: str, capsys: pytest.Captu
 @pytest.mark.parametrize(("form", "surface"), SURFACES.items())
 def test_what_nvdec_gives_becomes_software_s_format_without_loss(form: str, surface: str) -> None:
     """Both hold the same samples, so a way there and back changes none."""
-    given = picture(3, (66, 50), form)
+    given = gradient_frame(3, (66, 50), form)
     working, _ = working_format(form)
     there = convert(given, color_of(given), surface)
     assert there.format.name == surface

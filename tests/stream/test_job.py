@@ -36,7 +36,7 @@ def frame_hashes(path):
         return [hashlib.sha256(frame.to_ndarray().tobytes()).hexdigest() for frame in container.decode(video=0)]
 
 
-def test_a_clip_comes_out_coloured_with_its_sound_and_its_timing(demo_clip, tmp_path):
+def test_a_clip_comes_out_coloured_with_its_audio_and_its_timing(demo_clip, tmp_path):
     out = tmp_path / "out.mp4"
     steps = asyncio.run(run(JobSettings(input=str(demo_clip), output=str(out), effects=(S0_TINT,), sink=FAST)))
     assert packets_of(out, "audio") == packets_of(demo_clip, "audio")
@@ -194,7 +194,7 @@ def test_errors_come_before_any_work(demo_clip, tmp_path):
 
 @pytest.mark.parametrize("pix_fmt", ["gray", "gray10le", "yuv420p10le", "nv12", "rgb24", "yuv444p"])
 def test_footage_of_every_kind_is_coloured(demo_clip, tmp_path, pix_fmt):
-    """The same pictures in another form, gray ones too, come out in the tint's colour."""
+    """The same frames in another form, gray ones too, come out in the tint's colour."""
     source, out = tmp_path / ("source.mov" if pix_fmt == "rgb24" else "source.mkv"), tmp_path / "out.mkv"
     codec = {"nv12": "rawvideo", "rgb24": "png"}.get(pix_fmt, "ffv1")
     with av.open(str(demo_clip)) as clip, av.open(str(source), "w") as made:

@@ -118,7 +118,7 @@ def test_in_the_documentation():
     assert "| `dimness` | `--dimness` | 0 to 1 | 0.25 f | How dark it gets. *Live.* |" in options_page()
 
 
-def test_in_the_picture(demo_clip, tmp_path):
+def test_in_the_frame(demo_clip, tmp_path):
     from stream import Job
 
     def means(effect):

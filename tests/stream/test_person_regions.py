@@ -37,14 +37,14 @@ def wall(portrait):
     return cv2.resize(np.ascontiguousarray(portrait[WALL]), (512, 512), interpolation=cv2.INTER_CUBIC)
 
 
-def write(path, pictures, form="yuv420p", size_wh=(256, 256), turn=0):
-    """A lossless clip of 25 frames a second from RGB pictures, to be turned by ``turn`` degrees to the left."""
+def write(path, frames, form="yuv420p", size_wh=(256, 256), turn=0):
+    """A lossless clip of 25 frames a second from RGB frames, to be turned by ``turn`` degrees to the left."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = *size_wh, form
         if turn:
             stream.set_display_rotation(turn)
-        for number, rgb in enumerate(pictures):
+        for number, rgb in enumerate(frames):
             scaled = cv2.resize(rgb, size_wh, interpolation=cv2.INTER_AREA)
             frame = av.VideoFrame.from_ndarray(scaled, format="rgb24").reformat(format=form)
             frame.pts = number
@@ -93,7 +93,7 @@ def test_people_are_tinted_and_the_wall_behind_is_left_as_it_is(form, size_wh, p
     clip = write(tmp_path / "in.mkv", [portrait] * 3, form, size_wh)
     done, scenes = run(clip, replace(S0_TINT, region="person", alpha=0.8))
     on_wall, on_chest = changes(done, decoded(clip))
-    assert on_wall <= (form == "gray")  # the model is less sure of gray pictures
+    assert on_wall <= (form == "gray")  # the model is less sure of gray frames
     assert on_chest > 10
     assert all(
         scene.person.dtype == np.float32 and 0 <= scene.person.min() <= scene.person.max() <= 1 for scene in scenes

@@ -14,7 +14,7 @@ import pytest
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
-from engines.spec import net_names
+from engines.spec import emotion_net_names
 from stream.demo.portrait import EXPRESSIONS, ExpressivePortrait
 from stream.media.source import Unit
 from stream.nets import WorkerNets
@@ -23,7 +23,7 @@ from stream.pipeline.rendering import build_scenes
 from stream.settings import AnalysisOptions
 
 RATE_HZ = 8
-PICTURES = 40
+FRAMES = 40
 SETTLED = 1.0
 """Seconds after which the answer must hold still."""
 NOISE = 3.0
@@ -45,9 +45,9 @@ def face(expression):
 
 
 def filmed(still):
-    """The picture as a camera sees it on a trembling stand, ``RATE_HZ`` times a second."""
+    """The frame as a camera sees it on a trembling stand, ``RATE_HZ`` times a second."""
     random = np.random.default_rng(7)
-    for number in range(PICTURES):
+    for number in range(FRAMES):
         across, down = random.uniform(-MOTION, MOTION, 2)
         shift = np.array([[1, 0, across], [0, 1, down]])
         moved = cv2.warpAffine(
@@ -64,51 +64,51 @@ def filmed(still):
 
 @cache
 def looked_at(net, expression):
-    """Steps with the same one face in each picture, cropped for the net."""
+    """Steps with the same one face in each frame, cropped for the net."""
     options = AnalysisOptions(net=net)
     steps = list(track_faces(filmed(face(expression)), lambda: WorkerNets().face_tracker(options.net), options.rate_hz))
-    assert [[seen.track_id for seen in pending.payload.faces] for pending in steps] == [[1]] * PICTURES
+    assert [[seen.track_id for seen in pending.payload.faces] for pending in steps] == [[1]] * FRAMES
     return steps
 
 
 @cache
-def judged(net, expression, fresh_masks=False):
-    """The same steps with what the net says of each picture."""
+def classified(net, expression, fresh_masks=False):
+    """The same steps with what the net says of each frame."""
     options = AnalysisOptions(net=net, fresh_masks=fresh_masks)
     return list(classify(looked_at(net, expression), lambda: WorkerNets().classifier(options)))
 
 
 def raw(steps):
-    """The probabilities of each look alone, (PICTURES, 7)."""
+    """The probabilities of each look alone, (FRAMES, 7)."""
     return np.array([step.observation.faces[0].estimate.probabilities for step in steps])
 
 
 @pytest.mark.parametrize("look_ahead", [0.0, 1.0])
 @pytest.mark.parametrize("expression", list(EXPRESSIONS))
-@pytest.mark.parametrize("net", net_names())
+@pytest.mark.parametrize("net", emotion_net_names())
 def test_a_still_face_keeps_its_emotion(net, expression, look_ahead):
     scenes = SceneBuilder(SmoothingOptions(look_ahead=look_ahead))
-    directed = list(build_scenes(judged(net, expression), scenes, max_held=PICTURES))
+    directed = list(build_scenes(classified(net, expression), scenes, max_held=FRAMES))
     settled = np.array([s.scene.faces[0].probabilities for s in directed if s.scene.time >= SETTLED])
-    assert len(settled) == PICTURES - RATE_HZ
+    assert len(settled) == FRAMES - RATE_HZ
     assert np.ptp(settled, axis=0).max() < MOST_MOVED
     second, first = np.sort(settled.mean(axis=0))[-2:]
     assert len(set(settled.argmax(axis=1))) == 1 or first - second < TORN
 
 
-@pytest.mark.parametrize("net", net_names())
+@pytest.mark.parametrize("net", emotion_net_names())
 def test_nothing_is_torn_about_the_photograph(net):
     """So that the test above asks for its label whatever the net."""
-    second, first = np.sort(raw(judged(net, "happy")).mean(axis=0))[-2:]
+    second, first = np.sort(raw(classified(net, "happy")).mean(axis=0))[-2:]
     assert first - second > 3 * TORN
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("net", net_names())
+@pytest.mark.parametrize("net", emotion_net_names())
 def test_held_masks_jitter_less_than_fresh_ones(net):
-    """The variance over time that is left with held masks comes from the picture; fresh ones add their own."""
+    """The variance over time that is left with held masks comes from the frame; fresh ones add their own."""
     held, fresh = (
-        sum(raw(judged(net, expression, fresh_masks)).var(axis=0).sum() for expression in ("sad", "angry"))
+        sum(raw(classified(net, expression, fresh_masks)).var(axis=0).sum() for expression in ("sad", "angry"))
         for fresh_masks in (False, True)
     )
     assert held < fresh

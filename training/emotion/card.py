@@ -59,7 +59,7 @@ def card_text(name: str, card: dict[str, Any]) -> str:
 
 Definition `{card["definition"]}` of `engines/nets`: {card["parameters"]["trainable"]:,} trainable parameters and \
 {card["parameters"]["running"]:,} running statistics. Inputs: gray crops of {card["crop_size"]}x{card["crop_size"]}, \
-values divided by 255, and the dropout masks. Outputs: {outputs}; the program uses `{card["answer"]}`.
+values divided by 255, and the dropout masks. Outputs: {outputs}; the program uses `{card["output"]}`.
 Weights: `{card["weights"]}`, kernels in float16, sha256 `{card["sha256"]}`.
 
 ## Data and terms
@@ -158,7 +158,7 @@ def _terms(all_settings: list[dict[str, Any]]) -> str:
 
 def _weakness(card: dict[str, Any]) -> str:
     """The classes whose recall is below one half."""
-    output = card["answer"]
+    output = card["output"]
     recalls = card["metrics"][output]["mc20"]["per_class"]
     weak = [f"{emotion} ({recall:.2f})" for emotion, recall in recalls.items() if recall is not None and recall < 0.5]
     if not weak:

@@ -15,8 +15,8 @@ import numpy as np
 
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError
-from engines.emotion import load
-from engines.spec import EMOTION, Precision, net_names
+from engines.emotion import load_emotion_net
+from engines.spec import EMOTION, Precision, emotion_net_names
 
 from ..records import machine_info, read_json, write_json
 from .card import card_text
@@ -26,7 +26,8 @@ ROUNDS = 60
 
 def milliseconds(nets: list[str], passes: int, precision: Precision, rounds: int = ROUNDS) -> dict[str, float]:
     """Minimum time of one face with T = ``passes`` (0: one pass without dropout), by net."""
-    classifiers = {name: EmotionClassifier(load(name, threads=1, precision=precision), passes=passes) for name in nets}
+    loaded = {name: load_emotion_net(name, threads=1, precision=precision) for name in nets}
+    classifiers = {name: EmotionClassifier(net, passes=passes) for name, net in loaded.items()}
     best = dict.fromkeys(nets, float("inf"))
     for _ in range(rounds):
         for name, classifier in classifiers.items():
@@ -71,13 +72,13 @@ def as_table(found: dict[str, dict[str, Any]]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nets", nargs="+", default=list(net_names()), help="shipped nets (default: all)")
+    parser.add_argument("--nets", nargs="+", default=list(emotion_net_names()), help="shipped nets (default: all)")
     parser.add_argument("--passes", type=int, default=20, help="T of Monte Carlo dropout")
     parser.add_argument("--write", action="store_true", help="update the cards")
     arguments = parser.parse_args(argv)
     try:
-        if unknown := set(arguments.nets) - set(net_names()):
-            raise ConfigurationError(f"No net {', '.join(sorted(unknown))}. Nets: {', '.join(net_names())}.")
+        if unknown := set(arguments.nets) - set(emotion_net_names()):
+            raise ConfigurationError(f"No net {', '.join(sorted(unknown))}. Nets: {', '.join(emotion_net_names())}.")
         found = measure(arguments.nets, arguments.passes)
         if arguments.write:
             write(found)

@@ -22,7 +22,7 @@ from emocolor.errors import EmocolorError, SourceError
 from emocolor.face_crops import FER2013, CropGeometry, crop_face
 from emocolor.faces import Detection
 from emocolor.protocols import Gray
-from engines.emotion import load
+from engines.emotion import load_emotion_net
 from engines.mediapipe.face_detector import MediaPipeFaceDetector
 
 from ..data.faces import read_faces
@@ -115,7 +115,7 @@ def with_margin(gray: Gray) -> Gray:
 
 def predictor(weights: str) -> Predict:
     """A net without dropout."""
-    classifier = EmotionClassifier(load(weights, threads=os.cpu_count() or 1), passes=0)
+    classifier = EmotionClassifier(load_emotion_net(weights, threads=os.cpu_count() or 1), passes=0)
     return lambda crops: classifier.passes_of(crops)[0]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError
-from engines.emotion import load
+from engines.emotion import load_emotion_net
 from engines.spec import Precision
 
 from ..data.faces import LabelSet, Split
@@ -50,7 +50,7 @@ def evaluate_emotion(config: EmotionEvalConfig) -> dict[str, object]:
     """Metrics of a net on the faces of an npz."""
     faces = scored_faces(config.data, config.split, config.labels)
     labels = faces.labels
-    net = load(config.weights, threads=os.cpu_count() or 1, precision=config.precision)
+    net = load_emotion_net(config.weights, threads=os.cpu_count() or 1, precision=config.precision)
     output = output_for(net.spec, config.labels, config.output)
     classifier = EmotionClassifier(net, passes=config.passes, seed=config.seed)
     crops = faces.gray(classifier.crop_size)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError, EngineError
-from engines.emotion import load
+from engines.emotion import load_emotion_net
 from engines.nets.catalog import emotion_net
 from engines.nets.emotion_net import EmotionNet, count_parameters
 from engines.nets.from_onnx import load_weights
@@ -139,7 +139,7 @@ def _card(run: Path, net: EmotionNet, weights: Path, output: str) -> JsonObject:
         "sha256": "",
         "definition": record["settings"].get("net", "s0"),
         "label_sets": list(net.label_sets),
-        "answer": output,
+        "output": output,
         "crop_size": net.size,
         "dropouts": {n: [list(shape), rate] for n, (shape, rate) in zip(mask_names(net), dropouts, strict=True)},
         "parameters": {"trainable": trainable, "running": running},
@@ -188,7 +188,7 @@ def passes_by_label_set(
 
     A net with one output is scored by both kinds of labels where the data has both.
     """
-    net = load(str(weights), threads=torch.get_num_threads())
+    net = load_emotion_net(str(weights), threads=torch.get_num_threads())
     classifier = EmotionClassifier(net, passes=passes)
     crops = faces.gray(net.crop_size)
     found = {"fer2013": (passes_of_all(classifier, crops, output_for(net.spec, "fer2013")), faces.labels)}
@@ -204,7 +204,7 @@ def check_parity(
 ) -> dict[str, float]:
     """Largest differences of a probability, over ``crops`` with 5 passes, between the exported net and torch with the
     same (float16) weights, and between those weights and the run's own. Raises ``EngineError`` above the tolerances."""
-    classifier = EmotionClassifier(load(str(weights)), passes=5)
+    classifier = EmotionClassifier(load_emotion_net(str(weights)), passes=5)
     faces = torch.from_numpy(crops).unsqueeze(1).float() / 255
     masks = [torch.from_numpy(mask) for mask in classifier.masks.values()]
     halved = type(net)(net.label_sets).eval()

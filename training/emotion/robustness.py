@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError, SinkError
 from emocolor.protocols import Gray
-from engines.emotion import LoadedNet, load
+from engines.emotion import EmotionNetRunner, load_emotion_net
 
 from ..data.faces import FaceSet, LabelSet, Split
 from ..records import JsonObject, machine_info, sha256_of, write_json
@@ -143,7 +143,7 @@ def measure(options: argparse.Namespace) -> JsonObject:
     if options.seed < 0:
         raise ConfigurationError(f"The seed must not be negative, got {options.seed}.")
     faces = scored_faces(options.data, options.split, options.labels)
-    nets = {weights: load(weights, threads=options.threads) for weights in options.weights}
+    nets = {weights: load_emotion_net(weights, threads=options.threads) for weights in options.weights}
     return {
         "data": {"file": options.data.name, "sha256": sha256_of(options.data), "split": options.split},
         "labels": options.labels,
@@ -155,7 +155,7 @@ def measure(options: argparse.Namespace) -> JsonObject:
     }
 
 
-def net_metrics(net: LoadedNet, faces: FaceSet, options: argparse.Namespace) -> JsonObject:
+def net_metrics(net: EmotionNetRunner, faces: FaceSet, options: argparse.Namespace) -> JsonObject:
     """One net's metrics under every corruption."""
     output, crops = output_for(net.spec, options.labels), faces.gray(net.crop_size)
     classifier = EmotionClassifier(net, passes=options.mc, seed=options.seed)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, SourceError
-from engines.spec import NetSpec
+from engines.spec import EmotionNetSpec
 
 from ..data.faces import FaceSet, LabelSet, Split, ferplus_majority, read_faces
 
@@ -31,12 +31,12 @@ def scored_faces(path: Path, split: Split, label_set: LabelSet) -> FaceSet:
     return replace(faces.subset(counts), labels=majority[counts])
 
 
-def output_for(spec: NetSpec, label_set: LabelSet, asked: str | None = None) -> str:
+def output_for(spec: EmotionNetSpec, label_set: LabelSet, asked: str | None = None) -> str:
     """The output ``asked`` for, else the one trained on ``label_set``, else the one that the program uses.
 
     Raises ``ConfigurationError`` for an output that the net does not have.
     """
-    output = asked or (label_set if label_set in spec.label_sets else spec.answer)
+    output = asked or (label_set if label_set in spec.label_sets else spec.output)
     if output not in spec.label_sets:
         raise ConfigurationError(f"'{spec.name}' has no output '{output}'. It has {', '.join(spec.label_sets)}.")
     return output

@@ -30,7 +30,7 @@ from engines.nets.catalog import emotion_net
 from engines.nets.emotion_net import EmotionNet
 from engines.nets.from_onnx import load_net
 from engines.nets.lite_emotion import LiteEmotionNet
-from engines.spec import read_spec
+from engines.spec import read_emotion_spec
 
 from ..data.faces import FaceSet, ferplus_majority
 from ..depthwise import speed_up_depthwise
@@ -61,7 +61,7 @@ def train(recipe: EmotionRecipe, path: Path, run: Path, *, resume: bool = False,
     record = {
         "settings": asdict(recipe) | {"limit": limit},
         "data": {"file": path.name, "sha256": sha256_of(path)},
-        "nets": {name: read_spec(name).sha256 for name in nets_used(recipe)},
+        "nets": {name: read_emotion_spec(name).sha256 for name in nets_used(recipe)},
         "images": data.counts,
         "machine": training_machine(device),
     }

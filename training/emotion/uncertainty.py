@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError, MissingDependencyError, SinkError, SourceError
-from engines.emotion import LoadedNet, load
+from engines.emotion import EmotionNetRunner, load_emotion_net
 
 from ..data.faces import LabelSet, Split
 from ..records import JsonObject, machine_info, sha256_of, write_json
@@ -89,7 +89,7 @@ SOFTMAX, PLAIN, FITTED = Method(0, False), Method(CHOSEN, False), Method(CHOSEN,
 class UncertaintyEval:
     """A net, and the faces it is evaluated on."""
 
-    net: LoadedNet
+    net: EmotionNetRunner
     output: str
     crops: NDArray[np.uint8]
     """(N, S, S) gray."""
@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if options.out:
             check_output(options.out)
         evaluation = prepare(options)
-        cost = cost_of_passes(load(options.weights, threads=1), evaluation.crops[:1])
+        cost = cost_of_passes(load_emotion_net(options.weights, threads=1), evaluation.crops[:1])
         methods = passes_by_method(evaluation)
         few = evaluation.thinned(min(options.subset_images or len(evaluation.labels), len(evaluation.labels)))
         found = {
@@ -154,7 +154,7 @@ def prepare(options: argparse.Namespace) -> UncertaintyEval:
     faces = scored_faces(options.data, options.split, options.labels)
     if len(faces) < 2:
         raise SourceError(f"{options.data} holds one image that counts, but cross-fitting needs at least two.")
-    net = load(options.weights, threads=options.threads)
+    net = load_emotion_net(options.weights, threads=options.threads)
     return UncertaintyEval(
         net=net,
         output=output_for(net.spec, options.labels),
@@ -246,14 +246,14 @@ def subset_metrics(evaluation: UncertaintyEval, masks: Sequence[str]) -> JsonObj
     }
 
 
-def with_dropout_at(net: LoadedNet, masks: Collection[str]) -> LoadedNet:
+def with_dropout_at(net: EmotionNetRunner, masks: Collection[str]) -> EmotionNetRunner:
     """The net with all other masks at 1: a rate of 0 keeps everything, and draws as many random numbers, so that
     ``masks`` are the same in every subset."""
     dropouts = {name: (shape, rate if name in masks else 0.0) for name, (shape, rate) in net.dropouts.items()}
     return replace(net, spec=replace(net.spec, dropouts=dropouts))
 
 
-def cost_of_passes(net: LoadedNet, face: NDArray[np.uint8]) -> dict[int, float]:
+def cost_of_passes(net: EmotionNetRunner, face: NDArray[np.uint8]) -> dict[int, float]:
     """Seconds per crop (1, S, S), by T; 0 is one pass without dropout."""
     return {count: best_seconds(EmotionClassifier(net, passes=count), face) for count in (0, *PASSES)}
 

@@ -1,7 +1,7 @@
 """A portrait that smiles, and can be made to show another emotion, by warping and a little paint."""
 
 from .expressions import EXPRESSIONS, Expression, Mouth
-from .features import Picture, read_portrait
+from .features import PortraitImage, read_portrait
 from .warp import ExpressivePortrait
 
-__all__ = ["EXPRESSIONS", "Expression", "ExpressivePortrait", "Mouth", "Picture", "read_portrait"]
+__all__ = ["EXPRESSIONS", "Expression", "ExpressivePortrait", "Mouth", "PortraitImage", "read_portrait"]

@@ -1,7 +1,7 @@
 """The portrait that ships, NASA's of Eileen Collins, and where in it the features of her face lie.
 
 Positions are in pixels of the portrait (512 x 512), x to the right and y down, whole numbers at
-pixel centres, as measured in the picture.
+pixel centres, as measured in the image.
 """
 
 from importlib import resources
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+PortraitImage = NDArray[np.uint8]
 """RGB, (H, W, 3) uint8."""
 Points = NDArray[np.float64]
 """(N, 2), x and y."""
@@ -63,7 +63,7 @@ SMILE_FOLDS: Final = (
 )
 
 
-def read_portrait() -> Picture:
+def read_portrait() -> PortraitImage:
     """The portrait, (512, 512, 3) RGB."""
     data = (resources.files("stream.demo") / "assets" / "portrait.jpg").read_bytes()
     bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

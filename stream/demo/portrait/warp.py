@@ -17,8 +17,8 @@ from .features import (
     MIDLINE_FEATURES,
     PAIRED_FEATURES,
     LipEdges,
-    Picture,
     Points,
+    PortraitImage,
     read_portrait,
     smiling_lips,
 )
@@ -44,9 +44,9 @@ class ExpressivePortrait:
             raise ValueError(f"detail must be at least 1, got {detail}")
         self.detail = detail
         large = cv2.resize(read_portrait(), None, fx=detail, fy=detail, interpolation=cv2.INTER_LANCZOS4)
-        self._picture = np.asarray(large, np.uint8)
+        self._image = np.asarray(large, np.uint8)
 
-    def show(self, weights: Mapping[Emotion, float]) -> Picture:
+    def show(self, weights: Mapping[Emotion, float]) -> PortraitImage:
         """The portrait with the expressions of ``weights``, which sum to one, mixed.
 
         Fields are mixed, not the places of features, which is quick, and right for small moves: a
@@ -56,9 +56,9 @@ class ExpressivePortrait:
         ``EXPRESSIONS`` lacks are a ``KeyError``.
         """
         offsets = sum(weight * self._fields[emotion] for emotion, weight in weights.items())
-        picture = self._picture.copy()
-        picture[self._face] = _warped(self._painted(_paints(weights)), np.asarray(offsets) * self.detail)
-        return picture
+        image = self._image.copy()
+        image[self._face] = _warped(self._painted(_paints(weights)), np.asarray(offsets) * self.detail)
+        return image
 
     @property
     def _face(self) -> tuple[slice, slice]:
@@ -70,9 +70,9 @@ class ExpressivePortrait:
         return {emotion: displacement_field(expression) for emotion, expression in EXPRESSIONS.items()}
 
     @cached_property
-    def _faces(self) -> dict[Paint, Picture]:
+    def _faces(self) -> dict[Paint, PortraitImage]:
         """The smiling face under each paint."""
-        smiling = self._picture[self._face]
+        smiling = self._image[self._face]
         face = relaxed(smiling, detail=self.detail)
         return {
             "none": smiling,
@@ -80,7 +80,7 @@ class ExpressivePortrait:
             "mouth open": with_mouth_filled(face, PALATE_RGB, TONGUE_RGB, detail=self.detail),
         }
 
-    def _painted(self, paints: Mapping[Paint, float]) -> Picture:
+    def _painted(self, paints: Mapping[Paint, float]) -> PortraitImage:
         """The faces under ``paints``, mixed by their weights."""
         if len(paints) == 1:
             return self._faces[next(iter(paints))]
@@ -174,7 +174,7 @@ def _fade(count: int) -> NDArray[np.float64]:
     return np.asarray(np.clip(np.minimum(steps, steps[::-1]) * (FIELD_STEP / PINNED_MARGIN), 0, 1))
 
 
-def _warped(face: Picture, offsets: NDArray[Any]) -> Picture:
+def _warped(face: PortraitImage, offsets: NDArray[Any]) -> PortraitImage:
     """``face`` fetched from ``offsets``, which are in its own pixels but may be coarser than it."""
     height, width = face.shape[:2]
     fetch = cv2.resize(offsets, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -6,7 +6,7 @@ import pytest
 from emocolor.chroma.guided import guided_upsample
 
 
-def picture_with_a_step(width, height, at):
+def frame_with_a_step(width, height, at):
     guide = np.full((height, width), 0.2, np.float32)
     guide[:, round(at * width) :] = 0.8
     return guide
@@ -14,7 +14,7 @@ def picture_with_a_step(width, height, at):
 
 def test_values_change_where_the_guide_does():
     """Bilinear scaling would need 8 px for the way; the guide's step takes one."""
-    coarse, fine = picture_with_a_step(32, 24, 0.5), picture_with_a_step(256, 192, 0.5)
+    coarse, fine = frame_with_a_step(32, 24, 0.5), frame_with_a_step(256, 192, 0.5)
     values = np.where(coarse[..., None] > 0.5, [0.3, -0.2], [-0.1, 0.1]).astype(np.float32)
     found = guided_upsample(values, coarse, fine)
     assert found.shape == (192, 256, 2)

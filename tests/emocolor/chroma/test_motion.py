@@ -1,4 +1,4 @@
-"""Motion between pictures that were moved by known amounts."""
+"""Motion between frames that were moved by known amounts."""
 
 import cv2
 import numpy as np
@@ -17,8 +17,8 @@ def scenery():
 
 
 @pytest.mark.parametrize(("right", "down"), [(0, 0), (6, -3), (-9, 4)])
-def test_a_moved_picture_is_followed_both_ways(scenery, right, down):
-    """The later picture shows everything ``right`` and ``down`` px further."""
+def test_a_moved_frame_is_followed_both_ways(scenery, right, down):
+    """The later frame shows everything ``right`` and ``down`` px further."""
     earlier, later = scenery[50:306, 60:508], scenery[50 - down : 306 - down, 60 - right : 508 - right]
     motion = MotionSearch().between(earlier, later, (112, 64))
     inner = (slice(8, -8), slice(12, -12))
@@ -48,7 +48,7 @@ def test_colours_are_fetched_from_the_end_of_the_flow():
     assert two[0, 0].tolist() == [2, -2]
 
 
-def test_tiny_pictures_are_taken_to_stand_still():
+def test_tiny_frames_are_taken_to_stand_still():
     gray = np.full((20, 300), 90, np.uint8)
     motion = MotionSearch().between(gray, gray + 1, (75, 5))
     assert not motion.to_earlier.any()

@@ -1,4 +1,4 @@
-"""Learned colours moved toward the palette of a reference picture."""
+"""Learned colours moved toward the palette of a reference image."""
 
 import cv2
 import numpy as np
@@ -109,7 +109,7 @@ def test_what_was_given_is_not_changed():
     np.testing.assert_array_equal(ab, kept)
 
 
-def test_one_odd_picture_does_not_make_colours_waver():
+def test_one_odd_image_does_not_make_colours_waver():
     """A flash of another colour moves what follows by little, though it would change much if it stayed."""
     ab = colors_with(PHOTOGRAPHS)
     odd = colors_with(ColorStatistics(mean=np.array([-25.0, -25.0]), covariance=PHOTOGRAPHS.covariance))
@@ -198,7 +198,7 @@ def test_gray_of_any_size_goes_with_the_colours():
     np.testing.assert_array_equal(shifted(ab, small, seconds=2), shifted(ab, large, seconds=2))
 
 
-def test_the_statistics_of_a_picture():
+def test_the_statistics_of_a_image():
     rgb = np.zeros((128, 128, 3), np.uint8)
     rgb[:, :64], rgb[:, 64:] = (150, 90, 80), (80, 110, 150)
     weights = luma_of(rgb).astype(float) / 255
@@ -212,14 +212,14 @@ def test_the_statistics_of_a_picture():
     np.testing.assert_allclose(found.covariance, wanted, rtol=1e-3)
 
 
-def test_grain_of_a_large_picture_does_not_count():
+def test_grain_of_a_large_image_does_not_count():
     rgb = np.random.default_rng(0).integers(60, 200, (1024, 1024, 3), np.uint8)
     assert np.sqrt(statistics_of(rgb).covariance.diagonal()).max() < 4 < ab_of(rgb).std()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (700, 3)])
 @pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (255, 0, 0), (9, 9, 9)])
-def test_pictures_of_one_colour_have_finite_statistics(shape, color):
+def test_images_of_one_colour_have_finite_statistics(shape, color):
     found = statistics_of(np.full((*shape, 3), color, np.uint8))
     np.testing.assert_allclose(found.covariance, 0, atol=1e-3)
     assert (np.hypot(*found.mean) > 50) == (color == (255, 0, 0))
@@ -249,6 +249,6 @@ def test_what_cannot_be_a_palette_is_refused(mean, covariance):
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
-def test_what_is_no_picture_has_no_statistics(wrong):
+def test_what_is_no_image_has_no_statistics(wrong):
     with pytest.raises(ValueError, match="uint8"):
         statistics_of(wrong)

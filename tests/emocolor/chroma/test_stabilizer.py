@@ -1,4 +1,4 @@
-"""Colours that hold still: a colorizer that wavers, a picture that moves, a look-ahead."""
+"""Colours that stay stable: a colorizer that wavers, a frame that moves, a look-ahead."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ def scenery():
     return np.rint((noise - noise.min()) / np.ptp(noise) * 255).astype(np.uint8)
 
 
-def says(a, b, confidence=1.0):
+def estimate_of(a, b, confidence=1.0):
     width, height = SIZE_WH
     return ChromaEstimate(
         ab=np.full((height, width, 2), (a, b), np.float32), confidence=np.full((height, width), confidence, np.float32)
@@ -33,9 +33,9 @@ def colours(options, grays, estimates):
 
 
 @pytest.mark.parametrize("look_ahead", [0.0, 0.4])
-def test_every_picture_comes_out_once_and_in_order(scenery, look_ahead):
+def test_every_frame_comes_out_once_and_in_order(scenery, look_ahead):
     grays = [scenery[:, :256]] * 30
-    estimates = [says(number, 0) if number % 5 == 0 else None for number in range(30)]
+    estimates = [estimate_of(number, 0) if number % 5 == 0 else None for number in range(30)]
     found = colours(StabilizerOptions(time_constant=0.05, look_ahead=look_ahead), grays, estimates)
     assert len(found) == 30
     means = [float(ab[..., 0].mean()) for ab in found]
@@ -45,19 +45,19 @@ def test_every_picture_comes_out_once_and_in_order(scenery, look_ahead):
 
 @pytest.mark.parametrize(("look_ahead", "most"), [(0.0, 0.5), (0.6, 0.35)])
 def test_wavering_is_calmed(scenery, look_ahead, most):
-    """An answer of 20 plus or minus 10, five times a second, in a picture that stands still."""
+    """An answer of 20 plus or minus 10, five times a second, in a frame that stands still."""
     grays = [scenery[:, :256]] * 50
-    estimates = [says(20 + (10 if number % 10 else -10), 0) if number % 5 == 0 else None for number in range(50)]
+    estimates = [estimate_of(20 + (10 if number % 10 else -10), 0) if number % 5 == 0 else None for number in range(50)]
     found = colours(StabilizerOptions(look_ahead=look_ahead), grays, estimates)
     means = np.array([ab[..., 0].mean() for ab in found])[10:-10]
     assert np.ptp(means) < most * 20
     assert means.mean() == pytest.approx(20, abs=2.5)
 
 
-def test_colour_goes_where_the_picture_goes(scenery):
+def test_colour_goes_where_the_frame_goes(scenery):
     """The scenery moves 4 px a frame; one look at its first frame colours a patch, which moves along."""
     grays = [np.ascontiguousarray(scenery[:, 4 * (9 - n) : 4 * (9 - n) + 256]) for n in range(10)]
-    first = says(0, 0)
+    first = estimate_of(0, 0)
     first.ab[20:28, 10:18] = (40, -30)
     found = colours(StabilizerOptions(look_ahead=0), grays, [first] + [None] * 9)
     patch = found[9][20:28, 19:27]
@@ -67,16 +67,16 @@ def test_colour_goes_where_the_picture_goes(scenery):
 
 def test_what_comes_later_counts_where_it_may(scenery):
     grays = [scenery[:, :256]] * 10
-    estimates = [says(0, 0)] + [None] * 8 + [says(30, 0)]
-    waiting = colours(StabilizerOptions(look_ahead=1.0), grays, estimates)
-    at_once = colours(StabilizerOptions(look_ahead=0.0), grays, estimates)
+    given = [estimate_of(0, 0)] + [None] * 8 + [estimate_of(30, 0)]
+    waiting = colours(StabilizerOptions(look_ahead=1.0), grays, given)
+    at_once = colours(StabilizerOptions(look_ahead=0.0), grays, given)
     assert float(waiting[5][..., 0].mean()) > 8
     assert float(at_once[5][..., 0].mean()) == pytest.approx(0, abs=1e-3)
 
 
 def test_the_surer_answer_wins(scenery):
     grays = [scenery[:, :256]] * 2
-    found = colours(StabilizerOptions(look_ahead=0), grays, [says(10, 0, 0.1), says(50, 0, 0.9)])
+    found = colours(StabilizerOptions(look_ahead=0), grays, [estimate_of(10, 0, 0.1), estimate_of(50, 0, 0.9)])
     assert float(found[1][..., 0].mean()) == pytest.approx(46, abs=1.5)
 
 
@@ -88,9 +88,9 @@ def test_points_without_evidence_take_the_colour_around_them():
     assert np.isfinite(colour_of(np.zeros((48, 64, 3), np.float32))).all()
 
 
-def test_no_more_pictures_wait_than_may(scenery):
+def test_no_more_frames_wait_than_may(scenery):
     history = ShotStabilizer(StabilizerOptions(look_ahead=1.0, most_waiting=3))
-    out = [len(list(history.add(n / FPS, scenery[:, :256], says(0, 0)))) for n in range(12)]
+    out = [len(list(history.add(n / FPS, scenery[:, :256], estimate_of(0, 0)))) for n in range(12)]
     assert sum(out) == 9
 
 
@@ -102,10 +102,10 @@ def test_options_are_checked(wrong):
 
 @pytest.mark.parametrize("look_ahead", [0.0, 0.4])
 def test_where_no_motion_can_be_followed_colour_stays(look_ahead):
-    """Every picture is unlike the one before: what was said last is better than gray."""
+    """Every frame is unlike the one before: what was said last is better than gray."""
     random = np.random.default_rng(3)
     grays = [random.integers(0, 256, (192, 256), np.uint8) for _ in range(60)]
-    found = colours(StabilizerOptions(look_ahead=look_ahead), grays, [says(20, -10)] + [None] * 59)
+    found = colours(StabilizerOptions(look_ahead=look_ahead), grays, [estimate_of(20, -10)] + [None] * 59)
     for ab in found:
         assert np.abs(ab - np.float32([20, -10])).max() < 0.1
 
@@ -113,5 +113,5 @@ def test_where_no_motion_can_be_followed_colour_stays(look_ahead):
 def test_what_cannot_be_followed_yields_to_what_is_seen():
     random = np.random.default_rng(4)
     grays = [random.integers(0, 256, (192, 256), np.uint8) for _ in range(3)]
-    found = colours(StabilizerOptions(look_ahead=0), grays, [says(20, -10), None, says(-30, 5)])
+    found = colours(StabilizerOptions(look_ahead=0), grays, [estimate_of(20, -10), None, estimate_of(-30, 5)])
     assert np.abs(found[2] - np.float32([-30, 5])).mean() < 0.5  # by chance a patch looks like another

@@ -91,7 +91,7 @@ def test_luma_stays_bit_for_bit_and_every_chroma_code_is_legal(form, size_wh, co
             assert plane.std() > unit
 
 
-def test_a_flat_picture_takes_the_colour_it_is_told():
+def test_a_flat_frame_takes_the_colour_it_is_told():
     done = colorized([make_frame(np.full((96, 128), 126))], Painter(dark=(40, 20)))
     y, cb, cr = (float(plane.mean()) for plane in (done[0].luma, *done[0].chroma))
     rgb = codes_to_rgb(np.array(y), np.array(cb), np.array(cr), LIMITED, 8)
@@ -188,7 +188,7 @@ def test_options_are_checked(wrong):
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_the_colorist_sees_the_picture_upright(rotation):
+def test_the_colorist_sees_the_frame_upright(rotation):
     """Stored turned, as a phone stores it: what it says of the top as shown lands where the top is stored."""
 
     class SkyAbove:

@@ -1,4 +1,4 @@
-"""Colormaps against OpenCV's and matplotlib's own, and each preprocessing on pictures whose answer is known."""
+"""Colormaps against OpenCV's and matplotlib's own, and each preprocessing on frames whose answer is known."""
 
 import math
 from fractions import Fraction
@@ -77,7 +77,7 @@ def test_equals_opencv_within_rounding(name, format_name, most, color):
 
 
 @pytest.mark.parametrize("name", OPENCV_MAPS)
-def test_every_opencv_map_equals_applying_it_to_the_gray_picture(name):
+def test_every_opencv_map_equals_applying_it_to_the_gray_frame(name):
     frame = make_frame("yuv444p", color=FULL)
     gray = frame.luma.copy()
     wanted = cv2.applyColorMap(gray, OPENCV_MAPS[name])[..., ::-1].astype(float)
@@ -87,7 +87,7 @@ def test_every_opencv_map_equals_applying_it_to_the_gray_picture(name):
 @pytest.mark.parametrize("name", sorted(PIXEL_FORMATS))
 @pytest.mark.parametrize("size_wh", [(64, 48), (33, 17), (1, 1)])
 def test_every_format_and_odd_sizes_agree_with_444(name, size_wh):
-    """Luma is that of the mapped 4:4:4 picture of the same depth, chroma each block's mean of it."""
+    """Luma is that of the mapped 4:4:4 frame of the same depth, chroma each block's mean of it."""
     form = PIXEL_FORMATS[name]
     luma = np.random.default_rng(1).integers(16, 235, size_wh[::-1]) << (form.bits - 8)
     ours = mapped(make_frame(name, size_wh, luma=luma), "jet")
@@ -120,7 +120,7 @@ def test_gray_frames_given_chroma_are_coloured():
     assert [plane[0, 0] for plane in frame.planes] == rounded_codes((0, 0, 1), FULL)
 
 
-def test_the_pictures_own_colours_do_not_matter_at_full_strength():
+def test_the_frames_own_colours_do_not_matter_at_full_strength():
     plain, green = mapped(make_frame()), mapped(make_frame(chroma=0))
     assert all(np.array_equal(a, b) for a, b in zip(plain.planes, green.planes, strict=True))
 
@@ -148,7 +148,7 @@ def test_a_stream_may_change_its_format_and_colours():
         assert all(np.array_equal(a, b) for a, b in zip(ours.planes, wanted.planes, strict=True))
 
 
-def test_strength_goes_from_the_picture_to_the_map():
+def test_strength_goes_from_the_frame_to_the_map():
     before, whole = make_frame(chroma=90), mapped(make_frame(chroma=90))
     untouched = mapped(make_frame(chroma=90), strength=0)
     half = mapped(make_frame("nv12", chroma=90), strength=0.5)
@@ -188,7 +188,7 @@ def test_one_colour_stays_one_colour(preprocess, cycles, level):
     st.sampled_from([(0, 40), (0.0, 1e-9), (1e-9, 1e30), (10, math.inf)]),
     st.integers(0, 2**32 - 1),
 )
-def test_any_picture_gives_legal_codes(name, width, height, preprocess, cycles, seed):
+def test_any_frame_gives_legal_codes(name, width, height, preprocess, cycles, seed):
     form = PIXEL_FORMATS[name]
     luma = np.random.default_rng(seed).integers(0, 1 << form.bits, (height, width))
     frame = mapped(make_frame(name, (width, height), luma=luma), "hsv", preprocess=preprocess, cycles=cycles)
@@ -250,7 +250,7 @@ def step(contrast=1.0, size=65):
 
 
 def wave(cycles_per_height, size_wh, amplitude=0.25):
-    """A cosine down the picture that its mirror at the borders continues."""
+    """A cosine down the frame that its mirror at the borders continues."""
     width, height = size_wh
     phase = (np.arange(height) + 0.5) / height * cycles_per_height * 2 * math.pi
     return np.repeat(0.5 + amplitude * np.cos(phase), width).reshape(height, width).astype(np.float32)
@@ -307,8 +307,8 @@ def test_canny_finds_steps_from_its_contrast_on_as_thin_lines():
 
 @pytest.mark.parametrize("size_wh", [(64, 48), (80, 36), (33, 17)])
 @pytest.mark.parametrize("cycles", [(0, 5), (0, 20), (3, math.inf), (2, 8)])
-def test_fourier_filters_the_mirrored_picture(size_wh, cycles):
-    """Reference: the plain Fourier transform of the picture with its mirror images, Butterworth gain."""
+def test_fourier_filters_the_mirrored_frame(size_wh, cycles):
+    """Reference: the plain Fourier transform of the frame with its mirror images, Butterworth gain."""
     width, height = size_wh
     levels = np.random.default_rng(2).uniform(0, 1, (height, width)).astype(np.float32)
     tiled = np.pad(levels.astype(float), ((0, height), (0, width)), mode="symmetric")
@@ -333,7 +333,7 @@ def test_a_low_pass_keeps_the_mean(high, seed):
     assert kept.std() < levels.std()
 
 
-def test_low_and_high_pass_of_one_cutoff_make_up_the_picture():
+def test_low_and_high_pass_of_one_cutoff_make_up_the_frame():
     levels = np.random.default_rng(3).uniform(0, 1, (48, 64)).astype(np.float32)
     low, high = (preprocessed(levels, "fourier", cycles=band) for band in ((0, 6), (6, math.inf)))
     assert low + high - 0.5 == pytest.approx(levels, abs=1e-5)

@@ -309,7 +309,7 @@ def test_certainty_weakens_the_change_as_far_as_asked():
 @pytest.mark.parametrize("name", sorted(PIXEL_FORMATS))
 @pytest.mark.parametrize("size_wh", [(64, 48), (33, 17)])
 def test_every_format_agrees_with_444(name, size_wh):
-    """Luma wherever it is, and chroma where the picture is of one colour."""
+    """Luma wherever it is, and chroma where the frame is of one colour."""
     form = PIXEL_FORMATS[name]
     unit = 1 << (form.bits - 8)
     width, height = size_wh
@@ -340,7 +340,7 @@ def test_interleaved_chroma_gets_what_planar_chroma_gets():
     assert all(np.array_equal(*planes) for planes in zip(planar.chroma, interleaved.chroma, strict=True))
 
 
-def test_rows_may_be_longer_than_the_picture():
+def test_rows_may_be_longer_than_the_frame():
     rgb = muted_colors(40)
     packed = frame_of(rgb)
     padded = replace(packed, planes=tuple(np.pad(plane, ((0, 0), (0, 14)))[:, :50] for plane in packed.planes))

@@ -43,7 +43,7 @@ def test_faces_at_and_beyond_the_border_are_clipped(box):
     Overlay().apply(blank("yuv420p", 321, 241), scene_with(box))
 
 
-def test_bars_stay_in_the_picture():
+def test_bars_stay_in_the_frame():
     frame = blank("yuv420p", 320, 240)
     Overlay().apply(frame, scene_with(Box(250, 80, 60, 60)))
     assert (frame.luma[80:110, 200:245] != 60).any()

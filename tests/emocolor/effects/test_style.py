@@ -25,7 +25,7 @@ NOBODY = Scene(time=0)
 
 
 class Negative:
-    """Its styles are all the negative, its mixtures are linear: what is kept of the picture comes back as it went."""
+    """Its styles are all the negative, its mixtures are linear: what is kept of the frame comes back as it went."""
 
     def __init__(self):
         self.seen = []
@@ -48,7 +48,7 @@ class Same:
 
 
 class Never:
-    """For pictures that no net should be run on."""
+    """For frames that no net should be run on."""
 
     def paint(self, rgb, mixture):
         raise AssertionError("there is nothing to paint here")
@@ -82,7 +82,7 @@ def noise(name, size_wh, color=LIMITED_709, seed=0):
 
 
 def slopes(name, size_wh, color=LIMITED_709):
-    """Colours that change slowly over the picture, of about 50 codes of 8 bits in every plane."""
+    """Colours that change slowly over the frame, of about 50 codes of 8 bits in every plane."""
     form = PIXEL_FORMATS[name]
     unit = 1 << (form.bits - 8)
     width, height = size_wh
@@ -114,7 +114,7 @@ def painted(frame, options=ALL, scene=NOBODY, style_transfer=None):
 
 
 def negative_of(frame, part=1.0):
-    """Y, Cb and Cr codes, unrounded, of a 4:4:4 picture ``part`` of the way to its negative."""
+    """Y, Cb and Cr codes, unrounded, of a 4:4:4 frame ``part`` of the way to its negative."""
     color, bits = frame.color, frame.format.bits
     rgb = codes_to_rgb(*(plane.astype(float) for plane in frame.planes), color, bits)
     rgb = (1 - part) * rgb + part * (1 - rgb)
@@ -228,7 +228,7 @@ def test_what_the_net_paints_is_what_comes_out(color, name, detail):
 
 @pytest.mark.parametrize("color", SPECS, ids=lambda s: f"{s.matrix}-{'full' if s.full_range else 'limited'}")
 @pytest.mark.parametrize("name", ["yuv420p", "nv12", "yuv422p12le", "yuv411p"])
-def test_the_net_sees_the_pictures_colours(color, name):
+def test_the_net_sees_the_frames_colours(color, name):
     form = PIXEL_FORMATS[name]
     for rgb in (np.array([200, 80, 40]), np.array([20, 60, 220]), np.array([255, 255, 255]), np.array([0, 0, 0])):
         codes = rgb_to_codes(rgb / 255, color, form.bits)
@@ -309,7 +309,7 @@ def test_what_is_to_be_kept_is_kept_bit_for_bit(name, size_wh, detail):
         ((1280, 720), 265, (472, 264)),
     ],
 )
-def test_the_net_sees_a_picture_of_the_size_asked_for(size_wh, short_side, wanted):
+def test_the_net_sees_a_frame_of_the_size_asked_for(size_wh, short_side, wanted):
     assert small_size(*size_wh, short_side) == wanted
     style_transfer = Negative()
     painted(slopes("yuv420p", size_wh), StyleOptions(fixed=HAPPY, size=short_side), style_transfer=style_transfer)
@@ -344,7 +344,7 @@ def test_borders_are_painted_as_well_as_the_middle(size_wh, detail):
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (5, 3), (15, 40), (40, 15), (16, 15)])
 @pytest.mark.parametrize("name", ["yuv444p", "yuv420p", "yuv410p"])
-def test_the_smallest_pictures_are_painted_too(size_wh, name):
+def test_the_smallest_frames_are_painted_too(size_wh, name):
     before = slopes(name, size_wh)
     after = painted(before)
     assert [plane.shape for plane in after.planes] == [plane.shape for plane in before.planes]
@@ -364,7 +364,7 @@ def test_what_one_frame_left_behind_does_not_show_in_the_next():
 
 
 def half(left=1.0, right=0.0):
-    """People on one half of the picture, as a coarse map."""
+    """People on one half of the frame, as a coarse map."""
     return np.repeat(np.float32([[left, right]]), 32, axis=1).repeat(36, axis=0)
 
 

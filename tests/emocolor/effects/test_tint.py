@@ -62,7 +62,7 @@ def rgb_of(frame):
 
 
 def s0_reference(frame, color_255, alpha):
-    """S0 section 3.2 in float R'G'B' on the gray picture."""
+    """S0 section 3.2 in float R'G'B' on the gray frame."""
     black, span, _, _ = code_range(frame.color, frame.format.bits)
     gray = (frame.luma.astype(float) - black) / span * 255
     return np.clip((1 - alpha) * gray[..., None] + alpha * color_255, 0, 255)
@@ -242,7 +242,7 @@ def test_where_nothing_was_segmented_there_is_nobody():
 
 
 @pytest.mark.parametrize(("several", "left"), [("largest", "yellow"), ("area", "yellow"), ("each", "red")])
-def test_people_take_the_pictures_emotion_and_with_each_their_faces_their_own(several, left):
+def test_people_take_the_frames_emotion_and_with_each_their_faces_their_own(several, left):
     face = Face(
         track_id=1, box=Box(120, 90, 40, 40), roll_degrees=0, probabilities=one_hot("angry"), certainty=1, presence=1
     )
@@ -285,7 +285,7 @@ def test_certainty_weakens_the_tint():
     assert blue(0.5, 1.0) == pytest.approx(blue(1.0, 1.0) / 2, abs=1)
 
 
-def test_color_base_keeps_the_pictures_own_colours():
+def test_color_base_keeps_the_frames_own_colours():
     frame = make_frame(chroma=180)
     Tint(replace(S0_TINT, base="color", alpha=0.25)).apply(
         frame, Scene(time=0, probabilities=one_hot("sad"), certainty=1)

@@ -56,7 +56,7 @@ def test_what_does_not_flicker_is_the_same_frame():
     assert all(one is other for one, other in zip(steadied(frames), frames, strict=True))
 
 
-def test_a_thing_that_moves_through_the_picture_changes_nothing():
+def test_a_thing_that_moves_through_the_frame_changes_nothing():
     scenes = []
     for n in range(40):
         scene = landscape()

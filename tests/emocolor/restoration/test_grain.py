@@ -15,11 +15,11 @@ def texture(size_wh=(200, 120), seed=0):
     return 120 + 40 * noise / noise.std()
 
 
-def film(pictures, sigma, bits=8):
-    """Frames of ``pictures`` with Gaussian grain, new in each."""
+def film(frames, sigma, bits=8):
+    """Frames of ``frames`` with Gaussian grain, new in each."""
     random, unit = np.random.default_rng(3), 1 << (bits - 8)
-    for n, picture in enumerate(pictures):
-        codes = np.clip(picture + random.normal(0, sigma, picture.shape), 0, 255) * unit
+    for n, frame in enumerate(frames):
+        codes = np.clip(frame + random.normal(0, sigma, frame.shape), 0, 255) * unit
         yield Frame(
             planes=(np.rint(codes).astype(np.uint8 if bits == 8 else np.uint16),),
             format=PIXEL_FORMATS["gray" if bits == 8 else "gray10le"], color=ColorSpec(full_range=True), pts=n,
@@ -34,21 +34,21 @@ def cleaned(frames, strength=0.5):
     return made
 
 
-def error(frames, pictures, bits=8):
-    """Mean squared difference to ``pictures``, in codes of 255, per frame."""
+def error(frames, images, bits=8):
+    """Mean squared difference to ``images``, in codes of 255, per frame."""
     unit = 1 << (bits - 8)
-    return np.array([np.mean((f.luma / unit - p) ** 2) for f, p in zip(frames, pictures, strict=True)])
+    return np.array([np.mean((f.luma / unit - p) ** 2) for f, p in zip(frames, images, strict=True)])
 
 
 @pytest.mark.parametrize("bits", [8, 10])
 @pytest.mark.parametrize("sigma", [2, 8])
 def test_grain_goes_where_nothing_moves(sigma, bits):
-    pictures = [texture()] * 12
-    frames = list(film(pictures, sigma, bits))
+    images = [texture()] * 12
+    frames = list(film(images, sigma, bits))
     made = cleaned(frames)
     assert [frame.pts for frame in made] == list(range(12))
     assert made[0].luma.dtype == frames[0].luma.dtype
-    before, after = error(frames, pictures, bits), error(made, pictures, bits)
+    before, after = error(frames, images, bits), error(made, images, bits)
     assert (after[2:-2] < before[2:-2] / 3.5).all()
     assert (after < before / 2).all()
 
@@ -57,10 +57,10 @@ def test_grain_goes_where_nothing_moves(sigma, bits):
 def test_what_moves_is_not_smeared(strength):
     """A detailed panel passes over a still ground: nothing of it may be mixed with what was there before."""
     ground, panel = texture(seed=1), texture((60, 120), seed=2)
-    pictures = [ground.copy() for _ in range(14)]
-    for n, picture in enumerate(pictures):
-        picture[:, n * 9 : n * 9 + 60] = panel
-    frames = list(film(pictures, 3))
+    images = [ground.copy() for _ in range(14)]
+    for n, frame in enumerate(images):
+        frame[:, n * 9 : n * 9 + 60] = panel
+    frames = list(film(images, 3))
     made = cleaned(frames, strength)
     for n in range(14):
         over = np.s_[:, n * 9 : n * 9 + 60]
@@ -74,31 +74,31 @@ def test_film_without_grain_is_left_alone():
 
 def test_a_repeated_frame_hides_no_grain():
     """Films at a raised frame rate repeat frames; those tell nothing of the grain."""
-    pictures = [texture()] * 6
-    twice = [frame for frame in film(pictures, 5) for _ in range(2)]
+    frames = [texture()] * 6
+    twice = [frame for frame in film(frames, 5) for _ in range(2)]
     made = cleaned(twice)
-    assert error(made, pictures * 2).mean() < error(twice, pictures * 2).mean() / 2
+    assert error(made, frames * 2).mean() < error(twice, frames * 2).mean() / 2
 
 
 def test_what_a_codec_repeats_hides_no_grain():
-    """Codecs copy what hardly changes, but for a few points: the same holds within a picture."""
-    random, pictures = np.random.default_rng(5), [texture()] * 8
-    frames = list(film(pictures, 5))
+    """Codecs copy what hardly changes, but for a few points: the same holds within a frame."""
+    random, images = np.random.default_rng(5), [texture()] * 8
+    frames = list(film(images, 5))
     for frame in frames:
         frame.luma[:90] = frames[0].luma[:90] // 2 + (random.uniform(size=(90, 200)) < 0.03)
     made = cleaned(frames)
     part = np.s_[94:]
     before, after = (
-        np.mean([(f.luma[part] - p[part]) ** 2 for f, p in zip(fs, pictures, strict=True)]) for fs in (frames, made)
+        np.mean([(f.luma[part] - p[part]) ** 2 for f, p in zip(fs, images, strict=True)]) for fs in (frames, made)
     )
     assert after < before / 2.5
 
 
 def test_more_strength_takes_more():
-    pictures = [texture()] * 8
-    frames = list(film(pictures, 5))
-    errors = [error(cleaned(frames, strength), pictures).mean() for strength in (0.1, 0.25, 0.5)]
-    assert error(frames, pictures).mean() >= errors[0] > errors[1] > errors[2]
+    images = [texture()] * 8
+    frames = list(film(images, 5))
+    errors = [error(cleaned(frames, strength), images).mean() for strength in (0.1, 0.25, 0.5)]
+    assert error(frames, images).mean() >= errors[0] > errors[1] > errors[2]
 
 
 def test_planes_that_come_in_are_not_written_to_and_those_that_go_out_may_be():
@@ -125,7 +125,7 @@ def test_the_level_of_grain_is_measured(bits):
 
 
 def test_bands_leave_no_seams():
-    """The result is that of the formula on the whole picture."""
+    """The result is that of the formula on the whole frame."""
     luma, *others = (frame.luma for frame in film([texture()] * 3, 5))
     pull, total = np.zeros(luma.shape), np.ones(luma.shape)
     for other in others:

@@ -27,7 +27,7 @@ def probabilities(seed: int) -> np.ndarray:
 
 
 def scene() -> Scene:
-    """Three faces, one half outside the picture, and a soft person."""
+    """Three faces, one half outside the image, and a soft person."""
     boxes = [Box(60.3, 40.2, 90, 90), Box(250, 20.7, 60.5, 60.5), Box(300, 150, 50, 50)]
     faces = tuple(
         Face(
@@ -66,7 +66,7 @@ def both(device: Any, cpu: Any, other: Any, seen: Scene, **color: Any) -> list[n
 @pytest.mark.parametrize("color", COLORS)
 @pytest.mark.parametrize("base", ["gray", "color"])
 @pytest.mark.parametrize("certainty", [0.0, 1.0])
-def test_a_tint_of_the_whole_picture_is_the_cpu_s(device: Any, color: Any, base: Any, certainty: float) -> None:
+def test_a_tint_of_the_whole_image_is_the_cpu_s(device: Any, color: Any, base: Any, certainty: float) -> None:
     options = replace(S0_TINT, base=base, certainty=certainty, alpha=0.37)
     for difference in both(device, Tint(options), DeviceTint(options), scene(), **color):
         assert not difference.any()

@@ -14,7 +14,7 @@ from emocolor.cuts import CutDetector  # noqa: E402
 from emocolor.faces import Scene  # noqa: E402
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame, luma_8bit  # noqa: E402
 from emocolor.person_regions import square_rgb  # noqa: E402
-from engines.device.planes import PITCH, DevicePlane, OwnMemory, new_picture, planes_of_picture, tensors_of, to_host  # noqa: E402
+from engines.device.planes import PITCH, DevicePlane, OwnMemory, new_av_frame, planes_of_av_frame, tensors_of, to_host  # noqa: E402
 
 DEVICES = [torch.device("cpu"), pytest.param(torch.device("cuda"), marks=pytest.mark.gpu)]
 
@@ -79,8 +79,8 @@ def test_a_copy_in_the_host_s_memory_shares_none() -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("width", [PITCH, 322])
-def test_a_new_picture_is_one_piece_as_nvenc_takes_it(device: Any, width: int) -> None:
-    luma, chroma = new_picture(width, 180, torch.device(device))
+def test_a_new_image_is_one_piece_as_nvenc_takes_it(device: Any, width: int) -> None:
+    luma, chroma = new_av_frame(width, 180, torch.device(device))
     assert (luma.shape, chroma.shape) == ((180, width), (90, width // 2, 2))
     assert luma.stride(0) == chroma.stride(0)
     assert luma.stride(0) % PITCH == 0
@@ -89,7 +89,7 @@ def test_a_new_picture_is_one_piece_as_nvenc_takes_it(device: Any, width: int) -
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_own_memory_holds_the_same_picture_elsewhere(device: Any) -> None:
+def test_own_memory_holds_the_same_image_elsewhere(device: Any) -> None:
     host = noise(322, 182)
     given = on_device(host, device)
     own = OwnMemory().apply(given, Scene(time=0))
@@ -100,35 +100,35 @@ def test_own_memory_holds_the_same_picture_elsewhere(device: Any) -> None:
     assert np.array_equal(np.asarray(given.luma), host.luma)
 
 
-def test_planes_of_a_picture_are_views_of_it() -> None:
-    picture = av.VideoFrame(322, 182, "nv12")
-    assert picture.planes[0].line_size > 322
-    planes = planes_of_picture(picture.planes, torch.device("cpu"))
-    memoryview(picture.planes[0])[picture.planes[0].line_size] = 77
-    memoryview(picture.planes[1])[3] = 99
+def test_planes_of_a_image_are_views_of_it() -> None:
+    image = av.VideoFrame(322, 182, "nv12")
+    assert image.planes[0].line_size > 322
+    planes = planes_of_av_frame(image.planes, torch.device("cpu"))
+    memoryview(image.planes[0])[image.planes[0].line_size] = 77
+    memoryview(image.planes[1])[3] = 99
     assert [plane.shape for plane in planes] == [(182, 322), (91, 161, 2)]
     assert int(np.asarray(planes[0])[1, 0]) == 77
     assert int(np.asarray(planes[1])[0, 1, 1]) == 99
-    del picture
+    del image
     assert int(np.asarray(planes[0])[1, 0]) == 77
 
 
-def test_ffmpeg_takes_a_new_picture_as_it_is() -> None:
+def test_ffmpeg_takes_a_new_image_as_it_is() -> None:
     host = noise(322, 182)
     own = OwnMemory().apply(on_device(host, "cpu"), Scene(time=0))
-    picture = av.VideoFrame.from_dlpack(tensors_of(own), format="nv12", width=322, height=182)
-    again = planes_of_picture(picture.planes, torch.device("cpu"))
+    image = av.VideoFrame.from_dlpack(tensors_of(own), format="nv12", width=322, height=182)
+    again = planes_of_av_frame(image.planes, torch.device("cpu"))
     for plane, expected in zip(again, host.planes, strict=True):
         assert np.array_equal(np.asarray(plane), expected)
 
 
 @pytest.mark.gpu
-def test_ffmpeg_takes_a_new_picture_on_the_gpu() -> None:
+def test_ffmpeg_takes_a_new_image_on_the_gpu() -> None:
     host = noise(322, 182)
     own = OwnMemory().apply(on_device(host, "cuda"), Scene(time=0))
-    picture = av.VideoFrame.from_dlpack(tensors_of(own), format="nv12", current_ctx=True)
-    assert picture.format.name == "cuda"
-    again = planes_of_picture(picture.planes, torch.device("cuda"))
+    image = av.VideoFrame.from_dlpack(tensors_of(own), format="nv12", current_ctx=True)
+    assert image.format.name == "cuda"
+    again = planes_of_av_frame(image.planes, torch.device("cuda"))
     assert np.array_equal(np.asarray(again[0]), host.luma)
-    rows = np.frombuffer(memoryview(picture.reformat(format="nv12").planes[0]), np.uint8).reshape(182, -1)
+    rows = np.frombuffer(memoryview(image.reformat(format="nv12").planes[0]), np.uint8).reshape(182, -1)
     assert np.array_equal(rows[:, :322], host.luma)

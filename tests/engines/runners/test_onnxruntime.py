@@ -10,10 +10,17 @@ from emocolor.errors import EngineError, MissingDependencyError
 from engines.runners.onnxruntime import OnnxRunner
 from engines.runners.openvino import OpenVinoRunner
 from engines.shapes import inputs_of
-from engines.spec import colorizer_names, net_names, read_colorizer_spec, read_spec, read_style_spec, style_net_names
+from engines.spec import (
+    colorizer_names,
+    emotion_net_names,
+    read_colorizer_spec,
+    read_emotion_spec,
+    read_style_spec,
+    style_net_names,
+)
 
 SPECS = [
-    *map(read_spec, net_names()),
+    *map(read_emotion_spec, emotion_net_names()),
     *map(read_colorizer_spec, colorizer_names()),
     *map(read_style_spec, style_net_names()),
 ]
@@ -51,7 +58,7 @@ def test_what_is_no_net_is_said(tmp_path):
 def test_without_it_that_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingDependencyError, match=r"emocolor-stream\[onnxruntime\]"):
-        OnnxRunner(read_spec("tiny").weights, threads=1)
+        OnnxRunner(read_emotion_spec("tiny").weights, threads=1)
 
 
 @needs_onnxruntime

@@ -13,9 +13,9 @@ from engines.cache import EngineCache
 from engines.runners.openvino import OpenVinoRunner, openvino_key
 from engines.runners.selection import open_runner
 from engines.shapes import inputs_of
-from engines.spec import read_colorizer_spec, read_spec, read_style_spec
+from engines.spec import read_colorizer_spec, read_emotion_spec, read_style_spec
 
-SPECS = [read_spec("ours"), read_spec("tiny"), read_colorizer_spec("film"), read_style_spec("fast")]
+SPECS = [read_emotion_spec("ours"), read_emotion_spec("tiny"), read_colorizer_spec("film"), read_style_spec("fast")]
 
 
 def noise(spec):
@@ -44,7 +44,7 @@ def test_a_net_that_is_loaded_is_the_net_that_was_compiled(spec, tmp_path, caplo
 
 
 def test_threads_and_precision_are_those_asked_for_and_not_those_it_was_built_with(tmp_path):
-    spec = read_spec("tiny")
+    spec = read_emotion_spec("tiny")
     opened(spec, EngineCache(tmp_path))
     opened(spec, EngineCache(tmp_path), threads=2)
     assert len(list(tmp_path.iterdir())) == 1
@@ -58,7 +58,7 @@ def test_threads_and_precision_are_those_asked_for_and_not_those_it_was_built_wi
 
 @pytest.mark.parametrize("left", [0, 700, 100_000])
 def test_a_cut_file_stops_nothing(left, tmp_path, caplog):
-    spec = read_spec("tiny")
+    spec = read_emotion_spec("tiny")
     wanted = opened(spec, EngineCache(tmp_path)).run(noise(spec))
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:left])
@@ -69,7 +69,7 @@ def test_a_cut_file_stops_nothing(left, tmp_path, caplog):
 
 def test_what_openvino_cannot_load_is_compiled_again(tmp_path, caplog):
     """Whole, as its hash says, but no blob of OpenVINO's."""
-    spec = read_spec("tiny")
+    spec = read_emotion_spec("tiny")
     cache = EngineCache(tmp_path)
     cache.engine(openvino_key("tiny", spec.sha256, "f32"), bytes, lambda: (b"", b"something else"))
     assert opened(spec, cache).run(noise(spec))["ferplus"].shape == (3, 3, 7)
@@ -80,7 +80,7 @@ def test_nets_of_the_program_are_kept_in_the_user_s_cache(tmp_path, monkeypatch,
     monkeypatch.setenv("EMOCOLOR_CACHE", str(tmp_path))
     caplog.set_level(logging.INFO)
     for _ in range(2):
-        open_runner(read_spec("tiny"), device="cpu")
+        open_runner(read_emotion_spec("tiny"), device="cpu")
     assert caplog.text.count("building tiny for openvino") == 1
     assert [path.name.split("-")[:3] for path in tmp_path.iterdir()] == [["openvino", "tiny", "f32"]]
 
@@ -94,12 +94,12 @@ def test_what_is_no_net_is_said(tmp_path):
 def test_without_openvino_that_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(MissingDependencyError, match="pip install openvino"):
-        OpenVinoRunner(read_spec("tiny").weights, threads=1)
+        OpenVinoRunner(read_emotion_spec("tiny").weights, threads=1)
 
 
 def test_other_weights_of_one_name_are_another_net(tmp_path):
     cache = EngineCache(tmp_path / "cache")
-    for spec in (read_spec("tiny"), read_spec("s0")):
+    for spec in (read_emotion_spec("tiny"), read_emotion_spec("s0")):
         weights = tmp_path / "mine.onnx"
         shutil.copy(spec.weights, weights)
         found = OpenVinoRunner(weights, threads=1, cache=cache, sha256=spec.sha256).run(noise(spec))
@@ -110,9 +110,9 @@ FIRST_RUNS_AT_ONCE = """
 import sys, threading
 import numpy as np
 from engines.openvino_runner import OpenVinoRunner
-from engines.spec import read_spec
+from engines.spec import read_emotion_spec
 
-spec = read_spec("tiny")
+spec = read_emotion_spec("tiny")
 faces = {name: np.full((1, *shape), 0.5, np.float32) for name, shape in INPUTS.items()}
 runners = [OpenVinoRunner(spec.weights, threads=1) for _ in range(4)]
 together = threading.Barrier(len(runners))
@@ -133,7 +133,7 @@ for thread in threads:
 
 def test_the_first_runs_of_all_may_be_at_once():
     """OpenVINO's binding by itself comes to a standstill there, interpreter and all."""
-    spec = read_spec("tiny")
+    spec = read_emotion_spec("tiny")
     shapes = {one.name: one.shape(lambda axis: axis.least)[1:] for one in inputs_of(spec)}
     script = FIRST_RUNS_AT_ONCE.replace("INPUTS", repr(shapes))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)

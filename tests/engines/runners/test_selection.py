@@ -7,10 +7,17 @@ import pytest
 
 from emocolor.errors import EngineError, MissingDependencyError
 from engines.runners.selection import BACKENDS, Backend, first_usable, open_runner, wants_cuda
-from engines.spec import colorizer_names, net_names, read_colorizer_spec, read_spec, read_style_spec, style_net_names
+from engines.spec import (
+    colorizer_names,
+    emotion_net_names,
+    read_colorizer_spec,
+    read_emotion_spec,
+    read_style_spec,
+    style_net_names,
+)
 
 NETS = [
-    *((read_spec, name) for name in net_names()),
+    *((read_emotion_spec, name) for name in emotion_net_names()),
     *((read_colorizer_spec, name) for name in colorizer_names()),
     *((read_style_spec, name) for name in style_net_names()),
 ]
@@ -92,7 +99,7 @@ def test_without_a_gpu_nets_run_on_the_cpu(caplog):
     with pytest.raises(EngineError, match=r"finds no NVIDIA GPU\. Check the driver"):
         wants_cuda("cuda")
     with caplog.at_level("INFO", logger="engines.runners.selection"):
-        open_runner(read_spec("tiny"))
+        open_runner(read_emotion_spec("tiny"))
     assert "net tiny on OpenVINO CPU, f32" in caplog.text
 
 
@@ -101,13 +108,16 @@ def test_auto_does_not_import_torch_where_there_is_no_driver():
         pytest.skip("there may be an NVIDIA GPU, which torch is asked about")
     import subprocess
 
-    script = "import sys; from engines.runners.selection import wants_cuda; wants_cuda('auto'); sys.exit('torch' in sys.modules)"
+    script = (
+        "import sys; from engines.runners.selection import wants_cuda; "
+        "wants_cuda('auto'); sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 0
 
 
 def test_half_floats_are_for_gpus():
     with pytest.raises(EngineError, match="f16 is for GPUs"):
-        open_runner(read_spec("tiny"), device="cpu", precision="f16")
+        open_runner(read_emotion_spec("tiny"), device="cpu", precision="f16")
 
 
 class Named:
@@ -136,7 +146,7 @@ ABSENT, BROKEN = MissingDependencyError("A is absent."), EngineError("B cannot r
 
 def test_the_first_that_can_run_a_net_runs_it(caplog):
     caplog.set_level("INFO")
-    spec = read_spec("tiny")
+    spec = read_emotion_spec("tiny")
     chain = [backend("A", ABSENT), backend("B", BROKEN), backend("C", None), backend("D", None)]
     assert first_usable(spec, chain, 1, "f32").backend == "C f32"
     assert [record.levelname for record in caplog.records] == ["WARNING"]
@@ -148,15 +158,15 @@ def test_the_first_that_can_run_a_net_runs_it(caplog):
 
 def test_one_that_has_not_the_precision_runs_in_f32():
     chain = [backend("A", BROKEN, ("f32", "bf16")), backend("B", None)]
-    assert first_usable(read_spec("tiny"), chain, 1, "bf16").backend == "B f32"
-    assert first_usable(read_spec("tiny"), [backend("A", None, ("f32", "bf16"))], 1, "bf16").backend == "A bf16"
+    assert first_usable(read_emotion_spec("tiny"), chain, 1, "bf16").backend == "B f32"
+    assert first_usable(read_emotion_spec("tiny"), [backend("A", None, ("f32", "bf16"))], 1, "bf16").backend == "A bf16"
 
 
 def test_where_none_can_the_error_is_of_one_that_is_installed():
     def raised(*results):
         chain = [backend("x", result) for result in results]
         with pytest.raises((EngineError, MissingDependencyError)) as caught:
-            first_usable(read_spec("tiny"), chain, 1, "f32")
+            first_usable(read_emotion_spec("tiny"), chain, 1, "f32")
         return caught.value
 
     later = EngineError("later")
@@ -168,7 +178,7 @@ def test_where_none_can_the_error_is_of_one_that_is_installed():
 
 def test_a_programming_mistake_is_no_reason_to_go_on():
     with pytest.raises(ZeroDivisionError):
-        first_usable(read_spec("tiny"), [backend("A", ZeroDivisionError()), backend("B", None)], 1, "f32")
+        first_usable(read_emotion_spec("tiny"), [backend("A", ZeroDivisionError()), backend("B", None)], 1, "f32")
 
 
 def test_the_order_of_runtimes():
@@ -183,11 +193,11 @@ def test_the_order_of_runtimes():
 
 def test_auto_is_float32(caplog):
     caplog.set_level("INFO", logger="engines.runners.selection")
-    open_runner(read_spec("tiny"), device="cpu")
-    open_runner(read_spec("tiny"), device="cpu", precision="bf16")
+    open_runner(read_emotion_spec("tiny"), device="cpu")
+    open_runner(read_emotion_spec("tiny"), device="cpu", precision="bf16")
     assert [message.rsplit(" ", 1)[1] for message in caplog.messages] == ["f32", "bf16"]
 
 
 def test_what_a_net_does_not_take_is_refused():
     with pytest.raises(EngineError, match="Net tiny takes the inputs faces, mask_0, mask_1; got none"):
-        open_runner(read_spec("tiny"), device="cpu").run({})
+        open_runner(read_emotion_spec("tiny"), device="cpu").run({})

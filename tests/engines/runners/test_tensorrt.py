@@ -12,7 +12,14 @@ from emocolor.errors import MissingDependencyError
 from engines.cache import EngineCache
 from engines.runners.selection import BACKENDS
 from engines.shapes import inputs_of
-from engines.spec import colorizer_names, net_names, read_colorizer_spec, read_spec, read_style_spec, style_net_names
+from engines.spec import (
+    colorizer_names,
+    emotion_net_names,
+    read_colorizer_spec,
+    read_emotion_spec,
+    read_style_spec,
+    style_net_names,
+)
 
 torch = pytest.importorskip("torch", reason="torch is not installed; TensorRT engines are built from its nets")
 pytest.importorskip("onnx", reason="onnx is not installed; it reads the weights back")
@@ -20,7 +27,7 @@ pytest.importorskip("onnx", reason="onnx is not installed; it reads the weights 
 from engines.runners.tensorrt import TensorRtRunner, build_plan, machine_facts, open_tensorrt, tensorrt_key  # noqa: E402
 
 SPECS = [
-    *map(read_spec, net_names()),
+    *map(read_emotion_spec, emotion_net_names()),
     *map(read_colorizer_spec, colorizer_names()),
     *map(read_style_spec, style_net_names()),
 ]
@@ -47,18 +54,18 @@ def noise(spec, length):
 
 @pytest.mark.parametrize("fact", MACHINE)
 def test_another_machine_or_version_is_another_engine(fact):
-    spec = read_spec("tiny")
+    spec = read_emotion_spec("tiny")
     here, there = (tensorrt_key(spec, "f16", machine) for machine in (MACHINE, MACHINE | {fact: "another"}))
     assert here.file_name != there.file_name
     assert here.facts[fact] == MACHINE[fact]
 
 
 def test_other_weights_and_precisions_are_other_engines():
-    spec = read_spec("tiny")
+    spec = read_emotion_spec("tiny")
     keys = [tensorrt_key(spec, "f16", MACHINE), tensorrt_key(spec, "f32", MACHINE)]
     keys += [
         tensorrt_key(replace(spec, sha256="0" * 64), "f32", MACHINE),
-        tensorrt_key(read_spec("s0"), "f32", MACHINE),
+        tensorrt_key(read_emotion_spec("s0"), "f32", MACHINE),
     ]
     assert len({key.file_name for key in keys}) == 4
 
@@ -66,11 +73,11 @@ def test_other_weights_and_precisions_are_other_engines():
 def test_the_sizes_that_an_engine_is_built_for_are_in_its_key():
     sizes = tensorrt_key(read_style_spec("fast"), "f16", MACHINE).facts["sizes"]
     assert sizes == f"rgb 1x3x{SMALLEST}x{SMALLEST}/1x3x360x640/1x3x2560x2560, mixture 1x8"
-    sizes = tensorrt_key(read_spec("tiny"), "f16", MACHINE).facts["sizes"]
+    sizes = tensorrt_key(read_emotion_spec("tiny"), "f16", MACHINE).facts["sizes"]
     assert sizes == "faces 1x1x48x48/1x1x48x48/8x1x48x48, mask_0 1x256/10x256/64x256, mask_1 1x128/10x128/64x128"
 
 
-@pytest.mark.parametrize("what", [machine_facts, lambda: TensorRtRunner(b"", read_spec("tiny"))])
+@pytest.mark.parametrize("what", [machine_facts, lambda: TensorRtRunner(b"", read_emotion_spec("tiny"))])
 def test_without_tensorrt_that_is_said(what, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     with pytest.raises(MissingDependencyError, match=r"tensorrt cannot be imported .*emocolor-stream\[gpu\]"):
@@ -80,7 +87,7 @@ def test_without_tensorrt_that_is_said(what, monkeypatch):
 def test_without_torch_tensorrt_that_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch_tensorrt", None)
     with pytest.raises(MissingDependencyError, match=r"torch_tensorrt cannot be imported .*emocolor-stream\[gpu\]"):
-        build_plan(read_spec("tiny"), "f32")
+        build_plan(read_emotion_spec("tiny"), "f32")
 
 
 def test_it_comes_first_on_a_gpu():

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from engines.shapes import Axis, inputs_of
-from engines.spec import colorizer_names, net_names, read_colorizer_spec, read_spec, read_style_spec, style_net_names
+from engines.spec import (
+    colorizer_names,
+    emotion_net_names,
+    read_colorizer_spec,
+    read_emotion_spec,
+    read_style_spec,
+    style_net_names,
+)
 
 torch = pytest.importorskip("torch", reason="torch is not installed; it exports the nets")
 pytest.importorskip("onnx", reason="onnx is not installed; it reads the weights back")
@@ -22,7 +29,7 @@ pytestmark = [
 ]
 
 SPECS = [
-    *map(read_spec, net_names()),
+    *map(read_emotion_spec, emotion_net_names()),
     *map(read_colorizer_spec, colorizer_names()),
     *map(read_style_spec, style_net_names()),
 ]
@@ -109,7 +116,7 @@ def test_a_net_exports_with_its_sizes_open(spec):
 @pytest.mark.slow
 def test_precision_is_part_of_the_graph():
     """TensorRT 11 does what the types of the graph say; what comes out is float32. Autocast's choice on the CPU."""
-    spec = read_spec("tiny")
+    spec = read_emotion_spec("tiny")
     graph = graph_of(spec)
     program = exported(graph, inputs_of(spec), device="cpu", precision="f16").run_decompositions()
     values = {n: n.meta["val"].dtype for n in program.graph.nodes if isinstance(n.meta.get("val"), torch.Tensor)}
@@ -135,11 +142,11 @@ def test_padding_of_the_backbone_is_tensorflow_s_same(kernel, stride):
         assert 0 <= behind - before <= 1
 
 
-def test_an_engine_takes_float_pictures_within_its_bounds():
+def test_an_engine_takes_float_images_within_its_bounds():
     rgb, mixture = float_inputs(inputs_of(read_style_spec("fast")))
     assert rgb.dtype is mixture.dtype is np.float32
     assert rgb.shape(lambda axis: axis.usual) == (1, 3, 360, 640)
     assert rgb.shape(lambda axis: axis.most) == (1, 3, 2560, 2560)
-    faces, *masks = float_inputs(inputs_of(read_spec("s0")))
+    faces, *masks = float_inputs(inputs_of(read_emotion_spec("s0")))
     assert faces.shape(lambda axis: axis.most) == (8, 1, 48, 48)
     assert [mask.shape(lambda axis: axis.most)[0] for mask in masks] == [64] * 5

@@ -15,11 +15,11 @@ from pathlib import Path
 import av
 import pytest
 
-from engines.spec import EMOTION, net_names
+from engines.spec import EMOTION, emotion_net_names
 from stream.demo.clip import make_demo_clip
 
 COMMAND = [sys.executable, "-m", "stream.cli"]
-SHIPPED = ", ".join(net_names())
+SHIPPED = ", ".join(emotion_net_names())
 
 
 def call(*arguments, **options):
@@ -45,7 +45,7 @@ def test_the_main_job_is_silent_when_nobody_watches(demo_clip, tmp_path):
         (["{tmp}", "-o", "{tmp}/out.mp4"], 4, "folder|directory"),
         (["{tmp}/text.mp4", "-o", "{tmp}/out.mp4"], 4, "text.mp4"),
         (["{tmp}/empty.mp4", "-o", "{tmp}/out.mp4"], 4, "empty"),
-        (["{tmp}/sound.m4a", "-o", "{tmp}/out.mp4"], 4, "no video"),
+        (["{tmp}/audio.m4a", "-o", "{tmp}/out.mp4"], 4, "no video"),
         (["{tmp}/cut.mp4", "-o", "{tmp}/out.mp4"], 4, "moov|index|cut.mp4"),
         (["{clip}", "-o", "{tmp}/no/such/out.mp4"], 5, "no/such"),
         (["{clip}", "-o", "/proc/out.mp4"], 5, "/proc"),
@@ -75,12 +75,12 @@ def test_bad_input_is_one_line(arguments, code, words, demo_clip, tmp_path):
     (tmp_path / "mine.onnx").touch()
     (tmp_path / "other.json").write_text('{"epochs": 40}')
     (tmp_path / "cut.mp4").write_bytes(_without_moov(demo_clip))
-    with av.open(str(demo_clip)) as source, av.open(str(tmp_path / "sound.m4a"), "w", format="ipod") as sound:
-        made = sound.add_stream_from_template(source.streams.audio[0])
+    with av.open(str(demo_clip)) as source, av.open(str(tmp_path / "audio.m4a"), "w", format="ipod") as track:
+        made = track.add_stream_from_template(source.streams.audio[0])
         for packet in source.demux(audio=0):
             if packet.dts is not None:
                 packet.stream = made
-                sound.mux(packet)
+                track.mux(packet)
     before = {path.name for path in tmp_path.iterdir()}
     done = call(*(a.format(tmp=tmp_path, clip=demo_clip) for a in arguments))
     assert done.returncode == code, done.stderr
@@ -154,7 +154,7 @@ def test_dry_run_writes_nothing(demo_clip, tmp_path):
 
 
 def test_effects_are_chained(demo_clip, tmp_path):
-    """A map from black to red and then S0's tint at alpha 0: red where the picture is light."""
+    """A map from black to red and then S0's tint at alpha 0: red where the frame is light."""
     out = tmp_path / "out.mp4"
     arguments = (demo_clip, "-o", out, "--effect", "colormap:#000-#f00,tint:0", "--to", "0.3")
     plan = call(*arguments, "--dry-run").stdout
@@ -174,8 +174,8 @@ def test_no_face_is_looked_for_where_none_matters(demo_clip, tmp_path):
     assert "analysis" in plan
 
 
-@pytest.mark.parametrize("name", net_names())
-def test_any_net_that_ships_may_judge(name, demo_clip, tmp_path):
+@pytest.mark.parametrize("name", emotion_net_names())
+def test_any_net_that_ships_may_classify(name, demo_clip, tmp_path):
     arguments = (demo_clip, "--net", name, "--timeline", tmp_path / "t.csv", "--to", "0.3")
     assert f"net {name}, precision f32, passes 10" in call(*arguments, "--dry-run").stdout
     done = call(*arguments)
@@ -183,7 +183,7 @@ def test_any_net_that_ships_may_judge(name, demo_clip, tmp_path):
     assert len((tmp_path / "t.csv").read_text().splitlines()) == 1 + 3  # looks at 0, 0.125 and 0.25 s
 
 
-def test_a_net_by_path_judges_as_the_same_net_by_name(demo_clip, tmp_path):
+def test_a_net_by_path_classifies_as_the_same_net_by_name(demo_clip, tmp_path):
     for ending in (".onnx", ".json"):
         shutil.copy(EMOTION / f"s0{ending}", tmp_path)
     written = []

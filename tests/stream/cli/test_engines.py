@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from engines.spec import colorizer_names, net_names, style_net_names
+from engines.spec import colorizer_names, emotion_net_names, style_net_names
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def call(folder):
 def test_an_empty_cache_is_listed(call, folder):
     done = call("list")
     assert (done.returncode, done.stderr) == (0, "")
-    for name in (*net_names(), *colorizer_names(), *style_net_names()):
+    for name in (*emotion_net_names(), *colorizer_names(), *style_net_names()):
         assert re.search(rf"\b{name}\b", done.stdout)
     assert re.search(r"OpenVINO +cpu +f32, bf16 +openvino \d", done.stdout)
     assert re.search(r"TensorRT +cuda", done.stdout)

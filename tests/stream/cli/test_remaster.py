@@ -21,12 +21,12 @@ def call(*arguments, **options):
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    """Two seconds of the demo in gray, with sound."""
+    """Two seconds of the demo in gray, with audio."""
     path = tmp_path_factory.mktemp("film") / "film.mp4"
     with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "18"})
         stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
-        sound = container.add_stream("aac", rate=48000, layout="mono")
+        track = container.add_stream("aac", rate=48000, layout="mono")
         for number, rgb in enumerate(demo_frames(seconds=2, size_wh=(320, 180))):
             gray = np.repeat(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
             frame = av.VideoFrame.from_ndarray(gray, format="rgb24")
@@ -35,13 +35,13 @@ def film(tmp_path_factory):
         for number in range(90):
             part = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
             part.sample_rate, part.pts = 48000, number * 1024
-            container.mux(sound.encode(part))
+            container.mux(track.encode(part))
         container.mux(stream.encode(None))
-        container.mux(sound.encode(None))
+        container.mux(track.encode(None))
     return path
 
 
-def pictures(path):
+def frames(path):
     source = VideoSource(str(path))
     try:
         return [[np.array(plane) for plane in unit.frame.planes] for unit in source.units() if unit.frame is not None]
@@ -53,10 +53,10 @@ def colour(planes):
     return float(np.abs(np.stack(planes[1:]).astype(int) - 128).mean())
 
 
-def test_a_gray_film_comes_out_in_colour_with_its_sound_and_a_strip(film, tmp_path):
+def test_a_gray_film_comes_out_in_colour_with_its_audio_and_a_strip(film, tmp_path):
     done = call(film, "-o", tmp_path / "out.mp4")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    before, after = pictures(film), pictures(tmp_path / "out.mp4")
+    before, after = frames(film), frames(tmp_path / "out.mp4")
     assert len(before) == len(after) == 50
     assert colour(before[20]) < 1 < colour(after[20])
     luma = np.abs(before[20][0].astype(int) - after[20][0])
@@ -73,7 +73,7 @@ def test_compare_shows_the_left_half_as_it_came_in(film, tmp_path):
         film, "-o", tmp_path / "out.mkv", "--compare", "--codec", "ffv1", "--to", "0.4", "--strip", tmp_path / "s.png"
     )
     assert done.returncode == 0, done.stderr
-    for was, given in zip(pictures(film), pictures(tmp_path / "out.mkv"), strict=False):
+    for was, given in zip(frames(film), frames(tmp_path / "out.mkv"), strict=False):
         assert np.array_equal(was[1][:, :76], given[1][:, :76])
         assert not np.array_equal(was[1][:, 84:], given[1][:, 84:])
         assert np.array_equal(was[0][:, :152], given[0][:, :152])
@@ -91,7 +91,7 @@ def test_restoration_is_part_of_it(film, tmp_path):
     assert list(tmp_path.iterdir()) == []
     done = call(film, "-o", tmp_path / "o.mp4", "--denoise", ".5", "--deflicker", "--to", "0.5")
     assert done.returncode == 0, done.stderr
-    assert len(pictures(tmp_path / "o.mp4")) in (12, 13)
+    assert len(frames(tmp_path / "o.mp4")) in (12, 13)
 
 
 def test_film_in_colour_is_restored_but_not_recoloured(demo_clip, tmp_path):
@@ -99,7 +99,7 @@ def test_film_in_colour_is_restored_but_not_recoloured(demo_clip, tmp_path):
     assert done.returncode == 0
     assert "in colour already" in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    for was, given in zip(pictures(demo_clip), pictures(tmp_path / "out.mkv"), strict=False):
+    for was, given in zip(frames(demo_clip), frames(tmp_path / "out.mkv"), strict=False):
         assert all(np.array_equal(a, b) for a, b in zip(was, given, strict=True))
 
 

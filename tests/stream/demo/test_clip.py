@@ -133,5 +133,5 @@ def test_music_strikes_with_each_beat():
 
 
 def _left_of_view(view):
-    """Left end of a 16:9 picture, in portrait pixels."""
+    """Left end of a 16:9 image, in portrait pixels."""
     return view.center_xy[0] - view.height * 16 / 9 / 2

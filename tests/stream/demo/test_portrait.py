@@ -14,7 +14,7 @@ def portrait():
     return ExpressivePortrait(detail=1)
 
 
-def test_the_notice_names_the_picture_that_ships():
+def test_the_notice_names_the_image_that_ships():
     assets = resources.files("stream") / "assets"
     digest = hashlib.sha256((assets / "portrait.jpg").read_bytes()).hexdigest()
     assert digest in (assets / "NOTICE").read_text()

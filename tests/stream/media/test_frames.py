@@ -50,24 +50,24 @@ def test_planes_have_the_shapes_that_a_frame_promises(form: str, size_wh: tuple[
 
 
 @pytest.mark.parametrize("form", ["yuv420p", "nv12", "yuv444p10le", "gray"])
-def test_writing_to_a_plane_writes_to_the_picture(form: str) -> None:
-    picture = blank(form)
-    frame = writable(wrap(picture))
+def test_writing_to_a_plane_writes_to_the_frame(form: str) -> None:
+    av_frame = blank(form)
+    frame = writable(wrap(av_frame))
     for plane in frame.planes:
         plane[5, 7] = 99
     encoded = unwrap(frame)
-    assert encoded is picture
-    assert all(view[5, 7].min() == 99 for view in planes_of(picture, frame.format))
+    assert encoded is av_frame
+    assert all(view[5, 7].min() == 99 for view in planes_of(av_frame, frame.format))
 
 
-def test_editing_a_writable_frame_leaves_later_pictures_alone(make_clip: Any) -> None:
+def test_editing_a_writable_frame_leaves_later_frames_alone(make_clip: Any) -> None:
     path = make_clip(frames=30)
 
     def lumas(edit: bool) -> list[bytes]:
         found = []
         with av.open(str(path)) as container:
-            for picture in container.decode(video=0):
-                frame = writable(wrap(picture))
+            for av_frame in container.decode(video=0):
+                frame = writable(wrap(av_frame))
                 found.append(frame.luma.tobytes())
                 if edit:
                     frame.luma[:] = 0
@@ -83,7 +83,7 @@ def test_planes_replaced_by_an_effect_are_encoded() -> None:
     assert [int(view.min()) for view in views] == [50, 60, 200]
 
 
-def test_a_frame_without_a_handle_becomes_a_new_picture_with_its_time_and_tags() -> None:
+def test_a_frame_without_a_handle_becomes_a_new_frame_with_its_time_and_tags() -> None:
     frame = wrap(filled("yuv422p10le", (500, 400, 600)), pts=7, time_base=Fraction(1, 90000), duration=3)
     frame = replace(frame.copy(), color=ColorSpec(matrix="bt2020", primaries="bt2020", transfer="pq"))
     made = unwrap(frame)
@@ -148,8 +148,8 @@ def test_dropped_alpha_is_told(form: str, expected: str) -> None:
 def test_rgb_survives_the_working_format(height: int) -> None:
     colour = (200, 60, 120)
     rgb = np.full((height, 64, 3), colour, np.uint8)
-    picture = av.VideoFrame.from_ndarray(rgb, format="rgb24")
-    frame = wrap(to_working_format(picture, PIXEL_FORMATS["yuv444p"], (64, height)))
+    av_frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+    frame = wrap(to_working_format(av_frame, PIXEL_FORMATS["yuv444p"], (64, height)))
     assert frame.color.matrix == ("bt709" if height == 720 else "bt601")
     assert not frame.color.full_range
     np.testing.assert_allclose(to_rgb(frame), rgb, atol=2)
@@ -188,8 +188,8 @@ def test_a_format_that_is_none_to_work_in_is_refused() -> None:
 def test_interlaced_flags_survive_another_format(make_clip: Any) -> None:
     path = make_clip(fields=True)
     with av.open(str(path)) as container:
-        picture = next(container.decode(video=0))
-    assert picture.interlaced_frame
-    frame = wrap(picture)
+        av_frame = next(container.decode(video=0))
+    assert av_frame.interlaced_frame
+    frame = wrap(av_frame)
     other = replace(frame, format=PIXEL_FORMATS["yuv444p"], planes=(frame.luma,) * 3)
     assert unwrap(other).interlaced_frame

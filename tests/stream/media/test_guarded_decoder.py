@@ -1,4 +1,4 @@
-"""Hardware that loses pictures, played by FFmpeg's own decoder with some of its pictures taken away."""
+"""Hardware that loses frames, played by FFmpeg's own decoder with some of its frames taken away."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -18,9 +18,9 @@ from stream.media.source import SourceOptions, VideoSource
 
 STEP = 512
 MARK = 255
-"""Luma that none of the clips has; hardware's pictures bear it at the top left."""
+"""Luma that none of the clips has; hardware's frames bear it at the top left."""
 LISTENED_TO = 30
-"""No more pictures than this come before software, with 16 threads at most, has given its first."""
+"""No more frames than this come before software, with 16 threads at most, has given its first."""
 GROUPS = {"g": "10", "bf": "3", "x264-params": "b-pyramid=normal:scenecut=0"}
 OPEN_GROUPS = {"g": "10", "bf": "3", "x264-params": "open-gop=1:scenecut=0"}
 REFRESHED = {"g": "10", "x264-params": "intra-refresh=1:bframes=0"}
@@ -50,13 +50,13 @@ class PlayedHardware:
             raise av.error.ExternalError(-542398533, "Generic error in an external library")
         self._sent += 1
         given = []
-        for picture in self._context.decode(packet):
+        for frame in self._context.decode(packet):
             index, self._given = self._given, self._given + 1
             if index > 0 or self._spoil_first:
-                picture.make_writable()
-                memoryview(picture.planes[0])[0] = MARK
+                frame.make_writable()
+                memoryview(frame.planes[0])[0] = MARK
             if not self._lose(index):
-                given.append(picture)
+                given.append(frame)
         return given
 
 
@@ -114,21 +114,21 @@ def test_a_decoder_of_one_s_own_knows_what_the_container_says(make_clip: Any, na
 
 @pytest.mark.parametrize("options", [GROUPS, OPEN_GROUPS, REFRESHED], ids=["closed", "open", "refresh"])
 @pytest.mark.parametrize("lost", [1, 9, 11, 39, 40, 41, 42, 57, 73])
-def test_a_lost_picture_comes_from_software_and_so_does_the_rest(
+def test_a_lost_frame_comes_from_software_and_so_does_the_rest(
     make_clip: Any, options: dict[str, str], lost: int
 ) -> None:
     path = make_clip(frames=75, options=options)
     source, frames = read(path, PlayedHardware(lose=lambda index: index == lost))
     assert_same(frames, read(path)[1])
     assert len(source.warnings) == 1
-    assert source.warnings[0].startswith(f"NVDEC did not give the picture at {lost / 25:.3f} s; ")
+    assert source.warnings[0].startswith(f"NVDEC did not give the frame at {lost / 25:.3f} s; ")
     if lost > LISTENED_TO:
         assert from_hardware(frames) == [False] + [True] * (lost - 1) + [False] * (75 - lost)
         assert source.warnings[0].endswith("software decoder takes over from there.")
 
 
 @pytest.mark.parametrize("kept", [1, 35, 44])
-def test_pictures_missing_at_the_end_are_known_when_it_comes(make_clip: Any, kept: int) -> None:
+def test_frames_missing_at_the_end_are_known_when_it_comes(make_clip: Any, kept: int) -> None:
     path = make_clip(frames=45, options=GROUPS)
     source, frames = read(path, PlayedHardware(lose=lambda index: index >= kept))
     assert_same(frames, read(path)[1])
@@ -141,7 +141,7 @@ def test_hardware_that_stops_giving_is_not_waited_for(make_clip: Any) -> None:
     path = make_clip(frames=200, options=GROUPS)
     source, frames = read(path, PlayedHardware(lose=lambda index: index >= 50))
     assert_same(frames, read(path)[1])
-    assert "holds back the picture at 2.000 s" in source.warnings[0]
+    assert "holds back the frame at 2.000 s" in source.warnings[0]
 
 
 @pytest.mark.parametrize("packet", [0, 1, 5, 25, 44])
@@ -155,13 +155,13 @@ def test_hardware_that_fails_is_replaced(make_clip: Any, packet: int) -> None:
 
 
 @pytest.mark.parametrize("hardware", [{"spoil_first": True}, {"lose": lambda index: index == 0}])
-def test_hardware_that_does_not_show_the_first_picture_is_not_used(make_clip: Any, hardware: dict[str, Any]) -> None:
+def test_hardware_that_does_not_show_the_first_frame_is_not_used(make_clip: Any, hardware: dict[str, Any]) -> None:
     path = make_clip(frames=45, options=GROUPS)
     source, frames = read(path, PlayedHardware(**hardware))
     assert_same(frames, read(path)[1])
     assert not any(from_hardware(frames))
     assert source.warnings == [
-        "NVDEC shows the first picture otherwise than FFmpeg's own decoder; FFmpeg's software decoder is used."
+        "NVDEC shows the first frame otherwise than FFmpeg's own decoder; FFmpeg's software decoder is used."
     ]
 
 
@@ -181,7 +181,7 @@ def test_a_part_that_starts_in_an_open_group_raises_no_alarm(make_clip: Any) -> 
     assert source.warnings == []
 
 
-def test_one_picture_is_software_s(make_clip: Any) -> None:
+def test_one_frame_is_software_s(make_clip: Any) -> None:
     source, frames = read(make_clip(frames=1), PlayedHardware())
     assert from_hardware(frames) == [False]
     assert source.warnings == []
@@ -205,7 +205,7 @@ def test_packets_that_are_no_longer_needed_do_not_count(make_clip: Any, monkeypa
     assert source.warnings == []
 
 
-def test_pictures_do_not_pile_up_where_software_gives_none(make_clip: Any) -> None:
+def test_frames_do_not_pile_up_where_software_gives_none(make_clip: Any) -> None:
     warnings: list[str] = []
     with av.open(str(make_clip(frames=90))) as container:
         stream = container.streams.video[0]
@@ -214,7 +214,7 @@ def test_pictures_do_not_pile_up_where_software_gives_none(make_clip: Any) -> No
         for packet in container.demux(stream):
             assert list(decoder.decode(packet if packet.size else None)) == []
     assert warnings == [
-        "NVDEC cannot be compared with FFmpeg's own decoder, which gives no picture; FFmpeg's software decoder is used."
+        "NVDEC cannot be compared with FFmpeg's own decoder, which gives no frame; FFmpeg's software decoder is used."
     ]
 
 
@@ -236,7 +236,7 @@ def test_software_begins_two_key_frames_back(make_clip: Any) -> None:
         hardware = PlayedHardware(lose=lambda index: index == 155).open(stream)
         decoder = GuardedDecoder(hardware, software, restart=restart, warn=lambda text: None)
         packets = [packet for packet in container.demux(stream) if packet.size]
-        given = [picture.pts for packet in [*packets, None] for picture in decoder.decode(packet)]
+        given = [frame.pts for packet in [*packets, None] for frame in decoder.decode(packet)]
     assert given == [index * STEP for index in range(200)]
     assert sent[0] == 140 * STEP
 
@@ -272,7 +272,7 @@ def test_facts_are_what_software_says(make_clip: Any) -> None:
             {"size_wh": (63, 48), "form": "yuv444p"},
             "NVDEC is used for yuv420p, yuvj420p, yuv420p10le, not for yuv444p.",
         ),
-        ({"size_wh": (63, 48), "codec": "libvpx-vp9"}, "NVDEC is used for pictures with even sides, not for 63x48."),
+        ({"size_wh": (63, 48), "codec": "libvpx-vp9"}, "NVDEC is used for frames with even sides, not for 63x48."),
         ({"name": "clip.avi"}, "NVDEC is used where packets have times of presentation, which avi files lack."),
         ({}, None),
     ],

@@ -16,7 +16,7 @@ from stream.media.frames import ColorTags, planes_of
 from stream.media.sink import SinkOptions, VideoSink
 from stream.media.source import SourceOptions, Unit, VideoSource
 
-SOUND = {"codec": "aac", "parts": 40, "metadata": {"language": "ger", "title": "Ton"}}
+AUDIO = {"codec": "aac", "parts": 40, "metadata": {"language": "ger", "title": "Ton"}}
 UNEVEN = [0, 512, 1024, 1100, 2048, 5000, 5512, 9000]
 LOSSLESS = {"libx264": {"qp": "0"}, "ffv1": {}, "libx265": {"x265-params": "lossless=1"}}
 
@@ -37,13 +37,13 @@ def process(given: Any, target: Any, part: SourceOptions | None = None, **option
     return sink
 
 
-def pictures(path: Any) -> list[av.VideoFrame]:
+def decoded_frames(path: Any) -> list[av.VideoFrame]:
     with av.open(str(path)) as container:
         return list(container.decode(container.streams.video[0]))
 
 
 def times(path: Any) -> list[Fraction]:
-    return [picture.pts * picture.time_base for picture in pictures(path)]
+    return [frame.pts * frame.time_base for frame in decoded_frames(path)]
 
 
 def packets(path: Any, index: int) -> list[tuple[Fraction, bytes]]:
@@ -53,7 +53,7 @@ def packets(path: Any, index: int) -> list[tuple[Fraction, bytes]]:
 
 
 def samples(path: Any) -> tuple[float, np.ndarray[Any, Any]]:
-    """When the sound starts, in seconds, and its first channel."""
+    """When the audio starts, in seconds, and its first channel."""
     with av.open(str(path)) as container:
         stream, made = container.streams.audio[0], []
         frames = list(container.decode(stream))
@@ -63,8 +63,8 @@ def samples(path: Any) -> tuple[float, np.ndarray[Any, Any]]:
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.mov"])
-def test_sound_is_copied_bit_for_bit_and_frames_keep_their_times(make_clip: Any, tmp_path: Path, name: str) -> None:
-    path = make_clip("in.mkv", frames=20, audio=[SOUND])
+def test_audio_is_copied_bit_for_bit_and_frames_keep_their_times(make_clip: Any, tmp_path: Path, name: str) -> None:
+    path = make_clip("in.mkv", frames=20, audio=[AUDIO])
     sink = process(path, tmp_path / name)
     assert sink.warnings == []
     assert sink.frames_written == 20
@@ -73,10 +73,10 @@ def test_sound_is_copied_bit_for_bit_and_frames_keep_their_times(make_clip: Any,
 
 
 @pytest.mark.parametrize(("name", "layout"), [("in.avi", "stereo"), ("in.mkv", "stereo"), ("in.mkv", "5.1")])
-def test_sound_whose_channels_have_no_names_is_copied(make_clip: Any, tmp_path: Path, name: str, layout: str) -> None:
+def test_audio_whose_channels_have_no_names_is_copied(make_clip: Any, tmp_path: Path, name: str, layout: str) -> None:
     """AVI and Matroska store PCM so; MP4's and MOV's headers must name them."""
     codec = "mpeg4" if name.endswith("avi") else "libx264"
-    path = make_clip(name, frames=20, codec=codec, audio=[{**SOUND, "codec": "pcm_s16le", "layout": layout}])
+    path = make_clip(name, frames=20, codec=codec, audio=[{**AUDIO, "codec": "pcm_s16le", "layout": layout}])
     with av.open(str(path)) as clip:
         assert clip.streams.audio[0].layout.name.endswith("channels")
     for target in (tmp_path / "out.mp4", tmp_path / "out.mov", tmp_path / "out.mkv"):
@@ -98,7 +98,7 @@ def test_names_languages_chapters_and_metadata_are_kept(make_clip: Any, tmp_path
     path = make_clip(
         "in.mkv",
         frames=25,
-        audio=[SOUND, {**SOUND, "metadata": {"language": "fre"}}],
+        audio=[AUDIO, {**AUDIO, "metadata": {"language": "fre"}}],
         subtitles=[{"codec": "subrip", "lines": [(100, 500, "Guten Tag")], "metadata": {"language": "ger"}}],
         chapters=[(0, 400, "one"), (400, 1000, "two")],
         metadata={"title": "A film", "artist": "Somebody"},
@@ -124,7 +124,7 @@ def test_cover_art_is_kept(make_clip: Any, tmp_path: Path, name: str) -> None:
     path = make_clip("in.mkv", frames=5, attachments=[("cover.jpg", "image/jpeg", cover)])
     process(path, tmp_path / name)
     again = VideoSource(str(tmp_path / name))
-    assert [(companion.kind, companion.content) for companion in again.facts.companions] == [("picture", cover)]
+    assert [(companion.kind, companion.content) for companion in again.facts.companions] == [("frame", cover)]
     again.close()
 
 
@@ -133,7 +133,7 @@ def test_cover_art_is_kept(make_clip: Any, tmp_path: Path, name: str) -> None:
 def test_rotation_is_kept(make_clip: Any, tmp_path: Path, name: str, turn: int) -> None:
     path = make_clip(turn=turn, frames=3)
     assert process(path, tmp_path / name).warnings == []
-    assert pictures(tmp_path / name)[0].rotation == pictures(path)[0].rotation != 0
+    assert decoded_frames(tmp_path / name)[0].rotation == decoded_frames(path)[0].rotation != 0
 
 
 def test_rotation_that_cannot_be_kept_is_told(make_clip: Any, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_sample_aspect_is_kept(make_clip: Any, tmp_path: Path, name: str) -> Non
 def test_colour_tags_are_kept(make_clip: Any, tmp_path: Path, name: str, tags: dict[str, int]) -> None:
     path = make_clip(tags=tags, frames=3)
     process(path, tmp_path / name)
-    assert ColorTags.of(pictures(tmp_path / name)[0]) == ColorTags.of(pictures(path)[0])
+    assert ColorTags.of(decoded_frames(tmp_path / name)[0]) == ColorTags.of(decoded_frames(path)[0])
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_colour_tags_are_kept(make_clip: Any, tmp_path: Path, name: str, tags: d
 def test_planes_pass_unchanged_to_a_lossless_encoder(make_clip: Any, tmp_path: Path, form: str, codec: str) -> None:
     path = make_clip("in.mkv", codec="ffv1" if form != "yuvj420p" else "libx264", form=form, frames=3)
     sink = process(path, tmp_path / "out.mkv", codec=codec, options=LOSSLESS[codec])
-    given, made = pictures(path), pictures(tmp_path / "out.mkv")
+    given, made = decoded_frames(path), decoded_frames(tmp_path / "out.mkv")
     assert sink.warnings == []
     for one, other in zip(given, made, strict=True):
         plain = PIXEL_FORMATS[form.replace("yuvj", "yuv")]
@@ -192,7 +192,8 @@ def test_raw_nv12_is_encoded_as_it_is(tmp_path: Path) -> None:
     raw.write_bytes(np.random.default_rng(0).integers(30, 200, 64 * 72 * 3, np.uint8).tobytes())
     part = SourceOptions(format="rawvideo", options={"video_size": "64x48", "pixel_format": "nv12"})
     process(raw, tmp_path / "out.mp4", part, options={"qp": "0"})
-    luma = np.concatenate([planes_of(p, PIXEL_FORMATS["yuv420p"])[0].ravel() for p in pictures(tmp_path / "out.mp4")])
+    found = decoded_frames(tmp_path / "out.mp4")
+    luma = np.concatenate([planes_of(one, PIXEL_FORMATS["yuv420p"])[0].ravel() for one in found])
     frames = np.frombuffer(raw.read_bytes(), np.uint8).reshape(3, -1)
     np.testing.assert_array_equal(luma, frames[:, : 64 * 48].ravel())
 
@@ -200,31 +201,31 @@ def test_raw_nv12_is_encoded_as_it_is(tmp_path: Path) -> None:
 def test_gray_becomes_neutral_colour_with_the_same_luma(make_clip: Any, tmp_path: Path) -> None:
     path = make_clip("in.mkv", codec="ffv1", form="gray", frames=2)
     process(path, tmp_path / "out.mp4", options={"qp": "0"})
-    made = pictures(tmp_path / "out.mp4")[0]
+    made = decoded_frames(tmp_path / "out.mp4")[0]
     assert (made.format.name, made.color_range) == ("yuvj420p", 2)
     luma, u, v = planes_of(made, PIXEL_FORMATS["yuv420p"])
-    np.testing.assert_array_equal(luma, planes_of(pictures(path)[0], PIXEL_FORMATS["gray"])[0])
+    np.testing.assert_array_equal(luma, planes_of(decoded_frames(path)[0], PIXEL_FORMATS["gray"])[0])
     assert (u.min(), u.max(), v.min(), v.max()) == (128, 128, 128, 128)
 
 
 def test_odd_sizes_lose_no_line(make_clip: Any, tmp_path: Path) -> None:
     path = make_clip("in.mkv", codec="ffv1", size_wh=(33, 17), frames=3)
     process(path, tmp_path / "out.mp4")
-    made = pictures(tmp_path / "out.mp4")[0]
+    made = decoded_frames(tmp_path / "out.mp4")[0]
     assert (made.width, made.height, made.format.name) == (33, 17, "yuv444p")
 
 
 def test_fewer_bits_are_told(make_clip: Any, tmp_path: Path) -> None:
     path = make_clip("in.mkv", codec="ffv1", form="yuv444p12le", frames=2)
     sink = process(path, tmp_path / "out.mp4", codec="mpeg2video")
-    assert pictures(tmp_path / "out.mp4")[0].format.name == "yuv422p"
+    assert decoded_frames(tmp_path / "out.mp4")[0].format.name == "yuv422p"
     assert any("bits and chroma resolution" in warning for warning in sink.warnings)
 
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
 def test_fields_are_kept(make_clip: Any, tmp_path: Path, codec: str) -> None:
     process(make_clip(fields=True, frames=6), tmp_path / "out.mkv", codec=codec)
-    assert all(picture.interlaced_frame for picture in pictures(tmp_path / "out.mkv"))
+    assert all(frame.interlaced_frame for frame in decoded_frames(tmp_path / "out.mkv"))
     with av.open(str(tmp_path / "out.mkv")) as made:
         assert made.streams.video[0].codec_context.field_order == 2
 
@@ -241,13 +242,13 @@ def test_hdr_metadata_is_kept(shared_clips: Path, tmp_path: Path, codec: str) ->
 
 
 @pytest.mark.parametrize(
-    ("sound", "target", "expected"),
+    ("audio", "target", "expected"),
     [("libopus", "out.avi", "mp3"), ("aac", "out.webm", "opus"), ("pcm_s16le", "out.ts", "aac")],
 )
-def test_sound_that_does_not_fit_is_encoded_anew_in_time(
-    make_clip: Any, tmp_path: Path, sound: str, target: str, expected: str
+def test_audio_that_does_not_fit_is_encoded_anew_in_time(
+    make_clip: Any, tmp_path: Path, track: str, target: str, expected: str
 ) -> None:
-    path = make_clip("in.mkv", frames=20, audio=[{**SOUND, "codec": sound}])
+    path = make_clip("in.mkv", frames=20, audio=[{**AUDIO, "codec": track}])
     sink = process(path, tmp_path / target)
     assert [warning for warning in sink.warnings if "audio 1" in warning]
     with av.open(str(tmp_path / target)) as made:
@@ -257,8 +258,8 @@ def test_sound_that_does_not_fit_is_encoded_anew_in_time(
     assert np.abs(wave).max() == pytest.approx(8000 / 32768, rel=0.3)
 
 
-def test_sound_encoded_anew_stays_where_it_was(make_clip: Any, tmp_path: Path) -> None:
-    path = make_clip("in.mkv", frames=50, audio=[{**SOUND, "codec": "flac", "parts": 90}])
+def test_audio_encoded_anew_stays_where_it_was(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.mkv", frames=50, audio=[{**AUDIO, "codec": "flac", "parts": 90}])
     part = SourceOptions(start_seconds=0.4, end_seconds=1.4)
     process(path, tmp_path / "out.mp4", part, audio="aac")
     before_start, before = samples(path)
@@ -272,8 +273,8 @@ def test_sound_encoded_anew_stays_where_it_was(make_clip: Any, tmp_path: Path) -
     assert len(after) / 48000 == pytest.approx(1.0, abs=0.06)
 
 
-def test_gaps_in_the_sound_are_filled_with_silence(make_clip: Any, tmp_path: Path) -> None:
-    path = make_clip("in.mkv", frames=50, audio=[{**SOUND, "codec": "pcm_s16le", "parts": 90}])
+def test_gaps_in_the_audio_are_filled_with_silence(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.mkv", frames=50, audio=[{**AUDIO, "codec": "pcm_s16le", "parts": 90}])
     source = VideoSource(str(path))
     sink = VideoSink(str(tmp_path / "out.mkv"), source, SinkOptions(audio="aac"))
     for unit in source.units():
@@ -288,8 +289,8 @@ def test_gaps_in_the_sound_are_filled_with_silence(make_clip: Any, tmp_path: Pat
     assert levels[2] > 0.2
 
 
-def test_sound_can_be_left_out(make_clip: Any, tmp_path: Path) -> None:
-    process(make_clip(audio=[SOUND]), tmp_path / "out.mp4", audio="none")
+def test_audio_can_be_left_out(make_clip: Any, tmp_path: Path) -> None:
+    process(make_clip(audio=[AUDIO]), tmp_path / "out.mp4", audio="none")
     with av.open(str(tmp_path / "out.mp4")) as made:
         assert [stream.type for stream in made.streams] == ["video"]
 
@@ -318,7 +319,7 @@ def test_subtitles_that_do_not_fit_are_left_out_and_named(make_clip: Any, tmp_pa
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.ts", "out.webm"])
 def test_the_same_input_gives_the_same_bytes(make_clip: Any, tmp_path: Path, name: str) -> None:
-    path = make_clip("in.mkv", frames=20, audio=[SOUND], chapters=[(0, 500, "a")])
+    path = make_clip("in.mkv", frames=20, audio=[AUDIO], chapters=[(0, 500, "a")])
     made = []
     for _ in range(2):
         process(path, tmp_path / name, overwrite=True)
@@ -330,17 +331,17 @@ def test_the_same_input_gives_the_same_bytes(make_clip: Any, tmp_path: Path, nam
 def test_numbered_images(make_clip: Any, tmp_path: Path, ending: str, form: str) -> None:
     process(make_clip(frames=4), tmp_path / f"%03d.{ending}")
     assert sorted(path.name for path in tmp_path.glob(f"*.{ending}")) == [f"00{n}.{ending}" for n in (1, 2, 3, 4)]
-    assert pictures(tmp_path / f"004.{ending}")[0].format.name == form
+    assert decoded_frames(tmp_path / f"004.{ending}")[0].format.name == form
 
 
 def test_images_have_the_colours_of_the_video(make_clip: Any, tmp_path: Path) -> None:
     tags = {"color_range": 1, "colorspace": 1, "color_primaries": 1, "color_trc": 1}
     path = make_clip("in.mkv", codec="ffv1", form="yuv444p", tags=tags, frames=1)
     process(path, tmp_path / "%d.png")
-    y, u, v = (plane.astype(float) for plane in planes_of(pictures(path)[0], PIXEL_FORMATS["yuv444p"]))
+    y, u, v = (plane.astype(float) for plane in planes_of(decoded_frames(path)[0], PIXEL_FORMATS["yuv444p"]))
     luma, blue, red = (y - 16) / 219, (u - 128) / 224, (v - 128) / 224
     expected = np.stack([luma + 1.5748 * red, luma - 0.1873 * blue - 0.4681 * red, luma + 1.8556 * blue], axis=-1)
-    found = pictures(tmp_path / "1.png")[0].to_ndarray(format="rgb24")
+    found = decoded_frames(tmp_path / "1.png")[0].to_ndarray(format="rgb24")
     np.testing.assert_allclose(found, np.clip(expected * 255, 0, 255), atol=1.6)
 
 
@@ -349,7 +350,7 @@ def test_images_have_the_colours_of_the_video(make_clip: Any, tmp_path: Path) ->
 )
 def test_other_containers_hold_all_frames(make_clip: Any, tmp_path: Path, name: str) -> None:
     process(make_clip(frames=10), tmp_path / name)
-    assert len(pictures(tmp_path / name)) == 10
+    assert len(decoded_frames(tmp_path / name)) == 10
 
 
 @pytest.mark.parametrize("format_name", [None, "yuv4mpegpipe", "mpegts"])
@@ -362,7 +363,7 @@ def test_standard_output(make_clip: Any, tmp_path: Path, format_name: str | None
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     (tmp_path / "piped").write_bytes(done.stdout)
-    assert len(pictures(tmp_path / "piped")) == 10
+    assert len(decoded_frames(tmp_path / "piped")) == 10
     assert done.stderr == b""
 
 
@@ -377,7 +378,7 @@ def test_the_file_appears_only_when_it_is_whole(make_clip: Any, tmp_path: Path) 
     source.close()
     assert target.read_bytes() == b"old"
     sink.finish()
-    assert len(pictures(target)) == 30
+    assert len(decoded_frames(target)) == 30
     assert os.listdir(target.parent) == ["out.mp4"]
 
 
@@ -474,7 +475,7 @@ def test_mistakes_are_found_before_work_starts(
 
 
 def test_the_summary_names_encoder_format_and_streams(make_clip: Any, tmp_path: Path) -> None:
-    sink = process(make_clip("in.mkv", audio=[SOUND]), tmp_path / "out.mp4", crf=30, preset="fast")
+    sink = process(make_clip("in.mkv", audio=[AUDIO]), tmp_path / "out.mp4", crf=30, preset="fast")
     assert sink.summary == "mp4, libx264 yuv420p crf=30 preset=fast, with audio 1 (aac) ger"
 
 

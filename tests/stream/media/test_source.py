@@ -15,7 +15,7 @@ import pytest
 from emocolor.errors import ConfigurationError, SourceError
 from stream.media.source import SourceOptions, VideoSource
 
-SOUND = {"codec": "aac", "parts": 20, "metadata": {"language": "ger"}}
+AUDIO = {"codec": "aac", "parts": 20, "metadata": {"language": "ger"}}
 UNEVEN = [0, 512, 1024, 1100, 2048, 5000, 5512, 9000]
 
 
@@ -37,7 +37,7 @@ def packets_of(units: list[Any]) -> list[Any]:
 
 def raw_times(path: Path) -> list[int]:
     with av.open(str(path)) as container:
-        return [picture.pts for picture in container.decode(video=0)]
+        return [frame.pts for frame in container.decode(video=0)]
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.mov", "clip.nut"])
@@ -61,7 +61,7 @@ def test_frames_of_avi_files_come_at_their_numbers(make_clip: Any, codec: str, o
 def test_facts_tell_what_the_file_says(make_clip: Any) -> None:
     path = make_clip(
         frames=20,
-        audio=[SOUND],
+        audio=[AUDIO],
         chapters=[(0, 400, "one"), (400, 800, "two")],
         metadata={"title": "A film"},
         sample_aspect_ratio=Fraction(4, 3),
@@ -83,7 +83,7 @@ def test_facts_tell_what_the_file_says(make_clip: Any) -> None:
 
 
 def test_packets_of_other_streams_travel_in_order(make_clip: Any) -> None:
-    path = make_clip(frames=20, audio=[SOUND])
+    path = make_clip(frames=20, audio=[AUDIO])
     _, units = read(path)
     with av.open(str(path)) as container:
         expected = [(packet.pts, bytes(packet)) for packet in container.demux(audio=0) if packet.size]
@@ -94,7 +94,7 @@ def test_one_origin_is_taken_from_all_streams(make_clip: Any) -> None:
     late = [12800 + i * 512 for i in range(10)]
     _, alone = read(make_clip("alone.ts", times=late))
     assert frames_of(alone)[0].pts == 0
-    _, units = read(make_clip("both.mkv", times=late, audio=[{**SOUND, "codec": "flac"}]))
+    _, units = read(make_clip("both.mkv", times=late, audio=[{**AUDIO, "codec": "flac"}]))
     assert frames_of(units)[0].time == pytest.approx(1)
     assert packets_of(units)[0].pts == 0
 
@@ -186,17 +186,17 @@ def test_standard_input_is_read_without_seeking(make_clip: Any, name: str) -> No
 def test_a_part_begins_at_zero_and_ends_in_time(
     make_clip: Any, name: str, start: float | None, end: float | None
 ) -> None:
-    path = make_clip(name, frames=50, audio=[{**SOUND, "parts": 90}], options={"g": "20"})
+    path = make_clip(name, frames=50, audio=[{**AUDIO, "parts": 90}], options={"g": "20"})
     times = [frame.time for frame in frames_of(read(path)[1])]
     source, units = read(path, start_seconds=start, end_seconds=end)
     zero, last = start or 0, min(end or 100, 100)
     expected = [time - zero for time in times if zero - 1e-6 <= time < last - 1e-6]
     assert [frame.time for frame in frames_of(units)] == pytest.approx(expected, abs=2e-3)
-    sound = [float(packet.pts * packet.time_base) for packet in packets_of(units)]
+    track = [float(packet.pts * packet.time_base) for packet in packets_of(units)]
     if start is not None:
-        assert 0 <= min(sound) < 0.03
+        assert 0 <= min(track) < 0.03
     if end is not None and end < 2:
-        assert end - zero - 0.03 < max(sound) < end - zero
+        assert end - zero - 0.03 < max(track) < end - zero
     assert not source.damage.any
 
 
@@ -220,7 +220,7 @@ def test_cover_art_is_never_the_video(make_clip: Any) -> None:
     source, units = read(path)
     assert len(frames_of(units)) == 5
     kinds = {companion.kind: companion.content for companion in source.facts.companions}
-    assert kinds == {"picture": cover, "attachment": b"F"}
+    assert kinds == {"frame": cover, "attachment": b"F"}
 
 
 def test_a_second_video_is_left_out_and_named(make_clip: Any, shared_clips: Path) -> None:
@@ -230,7 +230,7 @@ def test_a_second_video_is_left_out_and_named(make_clip: Any, shared_clips: Path
     assert len(frames_of(units)) == 325
 
 
-def test_a_picture_that_changes_size_is_scaled_to_the_first(make_clip: Any, tmp_path: Path) -> None:
+def test_a_frame_that_changes_size_is_scaled_to_the_first(make_clip: Any, tmp_path: Path) -> None:
     parts = [make_clip("a.ts", frames=5), make_clip("b.ts", frames=5, size_wh=(96, 64))]
     joined = tmp_path / "joined.ts"
     joined.write_bytes(b"".join(part.read_bytes() for part in parts))
@@ -293,7 +293,7 @@ def test_units_end_after_close(make_clip: Any) -> None:
     assert len(list(units)) < 199
 
 
-def test_large_pictures_are_refused_with_the_option_that_allows_them(make_clip: Any) -> None:
+def test_large_frames_are_refused_with_the_option_that_allows_them(make_clip: Any) -> None:
     path = make_clip()
     with pytest.raises(SourceError, match=r"64x48.*--max-pixels 3072"):
         VideoSource(str(path), SourceOptions(max_pixels=3071))
@@ -317,11 +317,11 @@ def test_unreadable_files_are_one_clear_line(make_clip: Any, tmp_path: Path) -> 
     assert "the file is empty" in reason("empty.mp4", b"")
     assert "not a video" in reason("text.mp4", b"no video at all " * 50)
     assert "moov" in reason("unfinished.mp4", whole[: whole.index(b"moov") - 4])
-    assert "no picture after 60 s" in reason("clip.mp4", whole, start_seconds=60)
+    assert "no frame after 60 s" in reason("clip.mp4", whole, start_seconds=60)
 
 
-def test_sound_alone_is_no_video(tmp_path: Path) -> None:
-    path = tmp_path / "sound.m4a"
+def test_audio_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "audio.m4a"
     with av.open(str(path), "w", format="mp4") as container:
         stream: Any = container.add_stream("aac", rate=48000)
         frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")

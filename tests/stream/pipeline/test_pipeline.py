@@ -94,11 +94,11 @@ def test_a_slow_consumer_holds_the_source_back():
             produced.append(n)
             yield n
 
-    async def look():
+    async def watch():
         async with Pipeline(source, [Stage("one", doubled)], capacity=2) as items:
             async for _ in items:
                 for _ in range(20):
                     await asyncio.sleep(0)
                 return len(produced)
 
-    assert asyncio.run(look()) <= 12
+    assert asyncio.run(watch()) <= 12

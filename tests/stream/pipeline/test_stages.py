@@ -33,22 +33,22 @@ class Invert:
         return frame
 
 
-def test_painting_leaves_the_decoders_own_pictures_alone(demo_clip):
-    """Later pictures are predicted from earlier ones, so painting one must not change what follows."""
+def test_painting_leaves_the_decoders_own_frames_alone(demo_clip):
+    """Later frames are predicted from earlier ones, so painting one must not change what follows."""
     source = VideoSource(str(demo_clip))
     steps = (Step(unit=unit, scene=Scene(time=0)) for unit in source.units() if unit.frame)
-    painted = [step.frame.luma.copy() for step in render(steps, lambda: [Invert()])]
+    rendered = [step.frame.luma.copy() for step in render(steps, lambda: [Invert()])]
     source.close()
     with av.open(str(demo_clip)) as container:
         plain = [frame.to_ndarray()[: frame.height] for frame in container.decode(video=0)]
-    assert len(painted) == len(plain) == 50
-    for ours, theirs in zip(painted, plain, strict=True):
+    assert len(rendered) == len(plain) == 50
+    for ours, theirs in zip(rendered, plain, strict=True):
         assert np.array_equal(ours, 255 - theirs)
 
 
-def units(pictures):
-    """Gray frames at 25 fps from pictures (H, W)."""
-    for n, luma in enumerate(pictures):
+def units(frames):
+    """Gray frames at 25 fps from frames (H, W)."""
+    for n, luma in enumerate(frames):
         yield Unit(
             frame=Frame(
                 planes=(luma,), format=PIXEL_FORMATS["gray"], color=ColorSpec(full_range=True), pts=n,
@@ -94,27 +94,27 @@ def test_a_cut_is_looked_at_at_once_and_everywhere():
     random = np.random.default_rng(0)
     one, other = (np.kron(random.integers(0, 256, (9, 16), np.uint8), np.ones((20, 20), np.uint8)) for _ in range(2))
     watcher = Watcher()
-    looks = [
+    calls = [
         (pending.step.frame.pts, pending.payload.cut)
         for pending in track_faces(
             units([one] * 10 + [other] * 10), lambda: FaceTracker(watcher, Tracks(), FER2013, 48), 2.0
         )
         if pending.payload
     ]
-    assert looks == [(0, False), (10, True), (13, False)]
+    assert calls == [(0, False), (10, True), (13, False)]
     assert watcher.sweeps == [False, True, False]
     assert watcher.closed
 
 
 class OnePixel:
-    """Finds a person who fills the picture as far as its first pixel is red; counts its looks."""
+    """Finds a person who fills the frame as far as its first pixel is red; counts its looks."""
 
     def __init__(self):
-        self.looks = 0
+        self.calls = 0
         self.closed = False
 
     def segment(self, rgb):
-        self.looks += 1
+        self.calls += 1
         return np.full(rgb.shape[:2], rgb[0, 0, 0] / 255, np.float32)
 
     def close(self):
@@ -122,7 +122,7 @@ class OnePixel:
 
 
 def steps_of(lumas, cuts=()):
-    """Steps at 25 fps with pictures of one level each, a unit without a frame behind every one."""
+    """Steps at 25 fps with frames of one level each, a unit without a frame behind every one."""
     for n, unit in enumerate(units([np.full((36, 64), level, np.uint8) for level in lumas])):
         yield Step(unit=unit, scene=Scene(time=unit.frame.time, cut=n in cuts))
         yield Step(unit=Unit(frame=None))
@@ -136,7 +136,7 @@ def test_every_scene_is_told_where_people_are():
     assert [step.scene.person.mean() for step in after[::2]] == pytest.approx([1, 0, 0.2, 1])
     assert all(step.scene is None for step in after[1::2])
     assert [step.scene.time for step in after[::2]] == [step.scene.time for step in before[::2]]
-    assert (segmenter.looks, segmenter.closed) == (4, True)
+    assert (segmenter.calls, segmenter.closed) == (4, True)
 
 
 def test_masks_are_held_still_within_a_shot_but_not_across_a_cut():
@@ -157,7 +157,7 @@ def test_a_segmenter_is_closed_where_the_work_is_called_off():
 
 
 def test_frames_are_segmented_one_at_a_time():
-    """What is given is given before the next is taken, so no picture is held back."""
+    """What is given is given before the next is taken, so no frame is held back."""
     taken = []
     source = (taken.append(n) or step for n, step in enumerate(steps_of([10, 20, 30])))
     for given, _ in enumerate(segment(source, OnePixel)):
@@ -165,7 +165,7 @@ def test_frames_are_segmented_one_at_a_time():
 
 
 class Slowest:
-    """Inverts, the first pictures longest, and counts how many it is given while it works."""
+    """Inverts, the first frames longest, and counts how many it is given while it works."""
 
     working, most = 0, 0
     lock = threading.Lock()
@@ -181,18 +181,18 @@ class Slowest:
         return frame
 
 
-def test_pictures_painted_side_by_side_leave_in_their_order():
+def test_frames_painted_side_by_side_leave_in_their_order():
     levels = list(range(0, 250, 10))
     Slowest.most = 0
     chains = []
-    painted = list(render(steps_of(levels), lambda: chains.append(Slowest()) or [chains[-1]], workers=3))
-    assert [step.frame.luma[0, 0] for step in painted[::2]] == [255 - level for level in levels]
-    assert all(step.frame is None for step in painted[1::2])
+    rendered = list(render(steps_of(levels), lambda: chains.append(Slowest()) or [chains[-1]], workers=3))
+    assert [step.frame.luma[0, 0] for step in rendered[::2]] == [255 - level for level in levels]
+    assert all(step.frame is None for step in rendered[1::2])
     assert len(chains) == 3
     assert 2 <= Slowest.most <= 3
 
 
-def test_no_more_pictures_are_held_than_are_painted_and_one():
+def test_no_more_frames_are_held_than_are_painted_and_one():
     taken = []
     source = (taken.append(n) or step for n, step in enumerate(steps_of(range(30))))
     held = [len(taken) - given for given, _ in enumerate(render(source, lambda: [Invert()], workers=3), 1)]
@@ -201,7 +201,7 @@ def test_no_more_pictures_are_held_than_are_painted_and_one():
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
-def test_what_goes_wrong_in_a_picture_ends_the_stage(at_once):
+def test_what_goes_wrong_in_a_frame_ends_the_stage(at_once):
     class Fails:
         def apply(self, frame, scene):
             if frame.pts == 2:
@@ -233,13 +233,13 @@ def test_painting_that_is_called_off_leaves_no_thread_behind():
 
 
 class ByLevel:
-    """A colorist that gives light and dark a colour each; it counts the pictures it sees."""
+    """A colorist that gives light and dark a colour each; it counts the frames it sees."""
 
     def __init__(self):
-        self.looks = 0
+        self.calls = 0
 
     def estimate(self, gray, vividness):
-        self.looks += 1
+        self.calls += 1
         light = gray[2::4, 2::4, None] > 100
         ab = np.where(light, np.float32([60, 10]), np.float32([-20, -50])).astype(np.float32)
         return ChromaEstimate(ab=ab, confidence=np.full(ab.shape[:2], 0.5, np.float32))
@@ -247,7 +247,7 @@ class ByLevel:
 
 @pytest.mark.parametrize(("look_ahead", "at_once"), [(0.0, 1), (0.2, 1), (0.2, 3)])
 def test_colours_given_in_stages_are_those_given_in_one(look_ahead, at_once):
-    def pictures():
+    def frames():
         for n, unit in enumerate(units([np.roll(scene, 2 * n, axis=1) for n in range(30)])):
             observation = Observation(time=unit.frame.time, cut=n in (0, 13), faces=())
             yield Step(unit=unit, observation=observation if n % 3 == 0 or observation.cut else None)
@@ -257,15 +257,15 @@ def test_colours_given_in_stages_are_those_given_in_one(look_ahead, at_once):
     options = ColorizeOptions(rate_hz=6, warmth=0.3, history=StabilizerOptions(look_ahead=look_ahead))
     alone, colorizer = Colorize(options, ByLevel()), ByLevel()
     expected = []
-    for step in pictures():
+    for step in frames():
         if step.frame is not None:
             expected += alone.add(with_chroma_planes(step.frame), cut=step.is_cut)
     expected += alone.end()
     done = list(
-        apply_chroma(stabilize_chroma(predict_chroma(pictures(), lambda: colorizer, options, workers=at_once), options))
+        apply_chroma(stabilize_chroma(predict_chroma(frames(), lambda: colorizer, options, workers=at_once), options))
     )
     assert [step.frame is None for step in done] == [False, True] * 30
-    assert colorizer.looks == alone._colorist.looks == 7  # at frames 0, 5, 10, 13, 18, 23 and 28
+    assert colorizer.calls == alone._colorist.calls == 7  # at frames 0, 5, 10, 13, 18, 23 and 28
     for ours, theirs in zip(done[::2], expected, strict=True):
         assert ours.frame.pts == theirs.pts
         assert all(np.array_equal(a, b) for a, b in zip(ours.frame.planes, theirs.planes, strict=True))

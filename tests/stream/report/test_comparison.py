@@ -1,4 +1,4 @@
-"""Before and after, on planes whose codes tell which picture they are of, and on small clips."""
+"""Before and after, on planes whose codes tell which image they are of, and on small clips."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -88,7 +88,7 @@ def test_the_line_is_white_between_black_and_has_no_colour(form: PixelFormat) ->
 
 
 @pytest.mark.parametrize(("size_wh", "white"), [((64, 64), 2), ((1280, 720), 2), ((1920, 1080), 4), ((96, 1080), 2)])
-def test_the_line_grows_with_the_picture(size_wh: tuple[int, int], white: int) -> None:
+def test_the_line_grows_with_the_image(size_wh: tuple[int, int], white: int) -> None:
     made = split(*(flat(PIXEL_FORMATS["yuv420p"], level, size_wh) for level in (BEFORE, AFTER)))
     assert (made.luma[0] == 235).sum() == (made.luma[0] == 16).sum() == white
 
@@ -120,7 +120,7 @@ def test_gray_that_was_coloured_is_gray_at_the_left(gray: str, color: str) -> No
     assert all((plane[:, 34:] == (AFTER + 20) * unit).all() for plane in made.planes[1:])
 
 
-def test_only_half_a_picture_is_kept_and_in_memory_of_its_own() -> None:
+def test_only_half_a_image_is_kept_and_in_memory_of_its_own() -> None:
     frame = flat(PIXEL_FORMATS["yuv420p"], BEFORE, (128, 96))
     kept = next(keep_before([Unit(frame=frame)]))
     assert kept.frame is frame
@@ -148,7 +148,7 @@ class Pipe:
 
 @pytest.fixture
 def make_numbered(tmp_path: Path) -> FilmMaker:
-    """Films without loss whose every picture has the luma 20 + 2 n for its number n, or 235 less that."""
+    """Films without loss whose every image has the luma 20 + 2 n for its number n, or 235 less that."""
 
     def make(
         name: str, numbers: Sequence[int], *, inverted: bool = False, rate: Fraction = Fraction(25), piped: bool = False
@@ -163,13 +163,13 @@ def make_numbered(tmp_path: Path) -> FilmMaker:
             context.width, context.height, context.pix_fmt = 64, 48, "yuv420p"
             context.options = {} if without_loss else {"qp": "0"}
             for place, number in enumerate(numbers):
-                picture = av.VideoFrame(64, 48, "yuv420p")
+                image = av.VideoFrame(64, 48, "yuv420p")
                 level = 20 + 2 * number
                 levels = (235 - level if inverted else level, 128, 128)
-                for plane, code in zip(planes_of(picture, PIXEL_FORMATS["yuv420p"]), levels, strict=True):
+                for plane, code in zip(planes_of(image, PIXEL_FORMATS["yuv420p"]), levels, strict=True):
                     plane[:] = code
-                picture.pts = place
-                container.mux(stream.encode(picture))
+                image.pts = place
+                container.mux(stream.encode(image))
             container.mux(stream.encode(None))
         return path
 
@@ -191,8 +191,8 @@ def remastered(film: Path, result: Path, *, compare: bool, **options: Any) -> Pa
         sink = VideoSink(str(result), source, SinkOptions(codec="ffv1" if result.suffix == ".mkv" else None))
         units = source.units()
         restored = restore(keep_before(units) if compare else units, RestorationOptions(deinterlace="on", denoise=1))
-        painted = render((Step(unit=unit, scene=Scene(time=0)) for unit in restored), lambda: [WARM])
-        for step in split_screen(painted):
+        rendered = render((Step(unit=unit, scene=Scene(time=0)) for unit in restored), lambda: [WARM])
+        for step in split_screen(rendered):
             sink.write(step.unit)
         sink.finish()
     return result
@@ -211,8 +211,8 @@ def test_a_film_is_split_through_restoration_and_effects(make_clip: Any, tmp_pat
         assert not np.array_equal(new[:, :62], old[:, :62])
 
 
-def test_the_decoders_own_pictures_are_left_alone(make_clip: Any) -> None:
-    """Later pictures are predicted from earlier ones, so a line drawn into one must not show in the next."""
+def test_the_decoders_own_images_are_left_alone(make_clip: Any) -> None:
+    """Later images are predicted from earlier ones, so a line drawn into one must not show in the next."""
     film = make_clip(frames=40, size_wh=(128, 96))
     with closing(VideoSource(str(film))) as source:
         steps = split_screen(Step(unit=unit) for unit in keep_before(source.units()))
@@ -221,16 +221,16 @@ def test_the_decoders_own_pictures_are_left_alone(make_clip: Any) -> None:
         assert np.array_equal(np.delete(ours, np.s_[62:66], 1), np.delete(old, np.s_[62:66], 1))
 
 
-def strip_of(picture: Path, columns: int) -> list[tuple[int, int]]:
-    """The gray level in the middle of each picture, (before, after) for each column."""
-    strip = cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE)
+def strip_of(image: Path, columns: int) -> list[tuple[int, int]]:
+    """The gray level in the middle of each image, (before, after) for each column."""
+    strip = cv2.imread(str(image), cv2.IMREAD_GRAYSCALE)
     assert strip is not None
     assert strip.shape[1] == columns * 324 - 4
     return [(int(strip[120, 160 + 324 * n]), int(strip[244 + 120, 160 + 324 * n])) for n in range(columns)]
 
 
 def numbers_of(levels: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The numbers of the pictures in the columns."""
+    """The numbers of the images in the columns."""
 
     def code(level: int) -> float:
         return 16 + level * 219 / 255
@@ -240,7 +240,7 @@ def numbers_of(levels: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001)])
 @pytest.mark.parametrize(("ending", "other"), [("mkv", "mp4"), ("mp4", "mkv"), ("mkv", "ts")])
-def test_a_strip_shows_the_same_pictures_before_and_after(
+def test_a_strip_shows_the_same_images_before_and_after(
     make_numbered: FilmMaker, tmp_path: Path, ending: str, other: str, rate: Fraction
 ) -> None:
     before = make_numbered(f"before.{ending}", range(60), rate=rate)
@@ -251,7 +251,7 @@ def test_a_strip_shows_the_same_pictures_before_and_after(
     assert [new for _, new in numbers] == pytest.approx([5, 15, 25, 35, 45, 55], abs=1)
 
 
-def test_a_strip_of_a_part_shows_the_same_pictures(make_numbered: FilmMaker, tmp_path: Path) -> None:
+def test_a_strip_of_a_part_shows_the_same_images(make_numbered: FilmMaker, tmp_path: Path) -> None:
     before = make_numbered("before.mkv", range(100))
     after = make_numbered("after.mkv", range(50, 90), inverted=True)
     write_comparison(before, after, tmp_path / "strip.png", count=4, start=2.0)
@@ -289,7 +289,7 @@ def test_films_that_cannot_be_searched_are_compared_at_their_start(make_numbered
     assert numbers_of(strip_of(tmp_path / "strip.png", 1)) == [(0, 0)]
 
 
-def test_pictures_are_shown_as_a_player_shows_them(make_clip: Any, tmp_path: Path) -> None:
+def test_images_are_shown_as_a_player_shows_them(make_clip: Any, tmp_path: Path) -> None:
     """64 x 48 stretched to 128 x 48 and turned: 48 x 128. The result cannot say so, and is shown alike."""
     film = make_clip(frames=6, turn=-90, sample_aspect_ratio=Fraction(2))
     result = remastered(film, tmp_path / "result.avi", compare=False)
@@ -323,6 +323,6 @@ def test_what_cannot_be_compared_is_one_clear_line(make_numbered: FilmMaker, tmp
         write_comparison(film, film, strip, start=9.0)
     with pytest.raises(ConfigurationError, match="0 s or later"):
         write_comparison(film, film, strip, start=-1.0)
-    with pytest.raises(SinkError, match=r"\ACannot write the picture .*\Z"):
+    with pytest.raises(SinkError, match=r"\ACannot write the image .*\Z"):
         write_comparison(film, film, tmp_path / "nowhere" / "strip.png")
     assert not strip.exists()

@@ -4,7 +4,7 @@ import pytest
 
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import SinkError
-from stream.report.frame_strip import EMOTION_RGB, make_strip, timeline_picture, write_png
+from stream.report.frame_strip import EMOTION_RGB, make_strip, timeline_image, write_png
 
 RED, BLUE = (200, 30, 20), (20, 40, 210)
 
@@ -64,15 +64,15 @@ def test_a_strip_that_cannot_be_is_refused(before, after, captions, width):
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
 def test_a_sure_emotion_fills_the_plot_with_its_colour(emotion):
-    picture = timeline_picture(_records(np.eye(7)[EMOTIONS.index(emotion)]))
-    assert picture.shape == (340, 960, 3)
-    assert tuple(picture[100, 400]) == EMOTION_RGB[emotion]
-    assert tuple(picture[250, 400]) == EMOTION_RGB[emotion]
+    image = timeline_image(_records(np.eye(7)[EMOTIONS.index(emotion)]))
+    assert image.shape == (340, 960, 3)
+    assert tuple(image[100, 400]) == EMOTION_RGB[emotion]
+    assert tuple(image[250, 400]) == EMOTION_RGB[emotion]
 
 
 def test_bands_are_as_high_as_their_probabilities():
     probabilities = [0.25, 0, 0, 0.5, 0, 0, 0.25]
-    column = timeline_picture(_records(probabilities, certainty=0.0))[:, 400]
+    column = timeline_image(_records(probabilities, certainty=0.0))[:, 400]
     heights = {
         emotion: int((column == EMOTION_RGB[emotion]).all(axis=1).sum()) for emotion in ("angry", "happy", "neutral")
     }
@@ -82,7 +82,7 @@ def test_bands_are_as_high_as_their_probabilities():
 
 def test_the_line_of_certainty_follows_it():
     def row(certainty):
-        column = timeline_picture(_records([0, 0, 0, 1, 0, 0, 0], certainty))[:, 400].astype(int).sum(axis=1)
+        column = timeline_image(_records([0, 0, 0, 1, 0, 0, 0], certainty))[:, 400].astype(int).sum(axis=1)
         return int(column.argmin())
 
     assert row(0.9) < row(0.5) < row(0.1)
@@ -90,9 +90,9 @@ def test_the_line_of_certainty_follows_it():
 
 @pytest.mark.parametrize("seconds", [0.05, 90.0, 4000.0, 100_000.0])
 def test_any_length_of_film_can_be_drawn(seconds):
-    picture = timeline_picture(_records(np.full(7, 1 / 7), seconds=seconds), size_wh=(480, 200))
-    assert picture.shape == (200, 480, 3)
-    assert (picture[-12:] < 200).any(), "no labels on the time axis"
+    image = timeline_image(_records(np.full(7, 1 / 7), seconds=seconds), size_wh=(480, 200))
+    assert image.shape == (200, 480, 3)
+    assert (image[-12:] < 200).any(), "no labels on the time axis"
 
 
 @pytest.mark.parametrize(
@@ -106,16 +106,16 @@ def test_any_length_of_film_can_be_drawn(seconds):
 )
 def test_a_timeline_that_cannot_be_is_refused(records):
     with pytest.raises(ValueError, match=r"records|probabilities"):
-        timeline_picture(records)
+        timeline_image(records)
 
 
-def test_a_written_picture_reads_back(tmp_path):
-    picture = np.random.default_rng(3).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    write_png(tmp_path / "picture.png", picture)
-    read = cv2.imread(str(tmp_path / "picture.png"), cv2.IMREAD_COLOR)
-    np.testing.assert_array_equal(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), picture)
+def test_a_written_image_reads_back(tmp_path):
+    image = np.random.default_rng(3).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    write_png(tmp_path / "image.png", image)
+    read = cv2.imread(str(tmp_path / "image.png"), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), image)
 
 
-def test_a_picture_that_cannot_be_written_is_one_clear_error(tmp_path):
-    with pytest.raises(SinkError, match=r"picture\.png"):
-        write_png(tmp_path / "nowhere" / "picture.png", _plain(RED))
+def test_a_image_that_cannot_be_written_is_one_clear_error(tmp_path):
+    with pytest.raises(SinkError, match=r"image\.png"):
+        write_png(tmp_path / "nowhere" / "image.png", _plain(RED))

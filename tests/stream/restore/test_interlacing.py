@@ -1,4 +1,4 @@
-"""Telling interlaced from progressive pictures; what is made of them is tested in test_restoration.py."""
+"""Telling interlaced from progressive frames; what is made of them is tested in test_restoration.py."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -23,13 +23,13 @@ def pan(count, speed=3, size_wh=(160, 96), seed=0):
     return [scene[:, n * speed : n * speed + width].copy() for n in range(count)]
 
 
-def woven(pictures, first="top first"):
-    """Every two pictures as the fields of one."""
+def woven(frames, first="top first"):
+    """Every two frames as the fields of one."""
     made = []
-    for early, late in zip(pictures[::2], pictures[1::2], strict=True):
-        picture = (late if first == "top first" else early).copy()
-        picture[::2] = (early if first == "top first" else late)[::2]
-        made.append(picture)
+    for early, late in zip(frames[::2], frames[1::2], strict=True):
+        frame = (late if first == "top first" else early).copy()
+        frame[::2] = (early if first == "top first" else late)[::2]
+        made.append(frame)
     return made
 
 
@@ -88,12 +88,12 @@ def test_a_progressive_part_ends_it():
 
 
 def test_film_pulled_down_counts_as_interlaced():
-    fields = [picture for n, picture in enumerate(pan(40)) for _ in range(2 + n % 2)]
+    fields = [frame for n, frame in enumerate(pan(40)) for _ in range(2 + n % 2)]
     assert orders(woven(fields))[-1] == "top first"
 
 
 @pytest.mark.parametrize("size_wh", [(160, 1), (160, 6), (1, 96), (7, 33)])
-def test_small_pictures_do_no_harm(size_wh):
+def test_small_frames_do_no_harm(size_wh):
     assert set(orders(pan(8, size_wh=size_wh))) == {None}
 
 

@@ -1,4 +1,4 @@
-"""Reference pictures read from files of many kinds, and refused in one line."""
+"""Reference images read from files of many kinds, and refused in one line."""
 
 import os
 
@@ -31,12 +31,12 @@ def assert_alike(found, wanted, units=1.0):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tiff", "ä 漢.JPG"])
-def test_pictures_of_many_kinds(photo, tmp_path, name):
+def test_images_of_many_kinds(photo, tmp_path, name):
     assert_alike(read_reference(write(tmp_path / name, photo)), statistics_of(photo))
 
 
 @pytest.mark.parametrize("size_wh", [(2400, 1800), (700, 520), (300, 200), (64, 48), (9, 5), (500, 2)])
-def test_pictures_of_any_size(photo, tmp_path, size_wh):
+def test_images_of_any_size(photo, tmp_path, size_wh):
     scaled = cv2.resize(photo, size_wh, interpolation=cv2.INTER_AREA)
     path = write(tmp_path / "a.png", scaled)
     assert_alike(read_reference(path), statistics_of(scaled))
@@ -54,7 +54,7 @@ def test_alpha_is_ignored(photo, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
-def test_a_gray_picture_has_no_colour(photo, tmp_path, name):
+def test_a_gray_image_has_no_colour(photo, tmp_path, name):
     found = read_reference(write(tmp_path / name, photo[..., 1]))
     np.testing.assert_allclose([*found.mean, *found.covariance.ravel()], 0, atol=0.05)
 
@@ -87,9 +87,9 @@ def test_a_file_that_may_not_be_read_is_refused(photo, tmp_path):
 
 
 def test_a_video_and_a_text_are_refused(make_clip, tmp_path, capfd):
-    assert "not a picture" in refusal(make_clip("a.mp4"))
-    (tmp_path / "a.jpg").write_text("no picture\n" * 100)
-    assert "not a picture" in refusal(tmp_path / "a.jpg")
+    assert "not a image" in refusal(make_clip("a.mp4"))
+    (tmp_path / "a.jpg").write_text("no image\n" * 100)
+    assert "not a image" in refusal(tmp_path / "a.jpg")
     (tmp_path / "empty.jpg").touch()
     assert "empty" in refusal(tmp_path / "empty.jpg")
     assert capfd.readouterr().err == ""
@@ -97,7 +97,7 @@ def test_a_video_and_a_text_are_refused(make_clip, tmp_path, capfd):
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tiff", "a.webp"])
 @pytest.mark.parametrize("part", [0.002, 0.5])
-def test_damaged_pictures_are_refused_without_chatter(photo, tmp_path, capfd, name, part):
+def test_damaged_images_are_refused_without_chatter(photo, tmp_path, capfd, name, part):
     """Decoders write to file descriptor 2 by themselves; what comes afterwards is seen again."""
     path = write(tmp_path / name, photo)
     content = path.read_bytes()

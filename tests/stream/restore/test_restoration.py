@@ -36,19 +36,19 @@ def pan(count: int, speed: int = 3, size_wh: tuple[int, int] = SIZE_WH, seed: in
     return [scene[:, n * speed : n * speed + width].copy() for n in range(count)]
 
 
-def woven(pictures: Sequence[Luma], first: int = TOP) -> list[Luma]:
-    """Every two pictures as the fields of one."""
+def woven(frames: Sequence[Luma], first: int = TOP) -> list[Luma]:
+    """Every two frames as the fields of one."""
     made = []
-    for early, late in zip(pictures[::2], pictures[1::2], strict=True):
-        picture = (late if first == TOP else early).copy()
-        picture[::2] = (early if first == TOP else late)[::2]
-        made.append(picture)
+    for early, late in zip(frames[::2], frames[1::2], strict=True):
+        frame = (late if first == TOP else early).copy()
+        frame[::2] = (early if first == TOP else late)[::2]
+        made.append(frame)
     return made
 
 
-def pulled_down(pictures: Sequence[Luma]) -> list[Luma]:
-    """Film of 24 frames a second as 30 interlaced pictures: two fields of one frame, three of the next."""
-    return woven([picture for n, picture in enumerate(pictures) for _ in range(2 + n % 2)])
+def pulled_down(frames: Sequence[Luma]) -> list[Luma]:
+    """Film of 24 frames a second as 30 interlaced frames: two fields of one frame, three of the next."""
+    return woven([frame for n, frame in enumerate(frames) for _ in range(2 + n % 2)])
 
 
 def combs(luma: Luma, bits: int = 8) -> float:
@@ -82,29 +82,27 @@ def make_film(tmp_path: Path) -> FilmMaker:
                 context.options = {"qp": "0", "preset": "ultrafast"}
                 context.field_order, context.flags = fields, context.flags | 0x40000 | 0x20000000
             for number, luma in enumerate(lumas):
-                picture = av.VideoFrame(shape[1], shape[0], form)
-                picture.color_range = 2 if full_range else 1
+                frame = av.VideoFrame(shape[1], shape[0], form)
+                frame.color_range = 2 if full_range else 1
                 codes = luma if bits == 8 else (luma.astype(np.uint16) << (bits - 8)) + low
                 for plane, values in zip(
-                    planes_of(picture, PIXEL_FORMATS[form]), (codes, 1 << (bits - 1), 1 << (bits - 1)), strict=False
+                    planes_of(frame, PIXEL_FORMATS[form]), (codes, 1 << (bits - 1), 1 << (bits - 1)), strict=False
                 ):
                     plane[:] = values
-                picture.pts = number
-                container.mux(stream.encode(flagged(picture, fields) if fields else picture))
+                frame.pts = number
+                container.mux(stream.encode(flagged(frame, fields) if fields else frame))
             container.mux(stream.encode(None))
         return path
 
     return make
 
 
-def flagged(picture: av.VideoFrame, fields: int) -> av.VideoFrame:
+def flagged(frame: av.VideoFrame, fields: int) -> av.VideoFrame:
     graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 25)
-    )
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25))
     setter = graph.add("setfield", "tff" if fields == TOP else "bff")
     graph.link_nodes(source, setter, graph.add("buffersink")).configure()
-    graph.vpush(picture)
+    graph.vpush(frame)
     return graph.vpull()
 
 
@@ -124,7 +122,7 @@ def lumas_of(units: Iterable[Unit]) -> list[Luma]:
 
 
 def restored(path: Path, options: RestorationOptions | None = None) -> list[Luma]:
-    return lumas_of(restore(units_of(path), options or RestorationOptions()))
+    return lumas_of(restore(units_of(path), options or RestorationOptions(deinterlace="auto")))
 
 
 @pytest.mark.parametrize(
@@ -146,10 +144,10 @@ def test_progressive_film_passes_untouched_whatever_its_flags(make_film: FilmMak
     path = make_film(pan(30), fields=fields)
     units = units_of(path)
     assert frames_of(units)[0].handle.interlaced_frame == bool(fields)
-    made = list(restore(units, RestorationOptions()))
+    made = list(restore(units, RestorationOptions(deinterlace="auto")))
     assert all(one is other for one, other in zip(made, units, strict=True))
     with av.open(str(path)) as container:
-        decoded = [planes_of(picture, PIXEL_FORMATS["yuv420p"])[0] for picture in container.decode(video=0)]
+        decoded = [planes_of(frame, PIXEL_FORMATS["yuv420p"])[0] for frame in container.decode(video=0)]
     assert all(np.array_equal(one, other) for one, other in zip(lumas_of(made), decoded, strict=True))
 
 
@@ -168,12 +166,12 @@ def test_interlaced_film_loses_its_combs(make_film: FilmMaker, first: int, flags
     before, after = lumas_of(units_of(path)), restored(path)
     assert np.mean([combs(luma) for luma in before]) > 0.1
     assert max(combs(luma) for luma in after) < 0.02
-    # Each picture shows the moment of its first field.
+    # Each frame shows the moment of its first field.
     assert all(psnr(luma, moments[2 * n]) > 33 for n, luma in enumerate(after))
 
 
 def test_deinterlacing_may_be_asked_for(make_film: FilmMaker) -> None:
-    """Three pictures are too few to tell."""
+    """Three frames are too few to tell."""
     path = make_film(woven(pan(6)), fields=TOP)
     assert combs(restored(path)[1]) > 0.1 > 10 * combs(restored(path, RestorationOptions(deinterlace="on"))[1])
 
@@ -182,7 +180,7 @@ def test_film_that_was_pulled_down_comes_back_exactly(make_film: FilmMaker) -> N
     film = pan(40)
     after = restored(make_film(pulled_down(film)))
     assert len(after) == 50
-    originals = {picture.tobytes() for picture in film}
+    originals = {frame.tobytes() for frame in film}
     assert all(luma.tobytes() in originals for luma in after)
 
 
@@ -191,7 +189,7 @@ def test_film_that_was_pulled_down_comes_back_exactly(make_film: FilmMaker) -> N
 def test_every_form_is_deinterlaced_in_its_own_codes(make_film: FilmMaker, form: str, full_range: bool) -> None:
     moments, bits = pan(40), PIXEL_FORMATS[form].bits
     path = make_film(woven(moments), form=form, full_range=full_range)
-    given, made = frames_of(units_of(path)), frames_of(restore(units_of(path), RestorationOptions()))
+    given, made = frames_of(units_of(path)), frames_of(restore(units_of(path), RestorationOptions(deinterlace="auto")))
     assert [(f.format, f.color, f.size_wh) for f in made] == [(f.format, f.color, f.size_wh) for f in given]
     assert all(combs(frame.luma, bits) < 0.02 for frame in made)
     assert all(psnr(frame.luma / (1 << (bits - 8)), moments[2 * n]) > 33 for n, frame in enumerate(made))
@@ -206,8 +204,8 @@ def test_interleaved_chroma_is_kept(make_film: FilmMaker) -> None:
         for unit in units
         if (f := unit.frame) is not None
     ]
-    made = frames_of(restore(semi, RestorationOptions()))
-    plain = frames_of(restore(units, RestorationOptions()))
+    made = frames_of(restore(semi, RestorationOptions(deinterlace="auto")))
+    plain = frames_of(restore(units, RestorationOptions(deinterlace="auto")))
     assert made[0].format.name == "nv12"
     assert all(np.array_equal(a.luma, b.luma) for a, b in zip(made, plain, strict=True))
     assert all((frame.planes[1] == 128).all() for frame in made)
@@ -261,18 +259,18 @@ def test_what_becomes_of_a_frame_later_does_not_reach_others(make_film: FilmMake
     random = np.random.default_rng(4)
     path = make_film([np.clip(p + random.normal(0, 4, p.shape), 0, 255).astype(np.uint8) for p in pan(20)])
 
-    def painted() -> Iterator[Luma]:
+    def rendered() -> Iterator[Luma]:
         for unit in restore(units_of(path), ALL):
             assert unit.frame is not None
             frame = writable(unit.frame)
             yield frame.luma.copy()
             frame.luma[:] = 0
 
-    assert all(np.array_equal(one, other) for one, other in zip(painted(), restored(path, ALL), strict=True))
+    assert all(np.array_equal(one, other) for one, other in zip(rendered(), restored(path, ALL), strict=True))
 
 
 @pytest.mark.parametrize("form", ["yuv420p", "gray10le", "yuv440p"])
-def test_planes_lie_in_the_picture_that_goes_with_them(make_film: FilmMaker, form: str) -> None:
+def test_planes_lie_in_the_frame_that_goes_with_them(make_film: FilmMaker, form: str) -> None:
     """Else later stages would write to chroma that the decoder still refers to."""
     path = make_film(woven(pan(30)), form=form)
     for frame in frames_of(restore(units_of(path), ALL)):
@@ -342,7 +340,9 @@ def test_real_footage(shared_clips: Path) -> None:
     assert old
     for path in [*old, shared_clips / "odd_fullrange_yuvj.mp4"]:
         units = list(itertools.islice(units_of(path, end_seconds=3), 80))
-        assert all(a is b for a, b in zip(units, restore(units, RestorationOptions()), strict=True)), path.name
+        assert all(
+            a is b for a, b in zip(units, restore(units, RestorationOptions(deinterlace="auto")), strict=True)
+        ), path.name
     interlaced = shared_clips / "made_interlaced_576i.mp4"
     before, after = lumas_of(units_of(interlaced)), restored(interlaced)
     assert np.mean([combs(luma) for luma in after]) < np.mean([combs(luma) for luma in before]) / 5
