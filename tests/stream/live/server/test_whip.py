@@ -1,4 +1,4 @@
-"""WHIP (RFC 9725) and WHEP by clients that follow them."""
+"""WHIP (RFC 9725) and WHEP, by clients that follow them."""
 
 import asyncio
 import re
@@ -7,10 +7,20 @@ import numpy as np
 import pytest
 from aiortc import RTCRtpSender
 
-from stream.live.controls import Controls
 from stream.live.server.access import Access
-from tests.stream.live.webrtc.test_publication import Beeps, luma_of, plain
-from tests.stream.live.webrtc_clients import Camera, Client, running, unlimited, until, whep_client, whip_client
+from tests.stream.live.webrtc_clients import (
+    Beeps,
+    Camera,
+    Client,
+    gray_planes,
+    mean_luma,
+    running,
+    tinted,
+    unlimited,
+    until,
+    whep_client,
+    whip_client,
+)
 
 pytestmark = pytest.mark.timeout(120)
 SDP = {"Content-Type": "application/sdp"}
@@ -28,8 +38,8 @@ def id_of(location):
 def test_one_publishes_and_two_watch(running_classifier):
     async def go():
         async with (
-            running(running_classifier, controls=Controls(alpha=0.0)) as server,
-            whip_client(server, Camera([plain(100)]), Beeps(period=1)) as publisher,
+            running(running_classifier, controls=tinted(0.0)) as server,
+            whip_client(server, Camera([gray_planes(100)]), Beeps(period=1)) as publisher,
         ):
             assert re.fullmatch(r"/whip/[\w-]{16}", publisher.location)
             answer = publisher.connection.remoteDescription.sdp
@@ -39,17 +49,16 @@ def test_one_publishes_and_two_watch(running_classifier):
             async with whep_client(server, session) as one, whep_client(server, session, audio=True) as two:
                 assert two.connection.remoteDescription.sdp.count("a=sendonly") == 2
                 for viewer in (one, two):
-                    await viewer.video.wait(lambda r: r.count > 5)
-                    assert luma_of(viewer.video) == pytest.approx(100, abs=4)
-                await two.audio.wait(lambda r: r.count > 20)
-                assert max(np.abs(s.astype(int)).max() for _, s in two.audio.pictures) > 3000
+                    await viewer.video.wait_for_more(5)
+                    assert mean_luma(viewer.video.latest) == pytest.approx(100, abs=4)
+                await two.audio.wait_for_more(20)
+                assert max(np.abs(s.astype(int)).max() for _, s in two.audio.frames) > 3000
                 status, _, body = await server.call("DELETE", one.location)
                 assert (status, body) == (200, b"")
                 assert (await server.call("DELETE", one.location))[0] == 404
-                count = two.video.count
-                await two.video.wait(lambda r: r.count > count + 5)
+                await two.video.wait_for_more(5)
                 assert (await server.call("DELETE", publisher.location))[0] == 200
-                assert server.sessions.publications == {}
+                assert server.publications.by_id == {}
                 assert (await server.call("DELETE", publisher.location))[0] == 404
 
     run(go())
@@ -58,9 +67,9 @@ def test_one_publishes_and_two_watch(running_classifier):
 @pytest.mark.parametrize("mime", ["video/VP8", "video/H264"])
 def test_both_codecs_go_both_ways(running_classifier, mime):
     async def go():
-        async with running(running_classifier, controls=Controls(alpha=0.0)) as server:
+        async with running(running_classifier, controls=tinted(0.0)) as server:
             client = Client()
-            sender = client.connection.addTransceiver(Camera([plain(100)]), direction="sendonly")
+            sender = client.connection.addTransceiver(Camera([gray_planes(100)]), direction="sendonly")
             known = RTCRtpSender.getCapabilities("video").codecs
             sender.setCodecPreferences([codec for codec in known if codec.mimeType == mime])
             status, head, answer = await server.call("POST", "/whip", data=await client.offer(), headers=SDP)
@@ -68,27 +77,27 @@ def test_both_codecs_go_both_ways(running_classifier, mime):
             assert mime.removeprefix("video/") in answer.decode()
             await client.accept(answer.decode())
             async with whep_client(server, id_of(head["Location"])) as viewer:
-                await viewer.video.wait(lambda r: r.count > 5)
-                assert luma_of(viewer.video) == pytest.approx(100, abs=4)
+                await viewer.video.wait_for_more(5)
+                assert mean_luma(viewer.video.latest) == pytest.approx(100, abs=4)
             await client.close()
 
     run(go())
 
 
 def test_candidates_may_trickle_in(running_classifier):
-    """An offer without candidates, then a PATCH with them: nothing else can make this connection, since the server
-    would have to be asked first, and it is not."""
+    """An offer without candidates, then a PATCH with them. Nothing else can establish this connection: the client knows
+    no address of the server."""
 
     async def go():
         async with running(running_classifier) as server:
             client = Client()
-            client.connection.addTransceiver(Camera([plain(100)]), direction="sendonly")
+            client.connection.addTransceiver(Camera([gray_planes(100)]), direction="sendonly")
             offer = await client.offer()
             candidates = re.findall(r"^a=(?:candidate:.*|end-of-candidates)\r?$", offer, re.MULTILINE)
             bare = re.sub(r"a=(candidate:.*|end-of-candidates)\r\n", "", offer)
             status, head, answer = await server.call("POST", "/whip", data=bare, headers=SDP)
             assert status == 201
-            # Left to itself the client would reach the server; it is told of no candidate, so the server must begin.
+            # The client learns no candidate of the server, so the server must send the first connectivity check.
             await client.accept(re.sub(r"a=candidate:.*\r\n|a=end-of-candidates\r\n", "", answer.decode()))
             ufrag, password = (re.search(rf"a=ice-{name}:(\S+)", offer)[1] for name in ("ufrag", "pwd"))
             fragment = "\r\n".join(
@@ -110,12 +119,12 @@ def test_candidates_may_trickle_in(running_classifier):
     run(go())
 
 
-def test_what_cannot_be_patched_is_told_by_the_statuses_of_the_rfc(running_classifier):
+def test_patches_are_refused_with_the_statuses_of_the_rfc(running_classifier):
     async def go():
-        async with running(running_classifier) as server, whip_client(server, Camera([plain(100)])) as client:
+        async with running(running_classifier) as server, whip_client(server, Camera([gray_planes(100)])) as client:
             match = {"If-Match": client.etag}
             same = "a=end-of-candidates\r\n"
-            for headers, body, wanted in [
+            for headers, body, expected in [
                 (FRAGMENT, same, 428),
                 (FRAGMENT | {"If-Match": '"other"'}, same, 412),
                 (SDP | match, same, 415),
@@ -126,9 +135,9 @@ def test_what_cannot_be_patched_is_told_by_the_statuses_of_the_rfc(running_class
                 (FRAGMENT | match, same, 204),
                 (FRAGMENT | {"If-Match": f'"other", {client.etag}'}, same, 204),
             ]:
-                status, _, answer = await server.call("PATCH", client.location, data=body, headers=headers)
-                assert status == wanted, (headers, body)
-                assert wanted == 204 or "\n" not in answer["error"]
+                status, _, response = await server.call("PATCH", client.location, data=body, headers=headers)
+                assert status == expected, (headers, body)
+                assert expected == 204 or "\n" not in response["error"]
             await client.wait_connected()
 
     run(go())
@@ -138,25 +147,25 @@ def test_a_viewer_that_offers_to_send_is_only_sent_to(running_classifier):
     async def go():
         async with (
             running(running_classifier) as server,
-            whip_client(server, Camera([plain(100)])) as publisher,
+            whip_client(server, Camera([gray_planes(100)])) as publisher,
             whep_client(server, id_of(publisher.location), direction="sendrecv") as viewer,
         ):
-            await viewer.video.wait(lambda r: r.count > 3)
+            await viewer.video.wait_for_more(3)
             assert viewer.connection.remoteDescription.sdp.count("a=sendonly") == 1
 
     run(go())
 
 
-def test_a_token_opens_it_to_clients(running_classifier):
+def test_clients_authorize_with_the_token(running_classifier):
     async def go():
         token = "a-token-of-enough-letters"
         rules = Access(token=token, requests=unlimited(), offers=unlimited())
         async with running(running_classifier, access=rules) as server:
             with pytest.raises(AssertionError, match="A token is needed"):
-                async with whip_client(server, Camera([plain(100)])):
+                async with whip_client(server, Camera([gray_planes(100)])):
                     pass
             bearer = {"Authorization": f"Bearer {token}"}
-            async with whip_client(server, Camera([plain(100)]), headers=bearer) as publisher:
+            async with whip_client(server, Camera([gray_planes(100)]), headers=bearer) as publisher:
                 await publisher.wait_connected()
                 assert (await server.call("DELETE", publisher.location))[0] == 401
                 assert (await server.call("DELETE", publisher.location, headers=bearer))[0] == 200
@@ -164,26 +173,31 @@ def test_a_token_opens_it_to_clients(running_classifier):
     run(go())
 
 
-def test_a_recording_that_may_not_be_made_is_refused(running_classifier):
+def test_a_recording_is_refused_where_there_is_no_folder_for_it(running_classifier):
     async def go():
         async with running(running_classifier) as server:
             with pytest.raises(AssertionError, match="does not record"):
-                async with whip_client(server, Camera([plain(100)]), path="/whip?record=1"):
+                async with whip_client(server, Camera([gray_planes(100)]), path="/whip?record=1"):
                     pass
-            assert server.sessions.publications == {}
+            assert server.publications.by_id == {}
 
     run(go())
 
 
-def test_other_methods(running_classifier):
+def test_other_methods_follow_the_rfc(running_classifier):
     async def go():
         async with running(running_classifier) as server:
             posted, patched = {"Accept-Post": SDP["Content-Type"]}, {"Accept-Patch": FRAGMENT["Content-Type"]}
-            for path, taken in [("/whip", posted), ("/whip/x", patched), ("/whep/x", posted), ("/whep/x/y", patched)]:
+            for path, accepted in [
+                ("/whip", posted),
+                ("/whip/x", patched),
+                ("/whep/x", posted),
+                ("/whep/x/y", patched),
+            ]:
                 assert (await server.call("GET", path))[0] == 204
                 status, head, _ = await server.call("OPTIONS", path)
                 assert status == 200
-                assert {name: head[name] for name in ("Accept-Post", "Accept-Patch") if name in head} == taken
+                assert {name: head[name] for name in ("Accept-Post", "Accept-Patch") if name in head} == accepted
                 status, head, _ = await server.call("PUT", path)
                 assert status == 405
                 assert "PUT" not in head["Allow"]
@@ -193,27 +207,27 @@ def test_other_methods(running_classifier):
 
 def test_viewers_have_a_limit_and_need_something_to_watch(running_classifier):
     async def go():
-        async with running(running_classifier, most_viewers=1) as server:
+        async with running(running_classifier, max_viewers=1) as server:
             with pytest.raises(AssertionError, match="no such session"):
                 async with whep_client(server, "nothing"):
                     pass
-            async with whip_client(server, Camera([plain(100)])) as publisher:
+            async with whip_client(server, Camera([gray_planes(100)])) as publisher:
                 session = id_of(publisher.location)
                 async with whep_client(server, session) as viewer:
-                    await viewer.video.wait(lambda r: r.count > 0)
+                    await viewer.video.wait_for_more(1)
                     with pytest.raises(AssertionError, match="1 of 1 viewers are in use"):
                         async with whep_client(server, session):
                             pass
-                await until(lambda: not server.sessions.viewers)
+                await until(lambda: not server.publications.viewers)
 
     run(go())
 
 
-def test_stun_servers_are_told(running_classifier):
+def test_stun_servers_are_announced(running_classifier):
     async def go():
         async with (
             running(running_classifier, stun_urls=("stun:stun.example.org:3478",)) as server,
-            whip_client(server, Camera([plain(100)])) as client,
+            whip_client(server, Camera([gray_planes(100)])) as client,
         ):
             assert client.links == ['<stun:stun.example.org:3478>; rel="ice-server"']
 
