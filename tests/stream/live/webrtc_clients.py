@@ -201,6 +201,13 @@ class Beeps(MediaStreamTrack):
         super().__init__()
         self.period, self.sent = period, 0
         self._pace = Pace()
+        self._changed = asyncio.Condition()
+
+    async def wait_for_more(self, frames: int) -> None:
+        """Until so many more frames were sent."""
+        enough = self.sent + frames
+        async with self._changed:
+            await asyncio.wait_for(self._changed.wait_for(lambda: self.sent >= enough), PATIENCE_S)
 
     async def recv(self) -> av.AudioFrame:
         await self._pace.wait(self.sent * 0.02)
@@ -208,7 +215,9 @@ class Beeps(MediaStreamTrack):
         wave = (amplitude * np.sin(np.arange(960) * 2 * np.pi * 1000 / 48_000)).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(np.repeat(wave, 2).reshape(1, -1), format="s16", layout="stereo")
         frame.sample_rate, frame.pts, frame.time_base = 48_000, self.sent * 960, Fraction(1, 48_000)
-        self.sent += 1
+        async with self._changed:
+            self.sent += 1
+            self._changed.notify_all()
         return frame
 
 

@@ -1,4 +1,4 @@
-"""WHIP and WHEP by software that shares no code with the server: Debian's simple-whip-client, GStreamer, FFmpeg.
+"""WHIP and WHEP by software that shares no code with the server: Debian's simple-whip-client, GStreamer and FFmpeg.
 
 Each test is skipped where its client is not installed, and fails where REQUIRE_WHIP_CLIENT=1. On Debian:
 ``apt-get install simple-whip-client gstreamer1.0-nice gstreamer1.0-plugins-{good,bad,ugly} python3-gi
@@ -25,15 +25,14 @@ import numpy as np
 import pytest
 
 from tests.stream.live.certificates import write_certificate
-from tests.stream.live.webrtc.test_publication import Beeps, plain
-from tests.stream.live.webrtc_clients import Camera, Server, started, whep_client, whip_client
+from tests.stream.live.webrtc_clients import Beeps, Camera, Server, gray_planes, started, whep_client, whip_client
 
 pytestmark = pytest.mark.timeout(150)
 TOKEN = "a-token-of-enough-letters"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 SYSTEM_PYTHON = "/usr/bin/python3"
 GRAY, MAPPED = 100, (167, 113, 52)
-"""A luma code, and the Y, Cb and Cr that the colour map ``turbo`` has for it."""
+"""A luma value, and the Y, Cb and Cr that the colour map ``turbo`` has for it."""
 VIDEO = "videotestsrc is-live=true pattern=solid-color foreground-color=0xff808080 ! video/x-raw,format=I420,width=320,"
 VIDEO += "height=180,framerate=25/1"
 RTP = "! queue ! application/x-rtp,media=video,payload=96,encoding-name"
@@ -42,8 +41,8 @@ PUBLISHED = {
     "H264": f"{VIDEO} ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=250 "
     f"! video/x-h264,profile=constrained-baseline ! rtph264pay pt=96 ssrc=2 config-interval=-1 {RTP}=H264",
 }
-SOUND = "audiotestsrc is-live=true ! audioconvert ! audioresample ! queue ! opusenc ! rtpopuspay pt=100 ssrc=1 "
-SOUND += "! queue ! application/x-rtp,media=audio,encoding-name=OPUS,payload=100"
+AUDIO = "audiotestsrc is-live=true ! audioconvert ! audioresample ! queue ! opusenc ! rtpopuspay pt=100 ssrc=1 "
+AUDIO += "! queue ! application/x-rtp,media=audio,encoding-name=OPUS,payload=100"
 NO_UPNP = """
 void *g_object_new(unsigned long type, const char *first, ...);
 unsigned long gupnp_simple_igd_get_type(void) { return 20 << 2; /* GObject */ }
@@ -89,11 +88,42 @@ def server():
         yield process
 
 
+class Log:
+    """The server's log, record by record."""
+
+    def __init__(self, process):
+        self._process = process
+        self._records = []
+
+    async def wait_for(self, event):
+        """The next record of that event."""
+        return await asyncio.wait_for(asyncio.to_thread(self._read_to, event), 60)
+
+    def finish(self):
+        """All records, once the server has stopped."""
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(30)
+        self._read_to(None)
+        return self._records
+
+    def _read_to(self, event):
+        for line in self._process.stderr:
+            self._records.append(json.loads(line))
+            if self._records[-1].get("event") == event:
+                return self._records[-1]
+        assert event is None, self._records
+
+
+@pytest.fixture
+def log(server):
+    return Log(server)
+
+
 @contextlib.contextmanager
-def client(command, log, **settings):
-    """A client that is killed at the latest when the block is left; its output goes to ``log``."""
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, **settings)
+def client(command, output, **settings):
+    """A client that is killed at the latest when the block is left; what it prints goes to ``output``."""
+    with output.open("wb") as out:
+        process = subprocess.Popen(command, **({"stdout": out, "stderr": subprocess.STDOUT} | settings))
         try:
             yield process
         finally:
@@ -102,8 +132,8 @@ def client(command, log, **settings):
 
 
 @contextlib.asynccontextmanager
-async def watched(process):
-    """What the server has, for whoever has the token."""
+async def authorized(process):
+    """The server, for whoever has the token."""
     async with aiohttp.ClientSession(headers=BEARER) as http:
         yield Server(process.url, None, http)
 
@@ -112,76 +142,67 @@ async def sessions_of(server):
     return (await server.call("GET", "/api/sessions"))[2]["sessions"]
 
 
-async def session_of(server, log):
-    """The one session, once it is there."""
-    for _ in range(300):
-        if found := await sessions_of(server):
-            return found[0]["id"]
-        await asyncio.sleep(0.1)
-    pytest.fail(await asyncio.to_thread(log.read_text, errors="replace"))
+async def started_session(server, log):
+    """The id of the only session, once it has started."""
+    await log.wait_for("session began")
+    (session,) = await sessions_of(server)
+    return session["id"]
 
 
-async def seconds_until_gone(server):
-    began = time.monotonic()
-    while await sessions_of(server):
-        assert time.monotonic() - began < 30, "the session stays"
-        await asyncio.sleep(0.05)
-    return time.monotonic() - began
-
-
-async def assert_coloured_with_sound(server, session):
-    """The viewer sees a gray picture in colours, going on, and hears the tone."""
+async def assert_recoloured_with_audio(server, session):
+    """The viewer sees a gray video in colour, going on, and hears the tone."""
     async with whep_client(server, session, audio=True) as viewer:
-        await viewer.video.wait(lambda r: r.count > 15)
-        planes = viewer.video.pictures[-1][1]
+        await viewer.video.wait_for_more(15)
+        planes = viewer.video.latest
         assert planes.shape == (270, 320)
         chroma = planes[180:].reshape(2, -1).mean(axis=1)
         assert np.abs(chroma - 128).max() > 20, chroma
-        await viewer.audio.wait(lambda r: r.count > 15)
-        assert max(int(np.abs(s.astype(int)).max()) for _, s in viewer.audio.pictures) > 3000
+        await viewer.audio.wait_for_more(15)
+        assert max(int(np.abs(s.astype(int)).max()) for _, s in viewer.audio.frames) > 3000
 
 
-def reason_of_the_end(process):
-    """What the server's log says, once it has stopped."""
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
-    lines = [json.loads(line) for line in process.stderr.read().splitlines()]
-    assert not [line for line in lines if line["level"] in ("warning", "error")], lines
-    (ended,) = (line["message"] for line in lines if line.get("event") == "session ended")
+def reason_of_the_end(log):
+    """Why the only session ended, once the server has stopped."""
+    records = log.finish()
+    assert not [record for record in records if record["level"] in ("warning", "error")], records
+    (ended,) = (record["message"] for record in records if record.get("event") == "session ended")
     return re.search(r"ended: ([^;]*);", ended)[1]
 
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
-def test_debians_whip_client_publishes_and_takes_its_leave(server, debians_client, codec, tmp_path):
-    command = ["whip-client", "-u", f"{server.url}/whip", "-t", TOKEN, "-o", "-A", SOUND, "-V", PUBLISHED[codec]]
+def test_debians_whip_client_publishes_and_says_goodbye(server, log, debians_client, codec, tmp_path):
+    command = ["whip-client", "-u", f"{server.url}/whip", "-t", TOKEN, "-o", "-A", AUDIO, "-V", PUBLISHED[codec]]
 
     async def go(publisher):
-        async with watched(server) as seen:
-            await assert_coloured_with_sound(seen, await session_of(seen, tmp_path / "log"))
+        async with authorized(server) as api:
+            await assert_recoloured_with_audio(api, await started_session(api, log))
             publisher.send_signal(signal.SIGINT)
-            await seconds_until_gone(seen)
+            await log.wait_for("session ended")
             assert await asyncio.to_thread(publisher.wait, 20) == 0
 
-    with client(command, tmp_path / "log", env=debians_client) as publisher:
+    with client(command, tmp_path / "output", env=debians_client) as publisher:
         run(go(publisher))
-    assert reason_of_the_end(server) == "the client ended it"
+    assert reason_of_the_end(log) == "the client ended it"
 
 
-def test_a_client_that_is_killed_is_gone_within_ten_seconds(server, debians_client, tmp_path):
+def test_a_client_that_is_killed_is_removed_within_ten_seconds(server, log, debians_client, tmp_path):
     command = ["whip-client", "-u", f"{server.url}/whip", "-t", TOKEN, "-o", "-n", "-V", PUBLISHED["VP8"]]
 
     async def go(publisher):
-        async with watched(server) as seen:
-            session = await session_of(seen, tmp_path / "log")
-            async with whep_client(seen, session) as viewer:
-                await viewer.video.wait(lambda r: r.count > 5)
-                publisher.kill()
-                assert await seconds_until_gone(seen) < 10
+        async with (
+            authorized(server) as api,
+            whep_client(api, await started_session(api, log)) as viewer,
+        ):
+            await viewer.video.wait_for_more(5)
+            killed_at = time.monotonic()
+            publisher.kill()
+            await log.wait_for("session ended")
+            assert time.monotonic() - killed_at < 10
 
-    with client(command, tmp_path / "log", env=debians_client) as publisher:
+    with client(command, tmp_path / "output", env=debians_client) as publisher:
         run(go(publisher))
-    # Both clocks run from its last packet, or nearly so.
-    assert reason_of_the_end(server) in ("nothing comes from the client any more", "no picture came for 7.5 s")
+    # Both timeouts count from its last packet, or nearly so.
+    assert reason_of_the_end(log) in ("the client stopped responding", "no video came for 7.5 s")
 
 
 @functools.cache
@@ -200,29 +221,36 @@ def test_gstreamer_watches(server, codec, tmp_path):
     program = str(Path(__file__).parents[1] / "gstreamer_whep.py")
 
     async def go():
-        async with watched(server) as seen, whip_client(seen, Camera([plain(GRAY)]), Beeps(period=1)) as publisher:
+        async with (
+            authorized(server) as api,
+            whip_client(api, Camera([gray_planes(GRAY)]), Beeps(period=1)) as publisher,
+        ):
             session = publisher.location.removeprefix("/whip/")
             command = [SYSTEM_PYTHON, program, f"{server.url}/whep/{session}", TOKEN, codec]
-            with client(command, tmp_path / "log", stdin=subprocess.PIPE) as viewer:
-                for _ in range(300):
-                    events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()[:-1]]
-                    pictures = [event for event in events if event["event"] == "video"]
-                    sounds = [event["peak"] for event in events if event["event"] == "audio"]
-                    if len(pictures) > 20 and len(sounds) > 20:
-                        break
-                    await asyncio.sleep(0.1)
-                else:
-                    raise AssertionError((tmp_path / "log").read_text()[-2000:])
-                viewer.stdin.close()
-                assert await asyncio.to_thread(viewer.wait, 20) == 0
-            assert '"ended"' in (tmp_path / "log").read_text()
-            assert (await sessions_of(seen))[0]["viewers"] == 0
-            return pictures, sounds
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": None}
+            with client(command, tmp_path / "unused", **pipes) as viewer:
+                video, audio = await asyncio.wait_for(asyncio.to_thread(read_media, viewer.stdout), 60)
+                rest, _ = await asyncio.to_thread(viewer.communicate, timeout=20)
+                assert viewer.returncode == 0
+            assert b'"ended"' in rest
+            assert (await sessions_of(api))[0]["viewers"] == 0
+            return video, audio
 
-    pictures, sounds = run(go())
-    assert pictures[-1]["size"] == [320, 180]
-    assert pictures[-1]["means"] == pytest.approx(MAPPED, abs=3)
-    assert max(sounds) > 8000
+    video, audio = run(go())
+    assert video[-1]["size"] == [320, 180]
+    assert video[-1]["means"] == pytest.approx(MAPPED, abs=3)
+    assert max(event["peak"] for event in audio) > 8000
+
+
+def read_media(lines):
+    """The first events of a GStreamer viewer about video and audio: more than twenty of each."""
+    found = {"video": [], "audio": []}
+    for line in lines:
+        event = json.loads(line)
+        found.get(event["event"], []).append(event)
+        if min(map(len, found.values())) > 20:
+            return found["video"], found["audio"]
+    raise AssertionError(f"it ended after {found}")
 
 
 FFMPEG = """
@@ -245,18 +273,18 @@ for index in range(25 * 100):
         break
     time.sleep(max(0, began + index / 25 - time.monotonic()))
     planes = np.full((270, 320), 128, np.uint8)
-    picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-    picture.pts, picture.time_base = index, Fraction(1, 25)
-    sink.mux(video.encode(picture))
+    frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+    frame.pts, frame.time_base = index, Fraction(1, 25)
+    sink.mux(video.encode(frame))
     for part in (2 * index, 2 * index + 1):
-        sound = av.AudioFrame.from_ndarray(wave[None], format="s16", layout="stereo")
-        sound.sample_rate, sound.pts, sound.time_base = 48000, part * 960, Fraction(1, 48000)
-        sink.mux(audio.encode(sound))
+        samples = av.AudioFrame.from_ndarray(wave[None], format="s16", layout="stereo")
+        samples.sample_rate, samples.pts, samples.time_base = 48000, part * 960, Fraction(1, 48000)
+        sink.mux(audio.encode(samples))
 sink.close()
 """
 
 
-def test_ffmpeg_publishes_and_takes_its_leave(server, tmp_path):
+def test_ffmpeg_publishes_and_says_goodbye(server, log, tmp_path):
     """FFmpeg of 8.0 on. With GnuTLS it makes itself a certificate on the curve P-224, which nobody takes (RFC 8827,
     section 6.5, has P-256), so it is given one."""
     if "whip" not in av.formats_available:
@@ -265,12 +293,12 @@ def test_ffmpeg_publishes_and_takes_its_leave(server, tmp_path):
     command = [sys.executable, "-c", FFMPEG, f"{server.url}/whip", TOKEN, str(certificate), str(key)]
 
     async def go(publisher):
-        async with watched(server) as seen:
-            await assert_coloured_with_sound(seen, await session_of(seen, tmp_path / "log"))
+        async with authorized(server) as api:
+            await assert_recoloured_with_audio(api, await started_session(api, log))
             publisher.stdin.close()
-            await seconds_until_gone(seen)
-            assert await asyncio.to_thread(publisher.wait, 20) == 0, (tmp_path / "log").read_text()
+            await log.wait_for("session ended")
+            assert await asyncio.to_thread(publisher.wait, 20) == 0, (tmp_path / "output").read_text()
 
-    with client(command, tmp_path / "log", stdin=subprocess.PIPE) as publisher:
+    with client(command, tmp_path / "output", stdin=subprocess.PIPE) as publisher:
         run(go(publisher))
-    assert reason_of_the_end(server) == "the client ended it"
+    assert reason_of_the_end(log) == "the client ended it"
