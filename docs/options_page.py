@@ -84,7 +84,7 @@ def _values(option: Option) -> str:
     if option.base is bool:
         return "on, off"
     bounds = option.allowed.removeprefix("a number ").removeprefix("a whole number ")
-    return option.metavar or re.sub(r"^between (\S+) and (\S+)$", r"\1 to \2", bounds)
+    return option.cli.metavar or re.sub(r"^between (\S+) and (\S+)$", r"\1 to \2", bounds)
 
 
 if __name__ == "__main__":

@@ -38,55 +38,67 @@ _PLAIN = (float, int, str, bool)
 _EXTRA = "emocolor"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Spelling:
+    """An option's names on the command line.
+
+    An effect's option is ``--EFFECT-FLAG``, and also ``--SHORT``; effects that share a short name get the value
+    together. Other options are ``--FLAG``.
+    """
+
+    flag: str | None = None
+    """By default the field's name."""
+    short: str | None = None
+    """By default the flag; empty for none."""
+    letter: str = ""
+    """A one-letter name."""
+    aliases: tuple[str, ...] = ()
+    """Former names."""
+    metavar: str | None = None
+    """What help shows for the value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextForm:
+    """How values of a type that TOML does not have are read from text, and written."""
+
+    parse: Callable[[str], Any] | None = None
+    """Raises ``ConfigurationError``. Values that are kept in files have a reader instead: see :data:`Readers`."""
+    write: Callable[[Any], str] | None = None
+    none: str = "none"
+    """The word for ``None``."""
+
+
 def option(
     help: str,
     *,
+    label: str = "",
     ge: float | None = None,
     gt: float | None = None,
     le: float | None = None,
     lt: float | None = None,
-    label: str = "",
     unit: str = "",
     step: float | None = None,
     live: bool = False,
-    flag: str | None = None,
-    short: str | None = None,
-    letter: str = "",
-    aliases: Sequence[str] = (),
-    metavar: str | None = None,
+    cli: Spelling | None = None,
+    text: TextForm | None = None,
     catalog: Catalog | None = None,
-    parse: Callable[[str], Any] | None = None,
-    text: Callable[[Any], str] | None = None,
-    none: str = "none",
     suggestions: Sequence[str] = (),
 ) -> msgspec.Meta:
     """Declare an option: the metadata of an ``Annotated`` field.
 
     ``help`` is one sentence, and ``label`` a few words for a form. ``ge``, ``gt``, ``le`` and ``lt`` bound numbers;
-    ``step`` is the slider's. ``live`` options may change while a session runs.
-
-    On the command line an effect's option is ``--EFFECT-FLAG``, where ``flag`` defaults to the field's name, and also
-    ``--SHORT``, which defaults to the flag; effects that share a short name get the value together, and ``short=""``
-    gives none. ``letter`` is a one-letter name, and ``aliases`` are former names.
-
-    ``catalog`` says what ships under names that the value may have, and ``suggestions`` are values worth offering where
-    any text is allowed. ``parse`` reads values of types that TOML does not have, and ``text`` writes them; ``none`` is
-    the word for ``None``.
+    ``step`` is the slider's. ``live`` options may change while a session runs. ``catalog`` says what ships under names
+    that the value may have, and ``suggestions`` are values worth offering where any text is allowed.
     """
     own = {
         "label": label,
         "unit": unit,
         "step": step,
         "live": live,
-        "flag": flag,
-        "short": short,
-        "letter": letter,
-        "aliases": tuple(aliases),
-        "metavar": metavar,
+        "cli": cli or Spelling(),
+        "text": text or TextForm(),
         "catalog": catalog,
-        "parse": parse,
-        "text": text,
-        "none": none,
         "suggestions": tuple(suggestions),
     }
     bounds: dict[str, Any] = {"ge": ge, "gt": gt, "le": le, "lt": lt}
@@ -109,22 +121,21 @@ class Option:
     unit: str
     step: float | None
     live: bool
-    flag: str
-    """Its name on the command line within its section, without dashes before it."""
-    short: str
-    """Its name on the command line without the section; empty where it has none."""
-    letter: str
-    """Its one-letter name there, if it has one."""
-    aliases: tuple[str, ...]
-    """Former names on the command line."""
-    metavar: str | None
+    cli: Spelling
+    form: TextForm
     catalog: Catalog | None
-    parse: Callable[[str], Any] | None
-    text_of: Callable[[Any], str] | None
-    none: str
-    """The word for ``None``."""
     suggestions: tuple[str, ...]
     bounds: Mapping[str, float]
+
+    @property
+    def flag(self) -> str:
+        """Its name on the command line within its section, without dashes before it."""
+        return self.cli.flag or self.name.replace("_", "-")
+
+    @property
+    def short(self) -> str:
+        """Its name on the command line without the section; empty where it has none."""
+        return self.flag if self.cli.short is None else self.cli.short
 
     @property
     def key(self) -> str:
@@ -186,7 +197,7 @@ class Option:
 
         ``readers`` read values of types that are kept in files. Raises ``ConfigurationError``.
         """
-        read = self.parse or (readers or {}).get(self.base)
+        read = self.form.parse or (readers or {}).get(self.base)
         if isinstance(raw, str) and read is not None:
             return read(raw)
         if self.is_plain and raw is not None:
@@ -207,9 +218,9 @@ class Option:
     def text(self, value: Any) -> str:
         """``value`` for people to read, and for :meth:`load` to read again."""
         if value is None:
-            return self.none
-        if self.text_of is not None:
-            return self.text_of(value)
+            return self.form.none
+        if self.form.write is not None:
+            return self.form.write(value)
         if isinstance(value, bool):
             return "on" if value else "off"
         return f"{value:g}" if isinstance(value, float) else str(value)
@@ -283,15 +294,9 @@ def _declared_by(cls: Any) -> tuple[Option, ...]:
                 unit=own["unit"],
                 step=own["step"],
                 live=own["live"],
-                flag=(flag := own["flag"] or field.name.replace("_", "-")),
-                short=flag if own["short"] is None else own["short"],
-                letter=own["letter"],
-                aliases=own["aliases"],
-                metavar=own["metavar"],
+                cli=own["cli"],
+                form=own["text"],
                 catalog=own["catalog"],
-                parse=own["parse"],
-                text_of=own["text"],
-                none=own["none"],
                 suggestions=own["suggestions"],
                 bounds=bounds,
             )

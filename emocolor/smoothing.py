@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from .emotions import EMOTIONS, NEUTRAL
 from .faces import Vector, neutral_probabilities
-from .options import Options, option
+from .options import Options, Spelling, option
 
 DOUBT = 0.25
 """Evidence at which certainty is one half; a face seen for long and classified surely has 1 on each side of now."""
@@ -37,7 +37,7 @@ class SmoothingOptions(Options):
     section: ClassVar[str] = "smoothing"
 
     time_constant: Annotated[
-        float, option("Time in which evidence fades to 1/e.", gt=0, le=3600, unit="s", flag="smooth")
+        float, option("Time in which evidence fades to 1/e.", gt=0, le=3600, unit="s", cli=Spelling(flag="smooth"))
     ] = 0.5
     look_ahead: Annotated[float, option("How much of what follows counts too; files only.", ge=0, le=60, unit="s")] = (
         1.0

@@ -49,6 +49,8 @@ def option_schema(option: Option) -> dict[str, Any]:
 def _type_schema(option: Option) -> dict[str, Any]:
     if option.is_plain:
         found: dict[str, Any] = msgspec.json.schema(option.type)
+        if option.choices:
+            found["enum"] = list(option.choices)  # in the order of the declaration
     else:
         found = {"type": ["string", "null"] if option.is_optional else "string"}
     if option.catalog is not None:

@@ -14,7 +14,7 @@ from emocolor.chroma.reference import ReferenceOptions
 from emocolor.effects import EFFECTS, ChainItem, TintOptions, parse_chain
 from emocolor.effects.chain import check_chain, needs_of_all
 from emocolor.errors import ConfigurationError, nearest
-from emocolor.options import Group, Need, Options, Readers, load_options, option, options_of
+from emocolor.options import Group, Need, Options, Readers, Spelling, load_options, option, options_of
 from emocolor.palettes import Palette
 from emocolor.protocols import Precision
 from emocolor.smoothing import SmoothingOptions
@@ -42,14 +42,16 @@ class AnalysisOptions(Options):
 
     rate_hz: Annotated[
         float,
-        option("Face analyses per second of video; 0 for every frame.", ge=0, le=1000, unit="Hz", flag="rate"),
+        option(
+            "Face analyses per second of video; 0 for every frame.", ge=0, le=1000, unit="Hz", cli=Spelling(flag="rate")
+        ),
     ] = 8.0
     net: Annotated[
         str,
         option(
             "The emotion net: a shipped net, or an .onnx file with its card beside it.",
             catalog="emotion nets",
-            metavar="NAME|FILE",
+            cli=Spelling(metavar="NAME|FILE"),
         ),
     ] = "ours"
     precision: Annotated[
@@ -99,7 +101,7 @@ class JobSettings(Options):
             "Most memory for frames held back for look-ahead; less look-ahead beyond it.",
             ge=1,
             unit="MB",
-            flag="held-memory",
+            cli=Spelling(flag="held-memory"),
         ),
     ] = 256
 

@@ -23,7 +23,7 @@ from ..chroma.reference import PaletteShift, ReferenceOptions
 from ..chroma.stabilizer import ChromaEstimate, ShotStabilizer, StabilizerOptions
 from ..color import code_range
 from ..frames import Frame, Matrix, Plane, gray_levels
-from ..options import EffectOptions, Need, option
+from ..options import EffectOptions, Need, Spelling, option
 from ..protocols import Colorizer, Gray
 
 SHORT_SIDE = 256
@@ -43,9 +43,7 @@ class ColorizeOptions(EffectOptions):
         option(
             "The colorizer: a shipped net, or an .onnx file with its card beside it.",
             catalog="colorizers",
-            aliases=("colorizer",),
-            short="",
-            metavar="NAME|FILE",
+            cli=Spelling(aliases=("colorizer",), short="", metavar="NAME|FILE"),
         ),
     ] = "film"
     rate_hz: Annotated[
@@ -55,9 +53,7 @@ class ColorizeOptions(EffectOptions):
             ge=0,
             le=1000,
             unit="Hz",
-            flag="rate",
-            short="",
-            aliases=("color-rate",),
+            cli=Spelling(flag="rate", short="", aliases=("color-rate",)),
         ),
     ] = 3.0
     vividness: Annotated[
@@ -69,13 +65,13 @@ class ColorizeOptions(EffectOptions):
     warmth: Annotated[
         float, option("Moves colours toward orange (1) or blue (-1).", ge=-1, le=1, step=0.05, live=True)
     ] = 0.0
-    reference: (
-        Annotated[
-            ReferenceOptions,
-            option("Photo whose palette the colours move toward, before saturation and warmth.", metavar="PHOTO"),
-        ]
-        | None
-    ) = None
+    reference: Annotated[
+        ReferenceOptions | None,
+        option(
+            "Photo whose palette the colours move toward, before saturation and warmth.",
+            cli=Spelling(metavar="PHOTO"),
+        ),
+    ] = None
     force: Annotated[bool, option("Give new colours to footage that is in colour already.")] = False
     history: StabilizerOptions = field(default_factory=StabilizerOptions)
 

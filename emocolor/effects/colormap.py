@@ -24,7 +24,7 @@ from ..errors import ConfigurationError
 from ..faces import Scene
 from ..frames import ColorSpec, Frame, PixelFormat, Plane
 from ..gradients import OPENCV_MAPS, Gradient, parse_gradient
-from ..options import EffectOptions, Need, option
+from ..options import EffectOptions, Need, Spelling, TextForm, option
 
 Levels = NDArray[np.float32]
 Preprocess = Literal["none", "gaussian", "bilateral", "sobel", "canny", "fourier"]
@@ -62,11 +62,8 @@ class ColormapOptions(EffectOptions):
             live=True,
             label="Map",
             suggestions=("intensity", *OPENCV_MAPS),
-            flag="map",
-            short="",
-            metavar="MAP",
-            parse=parse_gradient,
-            text=lambda gradient: gradient.name,
+            cli=Spelling(flag="map", short="", metavar="MAP"),
+            text=TextForm(parse=parse_gradient, write=lambda gradient: gradient.name),
         ),
     ] = field(default_factory=lambda: parse_gradient("turbo"))
     strength: Annotated[
@@ -79,7 +76,8 @@ class ColormapOptions(EffectOptions):
     """``gaussian`` and ``bilateral`` smooth; ``sobel`` shows the slope (beside a step from black to white: white),
     ``canny`` white edges on black; ``fourier`` keeps a band of frequencies."""
     sigma_px: Annotated[
-        float, option("Standard deviation of the smoothing.", ge=0.1, le=20, unit="px", flag="sigma", live=True)
+        float,
+        option("Standard deviation of the smoothing.", ge=0.1, le=20, unit="px", live=True, cli=Spelling(flag="sigma")),
     ] = 1.5
     """In luma pixels: of ``gaussian``, of ``bilateral`` in space, of the Gaussian before ``sobel`` and ``canny``."""
     sigma_level: Annotated[
@@ -88,8 +86,8 @@ class ColormapOptions(EffectOptions):
             "What bilateral takes for the same surface, as a fraction of black to white.",
             ge=0.01,
             le=1,
-            short="",
             live=True,
+            cli=Spelling(short=""),
         ),
     ] = 0.1
     edge_contrast: Annotated[
@@ -101,9 +99,8 @@ class ColormapOptions(EffectOptions):
         tuple[float, float],
         option(
             "Band that fourier keeps, in cycles per frame height; 4- has no upper end.",
-            metavar="LOW-HIGH",
-            parse=parse_band,
-            text=_band_text,
+            cli=Spelling(metavar="LOW-HIGH"),
+            text=TextForm(parse=parse_band, write=_band_text),
         ),
     ] = (0.0, 40.0)
     """(0, high) is a low pass, (low, inf) a high pass. Without the mean (low above 0) the rest is shown around the

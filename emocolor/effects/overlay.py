@@ -10,7 +10,7 @@ from ..color import code_range, rgb_to_codes
 from ..emotions import EMOTIONS
 from ..faces import Face, Scene, Vector
 from ..frames import Frame
-from ..options import EffectOptions, Need, option
+from ..options import EffectOptions, Need, Spelling, TextForm, option
 from ..palettes import S0, Palette
 
 BAR_LENGTH = 40
@@ -32,8 +32,8 @@ class OverlayOptions(EffectOptions):
             "Colours of boxes and bars.",
             live=True,
             catalog="palettes",
-            metavar="NAME|FILE",
-            text=lambda palette: palette.name,
+            cli=Spelling(metavar="NAME|FILE"),
+            text=TextForm(write=lambda palette: palette.name),
         ),
     ] = S0
 

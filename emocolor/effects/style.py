@@ -35,7 +35,7 @@ from ..errors import ConfigurationError, nearest
 from ..face_regions import place_disc, soft_disc
 from ..faces import Face, Scene
 from ..frames import ColorSpec, Frame, Plane
-from ..options import EffectOptions, Need, option
+from ..options import EffectOptions, Need, Spelling, TextForm, option
 from ..person_regions import plane_mask
 from ..protocols import Precision, Rgb, StyleTransfer, Tensor
 
@@ -96,32 +96,24 @@ class StyleOptions(EffectOptions):
         option(
             "The style net: a shipped net, or an .onnx file with its card beside it.",
             catalog="style nets",
-            short="",
-            metavar="NAME|FILE",
+            cli=Spelling(short="", metavar="NAME|FILE"),
         ),
     ] = "fast"
     strength: Annotated[
         float,
         option("Weight of the style, from the frame as it is (0) to all style (1).", ge=0, le=1, step=0.01, live=True),
     ] = 1.0
-    fixed: (
-        Annotated[
-            Mapping[str, float],
-            option(
-                "Paint in this emotion's style, or a mixture such as happy=.7,sad=.3; auto follows the faces.",
-                label="Style of",
-                suggestions=(AUTO, *EMOTIONS),
-                live=True,
-                flag="mix",
-                short="style",
-                metavar="EMOTION[=PART,...]",
-                parse=parse_mixture,
-                text=_mixture_text,
-                none=AUTO,
-            ),
-        ]
-        | None
-    ) = None
+    fixed: Annotated[
+        Mapping[str, float] | None,
+        option(
+            "Paint in this emotion's style, or a mixture such as happy=.7,sad=.3; auto follows the faces.",
+            label="Style of",
+            suggestions=(AUTO, *EMOTIONS),
+            live=True,
+            cli=Spelling(flag="mix", short="style", metavar="EMOTION[=PART,...]"),
+            text=TextForm(parse=parse_mixture, write=_mixture_text, none=AUTO),
+        ),
+    ] = None
     certainty: Annotated[
         float,
         option(
@@ -139,21 +131,30 @@ class StyleOptions(EffectOptions):
         StyleRegion,
         option("Paint the whole frame, faces, all but faces, people, or all but people.", label="Where", live=True),
     ] = "frame"
-    keep: Annotated[Keep, option("Keep the frame's own chroma, or its own luma, bit for bit.", short="", live=True)] = (
-        "none"
-    )
+    keep: Annotated[
+        Keep, option("Keep the frame's own chroma, or its own luma, bit for bit.", live=True, cli=Spelling(short=""))
+    ] = "none"
     size: Annotated[
-        int, option("Short side of what the net sees of larger frames.", ge=64, le=4320, unit="px", short="")
+        int,
+        option("Short side of what the net sees of larger frames.", ge=64, le=4320, unit="px", cli=Spelling(short="")),
     ] = 360
     detail: Annotated[
         float,
         option(
-            "How much detail too fine for that size stays under the style.", short="", ge=0, le=1, step=0.01, live=True
+            "How much detail too fine for that size stays under the style.",
+            ge=0,
+            le=1,
+            step=0.01,
+            live=True,
+            cli=Spelling(short=""),
         ),
     ] = 0.5
     precision: Annotated[
         Precision,
-        option("Arithmetic of the net: bf16 takes half the time on CPUs that have it; f16 is for GPUs.", short=""),
+        option(
+            "Arithmetic of the net: bf16 takes half the time on CPUs that have it; f16 is for GPUs.",
+            cli=Spelling(short=""),
+        ),
     ] = "f32"
 
     def __post_init__(self) -> None:

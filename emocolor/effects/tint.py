@@ -17,7 +17,7 @@ from ..color import code_range, codes_to_rgb, rgb_to_codes
 from ..face_regions import place_disc, soft_disc
 from ..faces import Face, Scene, Vector
 from ..frames import Frame, Plane
-from ..options import EffectOptions, Need, option
+from ..options import EffectOptions, Need, Spelling, TextForm, option
 from ..palettes import S0, MixMode, MixSpace, Palette
 from ..person_regions import Mask, plane_mask
 
@@ -45,8 +45,8 @@ class TintOptions(EffectOptions):
             "Colours of the emotions.",
             live=True,
             catalog="palettes",
-            metavar="NAME|FILE",
-            text=lambda palette: palette.name,
+            cli=Spelling(metavar="NAME|FILE"),
+            text=TextForm(write=lambda palette: palette.name),
         ),
     ] = S0
     alpha: Annotated[

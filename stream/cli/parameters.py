@@ -104,7 +104,7 @@ def given(flags: Sequence[Flag], arguments: Mapping[str, Any], chain: str) -> di
 
 def _typed(option: Option, value: Any) -> Any:
     """The value as TOML has it; raises ``ConfigurationError`` for a number that is none."""
-    if option.base not in (int, float) or option.parse is not None or not isinstance(value, str):
+    if option.base not in (int, float) or option.form.parse is not None or not isinstance(value, str):
         return value
     try:
         return option.base(value)
@@ -153,13 +153,13 @@ def chain_parameter(default: str = DEFAULT_CHAIN) -> inspect.Parameter:
 def _flag(options: Sequence[Option], panel: str, spellings: Sequence[str], help: str) -> Flag:
     option, is_switch = options[0], options[0].base is bool
     names = [f"{one}/--no-{one.removeprefix('--')}" if is_switch else one for one in dict.fromkeys(spellings)]
-    if option.letter:
-        names.append(f"-{option.letter}")
+    if option.cli.letter:
+        names.append(f"-{option.cli.letter}")
     kind: Any = bool if is_switch else str  # numbers are read here, so that what is wrong with one takes one line
     choices = dict.fromkeys(choice for one in options for choice in one.choices)
     info = typer.Option(
         *names,
-        metavar=None if is_switch else option.metavar or "|".join(choices) or _span(option) or None,
+        metavar=None if is_switch else option.cli.metavar or "|".join(choices) or _span(option) or None,
         rich_help_panel=panel,
         help=help,
         show_default=False,
@@ -185,7 +185,7 @@ def _former_names(flag: Flag) -> list[Flag]:
             spelling=f"--{alias}",
             deprecated=flag.spelling,
         )
-        for alias in flag.options[0].aliases
+        for alias in flag.options[0].cli.aliases
     ]
 
 

@@ -13,7 +13,7 @@ import av
 from av.stream import Disposition
 
 from emocolor.errors import SinkError
-from emocolor.options import Options, option
+from emocolor.options import Options, Spelling, option
 
 from .companion_streams import MOV_FORMATS, AudioPolicy, CompanionOutput, add_companions, live_metadata, stream_metadata
 from .encoder import VideoEncoder
@@ -45,27 +45,28 @@ class SinkOptions(Options):
 
     section: ClassVar[str] = "output"
 
-    codec: (
-        Annotated[str, option("FFmpeg's name of the video encoder; by default what suits the output.", metavar="NAME")]
-        | None
-    ) = None
-    crf: Annotated[float, option("Constant quality, lower is better; by default the encoder's own.")] | None = None
-    preset: (
-        Annotated[str, option("Speed preset of the encoder, such as veryfast.", flag="encoder-preset", metavar="NAME")]
-        | None
-    ) = None
-    pix_fmt: (
-        Annotated[
-            str, option("Pixel format; by default the input's, or the nearest that the encoder takes.", metavar="NAME")
-        ]
-        | None
-    ) = None
+    codec: Annotated[
+        str | None,
+        option("FFmpeg's name of the video encoder; by default what suits the output.", cli=Spelling(metavar="NAME")),
+    ] = None
+    crf: Annotated[float | None, option("Constant quality, lower is better; by default the encoder's own.")] = None
+    preset: Annotated[
+        str | None,
+        option("Speed preset of the encoder, such as veryfast.", cli=Spelling(flag="encoder-preset", metavar="NAME")),
+    ] = None
+    pix_fmt: Annotated[
+        str | None,
+        option(
+            "Pixel format; by default the input's, or the nearest that the encoder takes.",
+            cli=Spelling(metavar="NAME"),
+        ),
+    ] = None
     audio: Annotated[AudioPolicy, option("Copy the audio, encode it as AAC, or leave it out.")] = "copy"
-    format: (
-        Annotated[str, option("Container format; by default told by the output's name.", letter="f", metavar="NAME")]
-        | None
-    ) = None
-    overwrite: Annotated[bool, option("Replace existing outputs.", letter="y")] = False
+    format: Annotated[
+        str | None,
+        option("Container format; by default told by the output's name.", cli=Spelling(letter="f", metavar="NAME")),
+    ] = None
+    overwrite: Annotated[bool, option("Replace existing outputs.", cli=Spelling(letter="y"))] = False
     options: Mapping[str, str] = field(default_factory=dict)
     """Further options of the encoder, by FFmpeg's names."""
 

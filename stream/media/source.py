@@ -16,7 +16,7 @@ import av
 
 from emocolor.errors import ConfigurationError, SourceError
 from emocolor.frames import Frame
-from emocolor.options import Options, option
+from emocolor.options import Options, Spelling, TextForm, option
 
 from . import stream_facts
 from .decoder import FrameDecoder, Hardware
@@ -66,30 +66,28 @@ class SourceOptions(Options):
 
     section: ClassVar[str] = "input"
 
-    start_seconds: (
-        Annotated[
-            float,
-            option(
-                "Start here: seconds or [HH:]MM:SS; the output begins there.",
-                unit="s",
-                flag="ss",
-                metavar="TIME",
-                parse=parse_time,
-            ),
-        ]
-        | None
-    ) = None
-    end_seconds: (
-        Annotated[
-            float,
-            option("End here, counted from the input's start.", unit="s", flag="to", metavar="TIME", parse=parse_time),
-        ]
-        | None
-    ) = None
+    start_seconds: Annotated[
+        float | None,
+        option(
+            "Start here: seconds or [HH:]MM:SS; the output begins there.",
+            unit="s",
+            cli=Spelling(flag="ss", metavar="TIME"),
+            text=TextForm(parse=parse_time),
+        ),
+    ] = None
+    end_seconds: Annotated[
+        float | None,
+        option(
+            "End here, counted from the input's start.",
+            unit="s",
+            cli=Spelling(flag="to", metavar="TIME"),
+            text=TextForm(parse=parse_time),
+        ),
+    ] = None
     max_pixels: Annotated[int, option("Refuse larger frames, width times height.", ge=1)] = 4096 * 2304
-    format: (
-        Annotated[str, option("Input format, for pipes and raw data.", flag="input-format", metavar="NAME")] | None
-    ) = None
+    format: Annotated[
+        str | None, option("Input format, for pipes and raw data.", cli=Spelling(flag="input-format", metavar="NAME"))
+    ] = None
     options: dict[str, str] = field(default_factory=dict)
     """Further options of FFmpeg's demuxer and protocol, such as ``framerate`` of image sequences."""
 

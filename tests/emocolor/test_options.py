@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emocolor.errors import ConfigurationError, nearest
-from emocolor.options import EffectOptions, Options, load_options, option, options_of
+from emocolor.options import EffectOptions, Options, Spelling, TextForm, load_options, option, options_of
 
 
 class Paint:
@@ -28,17 +28,20 @@ class ToyOptions(Options):
     section: ClassVar[str] = "toy"
 
     level: Annotated[
-        float, option("How loud.", ge=0, le=1, unit="dB", step=0.1, live=True, flag="loudness", aliases=("volume",))
+        float,
+        option(
+            "How loud.", ge=0, le=1, unit="dB", step=0.1, live=True, cli=Spelling(flag="loudness", aliases=("volume",))
+        ),
     ] = 0.5
     count: Annotated[int, option("How many.", gt=0)] = 3
-    size: Annotated[float, option("How large.", gt=0)] | None = None
+    size: Annotated[float | None, option("How large.", gt=0)] = None
     mode: Annotated[Literal["fast", "fine"], option("Which way.")] = "fast"
-    on: Annotated[bool, option("Whether at all.", letter="x", short="")] = False
-    paint: Annotated[Paint, option("With what.", text=lambda paint: paint.name)] = field(
+    on: Annotated[bool, option("Whether at all.", cli=Spelling(letter="x", short=""))] = False
+    paint: Annotated[Paint, option("With what.", text=TextForm(write=lambda paint: paint.name))] = field(
         default_factory=lambda: Paint("red")
     )
-    band: Annotated[tuple[float, float], option("From where to where.", parse=parse_pair)] = (0.0, 1.0)
-    mixture: Annotated[Mapping[str, float], option("Parts.")] | None = None
+    band: Annotated[tuple[float, float], option("From where to where.", text=TextForm(parse=parse_pair))] = (0.0, 1.0)
+    mixture: Annotated[Mapping[str, float] | None, option("Parts.")] = None
     history: int = 7
     """No option."""
 
@@ -55,8 +58,8 @@ def test_options_are_the_declared_fields_in_order():
 def test_a_declaration_holds_everything():
     level = declared("level")
     assert (level.key, level.default, level.help, level.unit, level.step) == ("toy.level", 0.5, "How loud.", "dB", 0.1)
-    assert (level.flag, level.short, level.aliases, level.live) == ("loudness", "loudness", ("volume",), True)
-    assert (declared("on").short, declared("on").letter, declared("on").live) == ("", "x", False)
+    assert (level.flag, level.short, level.cli.aliases, level.live) == ("loudness", "loudness", ("volume",), True)
+    assert (declared("on").short, declared("on").cli.letter, declared("on").live) == ("", "x", False)
     assert declared("mode").choices == ("fast", "fine")
     assert declared("size").is_optional
     assert not declared("level").is_optional

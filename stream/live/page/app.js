@@ -89,8 +89,8 @@ function join(options) {
   const controls = new Controls(find("controls"), options, {
     send: (values) => session.send(values),
     changed: (values) => {
-      faces.paint(options.palettes[values.palette]);
-      find("overlay-hint").hidden = !values.overlay;
+      faces.paint(options.palettes[values["tint.palette"]]);
+      find("overlay-hint").hidden = !values.effect.split(",").includes("overlay");
     },
   });
   const mirror = (mirrored) => {

@@ -44,7 +44,7 @@ def recordings(tmp_path_factory):
 def server(browser, recordings, tmp_path_factory):
     """With room for one; asked for after the browser, which may not be there."""
     log = tmp_path_factory.mktemp("server") / "server.log"
-    with serving(log, "--max-sessions", "1", "--record", str(recordings)) as server:
+    with serving(log, "--max-sessions", "1", "--record", str(recordings), *S0_TINT) as server:
         yield server
 
 
@@ -98,6 +98,10 @@ MEAN_COLOR = """() => {
 }"""
 
 
+S0_TINT = ("--alpha", ".5", "--mix", "rgb", "--base", "gray", "--certainty", "0")
+"""What sessions begin with: the whole frame takes the colour, so that it can be told."""
+ALPHA = '[id="tint.alpha"]'
+
 PARTS = """() => Object.fromEntries(
   [...(document.querySelector(".face:not(.away)")?.querySelectorAll(".bars li") ?? [])]
     .map((bar) => [bar.dataset.emotion, parseInt(bar.querySelector(".part").textContent) / 100]))"""
@@ -120,13 +124,13 @@ def test_the_page_loads_whole_and_by_itself(opened, server):
     assert len(asked) > 5
     assert all(address.startswith(server.address) for address in asked)
     assert page.inner_text("#pill") == "Off"
-    assert [label.inner_text() for label in page.locator("[data-choices=effect] label").all()] == (
-        ["Tint", "Colour map", "Colorize", "Grade", "Paint", "None"]
+    assert [label.inner_text() for label in page.locator("#chain label").all()] == (
+        ["Tint", "Grade", "Paint", "Colour map", "Colorize", "None"]
     )
 
 
 def test_the_picture_comes_back_in_the_colour_of_the_emotion(live):
-    live.locator("#alpha").fill("1")
+    live.locator(ALPHA).fill("1")
     until(live, f"({PARTS})().happy > 0.8")
     live.wait_for_timeout(1000)
     parts = until(live, PARTS)
@@ -155,7 +159,7 @@ CHANGE = """async ([alpha, yellow]) => {
   const video = document.getElementById("coloured");
   const canvas = Object.assign(document.createElement("canvas"), {width: 8, height: 8});
   const context = canvas.getContext("2d", {willReadFrequently: true});
-  const input = document.getElementById("alpha");
+  const input = document.getElementById("tint.alpha");
   const began = performance.now();
   input.value = alpha;
   input.dispatchEvent(new Event("input", {bubbles: true}));
@@ -325,10 +329,10 @@ def test_a_camera_that_is_unplugged_is_told_and_the_recording_kept(live, tmp_pat
 
 
 def test_what_the_server_cannot_do_is_told_and_taken_back(live):
-    live.evaluate("document.getElementById('alpha').max = 3")
-    live.locator("#alpha").fill("2")
-    until(live, "document.getElementById('notice').textContent.includes('alpha must lie between 0 and 1')")
-    assert live.input_value("#alpha") == "0.5"
+    live.evaluate("document.getElementById('tint.alpha').max = 3")
+    live.locator(ALPHA).fill("2")
+    until(live, "document.getElementById('notice').textContent.includes('alpha must be a number between 0 and 1')")
+    assert live.input_value(ALPHA) == "0.5"
 
 
 def test_the_pictures_stand_side_by_side_or_divided(live):
@@ -429,7 +433,7 @@ def test_everything_has_a_name_and_the_message_is_live(opened):
     for _ in range(60):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.name"))
-    assert {"begin", "mirror", "full-screen", "view", "effect", "palette", "alpha", "region", "camera"} <= set(reached)
+    assert {"begin", "mirror", "full-screen", "view", "effect", "tint.palette", "tint.alpha", "tint.mode", "camera"} <= set(reached)
 
 
 def test_motion_is_left_out_where_it_is_unwanted(opened):
@@ -450,13 +454,13 @@ KEEP_MESSAGES = """() => {
 
 @pytest.mark.slow
 def test_a_lost_server_is_found_again_with_the_same_controls(browser, tmp_path):
-    with serving(tmp_path / "server.log") as server:
+    with serving(tmp_path / "server.log", *S0_TINT) as server:
         page = browser.new_context(permissions=["camera"]).new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.goto(server.address)
         page.wait_for_selector("#begin:not([hidden])")
         start(page)
-        page.locator("#alpha").fill("1")
+        page.locator(ALPHA).fill("1")
         full = {"error": "The server is full."}
         page.route("**/api/offer", lambda route: route.fulfill(status=503, json=full), times=1)
         page.evaluate(KEEP_MESSAGES)
@@ -465,7 +469,7 @@ def test_a_lost_server_is_found_again_with_the_same_controls(browser, tmp_path):
         until(page, "told.includes('The server is full. Trying again in 1 s.')")
         server.start()
         page.wait_for_selector("body[data-state=live]", timeout=2 * PATIENCE_MS)
-        assert page.input_value("#alpha") == "1"
+        assert page.input_value(ALPHA) == "1"
         page.wait_for_selector(".face .now[data-emotion=happy]")
         red, _, blue = page.evaluate(MEAN_COLOR)
         assert red - blue > 180
@@ -477,7 +481,7 @@ def test_a_lost_server_is_found_again_with_the_same_controls(browser, tmp_path):
 def test_a_token_is_asked_for_and_taken(browser, tmp_path):
     token = "a-token-that-is-long-enough"
     (tmp_path / "token").write_text(token)
-    with serving(tmp_path / "server.log", "--token-file", str(tmp_path / "token")) as server:
+    with serving(tmp_path / "server.log", "--token-file", str(tmp_path / "token"), *S0_TINT) as server:
         page = browser.new_context(permissions=["camera"]).new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.goto(server.address)

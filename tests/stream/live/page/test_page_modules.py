@@ -141,26 +141,26 @@ def test_a_minute_is_drawn_in_the_palette_and_paler_where_unsure(page):
 CONTROLS = """async (m, steps) => {
   const options = await (await fetch("api/options")).json();
   const form = document.getElementById("controls").cloneNode(true);
-  form.querySelectorAll("[data-choices] label, select[name] option").forEach((old) => old.remove());
+  form.querySelector("#options").replaceChildren();
   const sent = [];
   const controls = new m.Controls(form, options, {send: (values) => sent.push(values), changed: () => {}});
-  const input = form.elements.alpha;
+  const input = form.elements["tint.alpha"];
   for (const [step, value] of steps) {
     if (step === "drag") {
       input.value = value;
       input.dispatchEvent(new Event("input", {bubbles: true}));
     } else if (step === "wait") await new Promise((resolve) => setTimeout(resolve, value));
-    else if (step === "confirm") controls.confirm({alpha: value});
+    else if (step === "confirm") controls.confirm({"tint.alpha": value});
     else controls.refuse();
   }
-  return {sent, shown: Number(input.value), wanted: controls.wanted.alpha};
+  return {sent, shown: Number(input.value), wanted: controls.wanted["tint.alpha"]};
 }"""
 
 
 def test_a_slider_sends_at_once_then_at_a_steady_pace_and_never_loses_the_last(page):
     drags = [["drag", k / 100] for k in range(20, 80)]
     found = run(page, "controls", CONTROLS, [*drags, ["wait", 200]])
-    assert found["sent"] == [{"alpha": 0.2}, {"alpha": 0.79}]
+    assert found["sent"] == [{"tint.alpha": 0.2}, {"tint.alpha": 0.79}]
 
 
 def test_an_old_confirmation_does_not_pull_the_slider_back(page):
@@ -175,34 +175,79 @@ def test_what_is_refused_goes_back_to_what_was_confirmed(page):
     assert (found["shown"], found["wanted"]) == (0.4, 0.4)
 
 
-CHAINS = """async (m, [effect, first]) => {
+CHAINS = """async (m, [effect, first, overlay]) => {
   const options = await (await fetch("api/options")).json();
   const form = document.getElementById("controls").cloneNode(true);
-  form.querySelectorAll("[data-choices] label, select[name] option").forEach((old) => old.remove());
+  form.querySelector("#options").replaceChildren();
   document.body.append(form); // what is hidden can be told in a document alone
   let values;
   new m.Controls(form, options, {send: () => {}, changed: (all) => (values = all)});
   form.querySelector(`[name=effect][value=${effect}]`).click();
   if (first) form.elements.first.click();
-  const shown = [...form.querySelectorAll("[data-field]:not([hidden])")].map((field) => field.dataset.field);
+  if (overlay) form.elements.overlay.click();
+  const shown = [...form.querySelectorAll("[data-effect]:not([hidden])")].map((group) => group.dataset.effect);
   form.remove();
   return [values.effect, shown.sort()];
 }"""
 
 
 @pytest.mark.parametrize(
-    ("choice", "chain", "fields"),
+    ("choice", "chain", "groups"),
     [
-        (["tint", False], "tint", ["alpha", "base", "first", "palette", "region"]),
-        (["grade", True], "colorize,grade", ["first", "strength", "vividness"]),
-        (["style", False], "style", ["first", "strength", "style"]),
-        (["colormap", False], "colormap", ["first"]),
-        (["colorize", False], "colorize", ["vividness"]),
-        (["none", False], "none", []),
+        (["tint", False, False], "tint", ["tint"]),
+        (["grade", True, False], "colorize,grade", ["colorize", "grade"]),
+        (["style", False, True], "style,overlay", ["overlay", "style"]),
+        (["colorize", False, False], "colorize", ["colorize"]),
+        (["none", False, False], "none", []),
+        (["none", False, True], "overlay", ["overlay"]),
     ],
 )
-def test_an_effect_shows_what_bears_on_it(page, choice, chain, fields):
-    assert run(page, "controls", CHAINS, choice) == [chain, fields]
+def test_an_effect_shows_its_options(page, choice, chain, groups):
+    assert run(page, "controls", CHAINS, choice) == [chain, groups]
+
+
+FIELDS = """async (m) => {
+  const options = await (await fetch("api/options")).json();
+  const toy = {name: "toy", description: "Darken.", schema: {properties: {
+    dimness: {type: "number", minimum: 0, maximum: 2, default: 0.25, title: "Dimness", description: "How dark.",
+      "x-live": true, "x-step": 0.05, "x-unit": "f"},
+    hidden: {type: "number", "x-live": false},
+    way: {enum: ["up", "down"], default: "up", title: "Way", "x-live": true},
+    on: {type: "boolean", default: false, title: "On", "x-live": true},
+    words: {type: "string", default: "", title: "Words", "x-live": true},
+  }}};
+  options.effects.push(toy);
+  Object.assign(options.controls, {"toy.dimness": 0.5, "toy.way": "down", "toy.on": true, "toy.words": "some"});
+  const form = document.getElementById("controls").cloneNode(true);
+  form.querySelector("#options").replaceChildren();
+  const sent = [];
+  new m.Controls(form, options, {send: (values) => sent.push(values), changed: () => {}});
+  const { elements } = form;
+  const range = elements["toy.dimness"];
+  return {
+    range: [range.type, range.min, range.max, range.step, range.value, range.labels?.[0]?.textContent ?? "Dimness"],
+    words: form.querySelector('[data-effect="toy"] output').value,
+    way: elements["toy.way"].value,
+    on: elements["toy.on"].checked,
+    text: [elements["toy.words"].type, elements["toy.words"].value],
+    hidden: "toy.hidden" in elements,
+    legend: form.querySelector('[data-effect="toy"] legend').textContent,
+  };
+}"""
+
+
+def test_the_form_is_made_of_the_schema(page):
+    """An effect that the page has never heard of gets a control for each live option."""
+    found = run(page, "controls", FIELDS, None)
+    assert found == {
+        "range": ["range", "0", "2", "0.05", "0.5", "Dimness"],
+        "words": "0.5 f",
+        "way": "down",
+        "on": True,
+        "text": ["text", "some"],
+        "hidden": False,
+        "legend": "toy",
+    }
 
 
 @pytest.mark.parametrize(
