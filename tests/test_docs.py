@@ -80,6 +80,19 @@ def test_contributing_names_every_target_of_make():
     assert set(targets) <= set(rules)
 
 
+def test_the_option_in_contributing_is_declared_so():
+    from dataclasses import dataclass
+    from typing import Annotated, ClassVar
+
+    from emocolor.options import EffectOptions, option, options_of
+
+    (field,) = re.findall(r"```python\n(.*?)```", PAGES["CONTRIBUTING.md"], re.DOTALL)
+    names = {"EffectOptions": EffectOptions, "Annotated": Annotated, "ClassVar": ClassVar, "option": option}
+    exec(f"class DimOptions(EffectOptions):\n    section: ClassVar[str] = 'dim'\n    {field}", names)
+    (declared,) = options_of(dataclass(frozen=True, kw_only=True)(names["DimOptions"]))
+    assert (declared.key, declared.default, declared.live) == ("dim.strength", 0.5, True)
+
+
 def test_the_options_page_is_up_to_date():
     from docs.options_page import options_page
 
