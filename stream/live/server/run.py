@@ -19,8 +19,8 @@ from stream.nets import SharedNets
 from ..batched_classifier import BatchedClassifier
 from ..output.recording import recordings_in
 from ..quality import ControllerOptions, Quality, levels_for
-from ..webrtc.publication import Resources
 from ..webrtc.publications import Publications
+from ..webrtc.resources import Resources
 from .app import make_app
 from .settings import ServeSettings
 

@@ -62,7 +62,7 @@ class WhipRoutes:
         publication = self._publication(request)
         offer = read_offer(await read_text(request, SDP_TYPE), "watch")
         name, answer = await self._publications.watch(publication, offer)
-        return self._created(f"/whep/{publication.id}/{name}", answer, publication.viewers[name].peer)
+        return self._created(f"/whep/{publication.id}/{name}", answer, publication.viewers.by_id[name].peer)
 
     async def _unpublish(self, request: web.Request) -> web.Response:
         await self._publications.end(self._publication(request).id, "the client ended it")
@@ -71,7 +71,7 @@ class WhipRoutes:
     async def _unwatch(self, request: web.Request) -> web.Response:
         publication = self._publication(request)
         self._peer(request)
-        await publication.remove_viewer(request.match_info["viewer"], "the client ended it")
+        await publication.viewers.remove(request.match_info["viewer"], "the client ended it")
         return web.Response()
 
     async def _trickle(self, request: web.Request) -> web.Response:
@@ -99,7 +99,7 @@ class WhipRoutes:
         publication = self._publication(request)
         if "viewer" not in request.match_info:
             return publication.peer
-        viewer = publication.viewers.get(request.match_info["viewer"])
+        viewer = publication.viewers.by_id.get(request.match_info["viewer"])
         if viewer is None:
             raise NotFoundError("There is no such viewer.")
         return viewer.peer

@@ -9,69 +9,37 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import av
-from aiortc import MediaStreamTrack, RTCIceServer
+from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
 from emocolor.errors import EmocolorError, NotFoundError
 from emocolor.faces import Scene
 from stream.graph import LiveChainBuilder
-from stream.nets import SharedNets
 
-from ..batched_classifier import BatchedClassifier
-from ..clock import SYSTEM_CLOCK, Clock
-from ..controls import Controls
-from ..quality import LEVELS, ControllerOptions, Quality
 from ..session import LiveSession, RenderedFrame
 from ..statistics import Snapshot
 from .aiortc_internals import bound_decoder_queue, reorder_audio
-from .control_channel import ChannelLimits, ControlChannel
+from .control_channel import ControlChannel
 from .control_messages import state_message
 from .fan_out import FanOut, Recording
 from .frames import MIN_SIDE, frame_from_decoder
 from .offers import Offer, Purpose
 from .outgoing_tracks import OutgoingAudio, OutgoingVideo
-from .peer import Peer, PeerTimeouts
+from .resources import Resources
+from .viewers import Viewers
 
 PublicationKind = Literal["page", "whip"]
 PURPOSES: Final[dict[PublicationKind, Purpose]] = {"page": "publish and watch", "whip": "publish"}
 REPORT_INTERVAL_S: Final = 0.1
 """Between two messages with the state."""
+PUBLISHER_GONE: Final = "the publisher is gone"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resources:
-    """What all publications of a server share."""
-
-    classifier: BatchedClassifier
-    nets: SharedNets
-    controls: Controls
-    """Those that a publication starts with."""
-    levels: Sequence[Quality] = LEVELS
-    controller: ControllerOptions = field(default_factory=ControllerOptions)
-    ice_servers: tuple[RTCIceServer, ...] = ()
-    max_pixels: int = 1920 * 1088
-    """Width times height of a frame; larger ones end their publication."""
-    idle_s: float = 7.5
-    """How long a connected publisher may send no video frame."""
-    timeouts: PeerTimeouts = field(default_factory=PeerTimeouts)
-    channel: ChannelLimits = field(default_factory=ChannelLimits)
-    clock: Clock = SYSTEM_CLOCK
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """A client that watches a publication."""
-
-    peer: Peer
-    video: OutgoingVideo
-    audio: OutgoingAudio | None
 
 
 @dataclass(frozen=True)
@@ -88,11 +56,10 @@ class Publication:
     def __init__(self, kind: PublicationKind, resources: Resources) -> None:
         self.id = secrets.token_urlsafe(12)
         self.kind = kind
-        self.peer = self._make_peer(resources)
+        self.peer = resources.make_peer()
         """The publisher's connection."""
         self.closed = asyncio.Event()
         """Set once everything is freed."""
-        self.viewers: dict[str, Viewer] = {}
         self.has_audio = False
         self.session = LiveSession(
             resources.classifier,
@@ -116,6 +83,7 @@ class Publication:
             clock=resources.clock,
         )
         self._sinks = FanOut()
+        self.viewers = Viewers(self.short_id, self._sinks, resources, self._make_audio)
         self._back = OutgoingVideo(resources.clock) if kind == "page" else None
         """The video that goes back to the publisher."""
         if self._back is not None:
@@ -170,37 +138,11 @@ class Publication:
 
         Raises ``OfferError``, and ``NotFoundError`` where the publisher has left meanwhile.
         """
-        viewer = Viewer(
-            self._make_peer(self._resources),
-            OutgoingVideo(self._clock),
-            self._make_audio() if offer.receives_audio and self.has_audio else None,
-        )
-        name = secrets.token_urlsafe(12)
-        self.viewers[name] = viewer
-        tracks = [track for track in (viewer.video, viewer.audio) if track is not None]
-        try:
-            answer = await viewer.peer.answer(offer, sending=tracks, sends_only=True)
-        except BaseException:
-            await self.remove_viewer(name, "refused")
-            raise
+        name, answer = await self.viewers.add(offer, has_audio=self.has_audio)
         if self.peer.ended.done():
-            await self.remove_viewer(name, "the publisher is gone")
+            await self.viewers.remove(name, PUBLISHER_GONE)
             raise NotFoundError("The session has just ended.")
-        self._sinks.add_video(viewer.video)
-        if viewer.audio is not None:
-            self._sinks.add_audio(viewer.audio)
-        self._run(self._remove_when_gone(name))
         return name, answer
-
-    async def remove_viewer(self, name: str, reason: str) -> None:
-        """End a viewer's connection; one that has left already is ignored."""
-        viewer = self.viewers.pop(name, None)
-        if viewer is None:
-            return
-        self._sinks.remove(viewer.video, viewer.audio)
-        viewer.peer.end(reason)
-        await viewer.peer.close()
-        log.info("session %s: a viewer left: %s", self.short_id, viewer.peer.ended.result())
 
     def snapshot(self) -> Snapshot:
         """What was measured. A page's frames are out when its encoder takes them, others when they are rendered."""
@@ -225,14 +167,11 @@ class Publication:
         await asyncio.gather(
             asyncio.to_thread(self._finish),
             self.peer.close(),
-            *(self.remove_viewer(name, "the publisher is gone") for name in list(self.viewers)),
+            self.viewers.close(PUBLISHER_GONE),
         )
         if self._back is not None:
             self._back.stop()
         self.closed.set()
-
-    def _make_peer(self, resources: Resources) -> Peer:
-        return Peer(resources.ice_servers, timeouts=resources.timeouts, clock=resources.clock)
 
     def _make_audio(self) -> OutgoingAudio:
         return OutgoingAudio(lambda: self._video_latency_s, self._clock)
@@ -307,10 +246,6 @@ class Publication:
             self._received_at = now
         elif now - self._received_at > self._resources.idle_s:
             self.peer.end(f"no video came for {self._resources.idle_s:g} s")
-
-    async def _remove_when_gone(self, name: str) -> None:
-        await asyncio.shield(self.viewers[name].peer.ended)
-        await self.remove_viewer(name, "gone")
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._guarded(work), name=f"session {self.short_id}")

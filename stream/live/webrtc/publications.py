@@ -12,7 +12,8 @@ from emocolor.errors import CapacityError
 from ..statistics import LATENCY_BUCKETS_S, Snapshot
 from .fan_out import Recording
 from .offers import Offer
-from .publication import Publication, PublicationKind, Resources
+from .publication import Publication, PublicationKind
+from .resources import Resources
 
 STOP_TIMEOUT_S: Final = 5.0
 """How long ending everything may take."""

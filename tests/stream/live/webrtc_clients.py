@@ -25,8 +25,9 @@ from stream.live.controls import Controls
 from stream.live.rate_limits import TokenBuckets
 from stream.live.server.access import Access
 from stream.live.server.app import make_app
-from stream.live.webrtc.publication import Publication, Resources
+from stream.live.webrtc.publication import Publication
 from stream.live.webrtc.publications import Publications
+from stream.live.webrtc.resources import Resources
 from stream.nets import SharedNets
 
 PATIENCE_S = 60.0

@@ -180,7 +180,7 @@ def test_a_viewer_that_does_not_read_slows_nobody(running_classifier):
         ):
             await good.video.wait_for_more(5)
             await slow.video.wait_for_more(5)
-            (stuck,) = (v for name, v in server.publication.viewers.items() if slow.location.endswith(name))
+            (stuck,) = (v for name, v in server.publication.viewers.by_id.items() if slow.location.endswith(name))
             release = asyncio.Event()
             plain_recv = stuck.video.recv
 
