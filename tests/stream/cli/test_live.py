@@ -132,7 +132,7 @@ def test_a_stream_that_breaks_off_and_comes_back(tmp_path):
     assert (np.diff(times) > 0).all()
     assert times[last] - times[first] > 0.2
     with av.open(str(out)) as container:
-        audio = [frame.time for frame in container.decode(audio=0)]
+        audio = [packet.pts * packet.time_base for packet in container.demux(audio=0) if packet.size]
     assert audio[-1] > times[last], "audio goes on too"
     assert int(re.search(r"(\d+) repeated", log)[1]) >= dim.sum()
 

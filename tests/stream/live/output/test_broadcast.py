@@ -192,6 +192,7 @@ def test_before_the_first_frame_nothing_is_repeated(broadcast, kept, clock):
 def test_at_the_end_what_was_rendered_is_sent(kept, clock):
     broadcast = Broadcast(kept, clock=clock)
     broadcast.connected(RATE, None)
+    broadcast.frame_received(clock.now())
     broadcast.put(rendered(1))
     broadcast.put(rendered(2))
     broadcast.start()
