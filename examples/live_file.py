@@ -14,7 +14,7 @@ from stream.live.capture.inputs import parse_input
 from stream.live.controls import Controls
 from stream.live.output.destinations import parse_output
 from stream.live.run import LiveRun, LiveSettings
-from stream.live.settings import LiveOptions
+from stream.settings import LiveOptions
 
 
 def main(film: str, output: str) -> None:

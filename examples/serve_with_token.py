@@ -12,7 +12,7 @@ from emocolor.effects import GradeOptions
 from stream.live.controls import Controls
 from stream.live.server.run import run_server
 from stream.live.server.settings import ServeSettings, new_token
-from stream.live.settings import ServerOptions
+from stream.settings import ServerOptions
 
 
 def main(port: str = "0") -> int:

@@ -10,10 +10,9 @@ import typer
 
 from emocolor.errors import ConfigurationError
 
-from ..live.settings import LiveOptions
 from ..media.locations import is_standard_stream, shown
 from ..media.sink import SinkOptions
-from ..settings import AnalysisOptions, JobSettings, RawValues, chain_of, section_of
+from ..settings import AnalysisOptions, JobSettings, LiveOptions, RawValues, chain_of, section_of
 from .ending import Quiet, Verbose, end
 from .layers import OverlayFlag, PresetOption, SavePreset, applicable, raw_values, save_preset
 from .logs import configure_logging, errors_logged

@@ -1,6 +1,7 @@
 """The command ``emocolor-stream serve``: its options."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -9,8 +10,7 @@ import typer
 
 from emocolor.errors import ConfigurationError
 
-from ..live.settings import LiveOptions, ServerOptions
-from ..settings import AnalysisOptions, JobSettings, RawValues, chain_of, section_of
+from ..settings import AnalysisOptions, JobSettings, LiveOptions, RawValues, ServerOptions, chain_of, section_of
 from .ending import Verbose, end
 from .layers import OverlayFlag, PresetOption, SavePreset, applicable, raw_values, save_preset
 from .live import LogJson
@@ -26,64 +26,79 @@ SERVE_EPILOG: Final = (
 )
 
 
+def _of_server(*names: str, help: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, rich_help_panel=SERVER, metavar=metavar, help=help)
+
+
+Token = Annotated[
+    str | None, _of_server("--token", help="What clients must know; 'auto' makes one and prints it once.")
+]
+TokenFile = Annotated[Path | None, _of_server("--token-file", help="The same from a file's first line.")]
+Certificate = Annotated[Path | None, _of_server("--cert", help="TLS certificate, PEM. Cameras need https.")]
+Key = Annotated[Path | None, _of_server("--key", help="Its private key, PEM.")]
+Origins = Annotated[
+    list[str] | None,
+    _of_server("--allow-origin", metavar="ORIGIN", help="Another site whose pages may use the server; repeatable."),
+]
+Stun = Annotated[
+    list[str] | None,
+    _of_server("--stun", metavar="URL", help="STUN server, as stun:HOST:3478. None is asked otherwise."),
+]
+Turn = Annotated[str | None, _of_server("--turn", metavar="URL", help="TURN server, as turn:HOST:3478?transport=udp.")]
+TurnLogin = Annotated[
+    Path | None, _of_server("--turn-login", metavar="FILE", help="File with USER:PASSWORD of the TURN server.")
+]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="FOLDER", help="Let clients record their session into this folder.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Access:
+    """Who may reach the server, and how: what is no option of presets."""
+
+    token: str | None
+    certificate: Path | None
+    key: Path | None
+    origins: tuple[str, ...]
+    stun: tuple[str, ...]
+    turn: str | None
+    turn_login: tuple[str, str] | None
+    recordings: Path | None
+
+
+def access_parameters(
+    *,
+    token: Token = None,
+    token_file: TokenFile = None,
+    cert: Certificate = None,
+    key: Key = None,
+    allow_origin: Origins = None,
+    stun: Stun = None,
+    turn: Turn = None,
+    turn_login: TurnLogin = None,
+    record: Record = None,
+) -> _Access:
+    """Read files with secrets. Raises ``ConfigurationError``."""
+    return _Access(
+        token=_token(token, token_file),
+        certificate=cert,
+        key=key,
+        origins=tuple(allow_origin or ()),
+        stun=tuple(stun or ()),
+        turn=turn,
+        turn_login=None if turn_login is None else _login(turn_login),
+        recordings=record,
+    )
+
+
 def serve_command() -> Callable[..., None]:
     """The function of ``emocolor-stream serve``."""
     flags = flags_for([JobSettings, AnalysisOptions, LiveOptions, ServerOptions], only=("device", "live.latency_ms"))
+    of_access = parameters_of(access_parameters)
 
     def serve(
         *,
-        token: Annotated[
-            str | None,
-            typer.Option(
-                "--token", rich_help_panel=SERVER, help="What clients must know; 'auto' makes one and prints it once."
-            ),
-        ] = None,
-        token_file: Annotated[
-            Path | None,
-            typer.Option("--token-file", rich_help_panel=SERVER, help="The same from a file's first line."),
-        ] = None,
-        cert: Annotated[
-            Path | None,
-            typer.Option("--cert", rich_help_panel=SERVER, help="TLS certificate, PEM. Cameras need https."),
-        ] = None,
-        key: Annotated[Path | None, typer.Option("--key", rich_help_panel=SERVER, help="Its private key, PEM.")] = None,
-        allow_origin: Annotated[
-            list[str] | None,
-            typer.Option(
-                "--allow-origin",
-                rich_help_panel=SERVER,
-                metavar="ORIGIN",
-                help="Another site whose pages may use the server; repeatable.",
-            ),
-        ] = None,
-        stun: Annotated[
-            list[str] | None,
-            typer.Option(
-                "--stun",
-                rich_help_panel=SERVER,
-                metavar="URL",
-                help="STUN server, as stun:HOST:3478. None is asked otherwise.",
-            ),
-        ] = None,
-        turn: Annotated[
-            str | None,
-            typer.Option(
-                "--turn", rich_help_panel=SERVER, metavar="URL", help="TURN server, as turn:HOST:3478?transport=udp."
-            ),
-        ] = None,
-        turn_login: Annotated[
-            Path | None,
-            typer.Option(
-                "--turn-login",
-                rich_help_panel=SERVER,
-                metavar="FILE",
-                help="File with USER:PASSWORD of the TURN server.",
-            ),
-        ] = None,
-        record: Annotated[
-            Path | None,
-            typer.Option("--record", metavar="FOLDER", help="Let clients record their session into this folder."),
-        ] = None,
         preset: PresetOption = None,
         effect: str | None = None,
         overlay: OverlayFlag = False,
@@ -98,26 +113,17 @@ def serve_command() -> Callable[..., None]:
         def work() -> int:
             values = raw_values(flags, others, base={}, preset=preset, effect=effect, overlay=overlay)
             save_preset(save, values, (AnalysisOptions, LiveOptions, ServerOptions))
-            return _run(
-                applicable(values, flags),
-                token=_token(token, token_file),
-                certificate=cert,
-                key=key,
-                origins=tuple(allow_origin or ()),
-                stun=tuple(stun or ()),
-                turn=turn,
-                turn_login=None if turn_login is None else _login(turn_login),
-                recordings=record,
-            )
+            access = access_parameters(**{one.name: others[one.name] for one in of_access})
+            return _run(applicable(values, flags), access)
 
         end(partial(errors_logged, work) if log_json else work, verbose)
 
     chain = chain_parameter()
     own = [chain if one.name == chain.name else one for one in parameters_of(serve)]
-    return with_parameters(serve, serve, [*own, *(flag.parameter for flag in flags)])
+    return with_parameters(serve, serve, [*of_access, *own, *(flag.parameter for flag in flags)])
 
 
-def _run(values: RawValues, **access: Any) -> int:
+def _run(values: RawValues, access: _Access) -> int:
     from ..live.controls import Controls
     from ..live.server.run import run_server
     from ..live.server.settings import ServeSettings
@@ -129,7 +135,7 @@ def _run(values: RawValues, **access: Any) -> int:
             analysis=section_of(AnalysisOptions, values),
             controls=Controls.of(chain_of(values)),
             device=values.get("device", "auto"),
-            **access,
+            **vars(access),
         )
     )
 

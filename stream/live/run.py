@@ -20,7 +20,7 @@ from engines.runners.selection import Device, check_device
 
 from ..graph import LiveChainBuilder
 from ..media.sink import SinkOptions
-from ..settings import AnalysisOptions
+from ..settings import AnalysisOptions, LiveOptions
 from .audio import AudioPacket
 from .batched_classifier import BatchedClassifier
 from .capture.capture import Capture, CaptureState
@@ -37,7 +37,6 @@ from .output.virtual_camera import VirtualCamera, check_virtual_camera
 from .output.window import Window, check_window
 from .quality import ControllerOptions, levels_for
 from .session import LiveSession, RenderedFrame
-from .settings import LiveOptions
 from .statistics import Snapshot
 
 DRAIN_S: Final = 2.0

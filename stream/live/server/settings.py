@@ -15,9 +15,8 @@ from aiortc.rtcicetransport import parse_stun_turn_uri
 from emocolor.errors import ConfigurationError, SinkError
 from engines.runners.selection import Device
 
-from ...settings import AnalysisOptions
+from ...settings import AnalysisOptions, LiveOptions, ServerOptions
 from ..controls import Controls
-from ..settings import LiveOptions, ServerOptions
 from .access import Access
 
 MIN_TOKEN_CHARACTERS: Final = 16

@@ -12,8 +12,7 @@ from stream.live.capture.inputs import LiveInput, parse_input
 from stream.live.controls import Controls
 from stream.live.output.destinations import Destination, parse_output
 from stream.live.run import LiveRun, LiveSettings
-from stream.live.settings import LiveOptions
-from stream.settings import AnalysisOptions
+from stream.settings import AnalysisOptions, LiveOptions
 
 PATIENCE_S = 60
 FULL_DISK = Destination(kind="file", shown="full.ts", name="/dev/full", format="mpegts")

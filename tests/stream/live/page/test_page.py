@@ -433,7 +433,8 @@ def test_everything_has_a_name_and_the_message_is_live(opened):
     for _ in range(60):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.name"))
-    assert {"begin", "mirror", "full-screen", "view", "effect", "tint.palette", "tint.alpha", "tint.mode", "camera"} <= set(reached)
+    named = {"begin", "mirror", "full-screen", "view", "effect", "tint.palette", "tint.alpha", "tint.mode", "camera"}
+    assert named <= set(reached)
 
 
 def test_motion_is_left_out_where_it_is_unwanted(opened):

@@ -6,7 +6,7 @@ import pytest
 
 from emocolor.errors import ConfigurationError, SinkError
 from stream.live.server.settings import ServeSettings, new_token
-from stream.live.settings import LiveOptions, ServerOptions
+from stream.settings import LiveOptions, ServerOptions
 from tests.stream.live.certificates import write_certificate
 
 TOKEN = "a-token-of-enough-letters"
