@@ -18,6 +18,7 @@ from aiortc import MediaStreamTrack
 from tests.stream.live.certificates import write_certificate
 from tests.stream.live.webrtc_clients import (
     Camera,
+    Pace,
     Server,
     gray_planes,
     loopback_only,
@@ -66,9 +67,10 @@ class Rubbish(MediaStreamTrack):
         super().__init__()
         self.sent = 0
         self.enough = asyncio.Event()
+        self._pace = Pace()
 
     async def recv(self):
-        await asyncio.sleep(0.02)  # the pace of a source
+        await self._pace.wait(self.sent * 0.02)
         packet = av.Packet(b"\x10\x02\x00\x9d\x01\x2a" + bytes(100))
         packet.pts, packet.time_base = self.sent * 1800, Fraction(1, 90_000)
         self.sent += 1
