@@ -52,7 +52,7 @@ def run_live(settings: LiveSettings, *, show_status: bool = False) -> int:
             lasted_s = SYSTEM_CLOCK.now() - started_at
             stop_at_once()
     except KeyboardInterrupt:
-        log.error("stopped at once; what was being written may lack its end.")
+        log.error("stopped immediately; what was being written may lack its end.")
         return STOPPED_AT_ONCE
     return _conclude(run, ending, lasted_s)
 

@@ -1,4 +1,4 @@
-"""One timeline for a live video, whatever its inputs' own timestamps do."""
+"""One continuous timeline for a live video, however its inputs' timestamps jump."""
 
 from fractions import Fraction
 from typing import Any, Final
@@ -41,7 +41,7 @@ class MediaClock:
     def place(self, packet: "av.Packet[Any]", now: float) -> None:
         """Shift a video packet that was received at ``now``; packets come in decoding order."""
         if packet.dts is None and packet.pts is None:
-            # RTSP starts with such a packet: it tells nothing of the input's clock, so it sets no offset.
+            # RTSP starts with such a packet: it says nothing about the input's clock, so it sets no offset.
             self._position, self._position_at = self.at(now), now
             packet.pts = in_units(self._position, packet.time_base)
             return

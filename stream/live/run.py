@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class LiveSettings:
-    """All that a live run can be told."""
+    """What a live run reads, does and writes."""
 
     source: LiveInput
     destinations: tuple[Destination, ...] = ()

@@ -60,7 +60,7 @@ class _ReceivedFrame:
 @dataclass(frozen=True)
 class _AnalysisRequest:
     frame: Frame
-    """Luma alone, in memory of its own."""
+    """Luma only, in memory of its own."""
     cut: bool
 
 

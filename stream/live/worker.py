@@ -57,9 +57,9 @@ class Worker:
         self._stop()
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Wait until it has ended: whether it has. True at once where it was never started.
+        """Wait until it has ended: whether it has. A worker that was never started has.
 
-        From inside the worker itself there is nothing to wait for.
+        Inside the worker itself this does not wait.
         """
         if not self.running or self._thread is threading.current_thread():
             return not self.running
@@ -128,7 +128,7 @@ class WorkerGroup:
     def close(self) -> None:
         """Stop all and wait until every one has ended; may be called again.
 
-        Raises the first error of any of them where nobody was told.
+        Raises the first error of any of them, unless ``failed`` got it.
         """
         self.stop()
         for worker in reversed(self._workers):

@@ -86,7 +86,7 @@ class Capture:
         self._worker.start()
 
     def stop(self) -> None:
-        """End without a call of ``ended``. A reader that waits for a dead peer is left to end by itself."""
+        """End without a call of ``ended``. A reader that waits for a dead peer is left behind."""
         self._worker.close(self._options.join_timeout_s)
 
     def close(self) -> None:

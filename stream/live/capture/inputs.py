@@ -1,4 +1,4 @@
-"""What a user may name as a live input, told apart and checked before anything is opened."""
+"""What a user may name as a live input, parsed and checked before anything is opened."""
 
 import re
 import sys

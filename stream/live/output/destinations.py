@@ -1,4 +1,4 @@
-"""Where a live video may be written to, told apart and checked before anything is opened."""
+"""Where a live video may be written to, parsed and checked before anything is opened."""
 
 import re
 import sys

@@ -130,7 +130,7 @@ class MediaOutput:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> SinkError:
-        """What a user is told; the sending process knows better than the pipe to it what went wrong."""
+        """The error to report; the sending process knows better than the pipe to it what went wrong."""
         if self._sender is not None:
             return self._sender.failure()
         shown = self._destination.shown

@@ -1,7 +1,7 @@
 """A process that sends a live stream to a network address.
 
 FFmpeg connects, writes its header and says goodbye in calls during which PyAV holds the interpreter's lock. An address
-that does not answer would stop all threads for minutes; here it stops this process alone, which can be killed at any
+that does not answer would stop all threads for minutes; here it stops only this process, which can be killed at any
 time.
 
     python -m stream.live.output.network_sender CARRIER FORMAT URL < stream

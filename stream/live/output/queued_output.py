@@ -39,7 +39,7 @@ class QueueOptions:
 
 @dataclass(frozen=True)
 class OutputFormat:
-    """What an output is told before its first frame; it stays the same to the end."""
+    """What an output gets, known before its first frame and the same to the end."""
 
     canvas: Canvas
     rate: Fraction
