@@ -1,9 +1,9 @@
-/** What the page asks the server by HTTP. */
+/** The page's requests to the server over HTTP. */
 
-const LEAVING_MS = 2000;
+const LEAVE_TIMEOUT_MS = 2000;
 
-/** The server's refusal: its own line, and the HTTP status. */
-export class Refusal extends Error {
+/** An error response of the server: its line, and the HTTP status. */
+export class HttpError extends Error {
   constructor(message, status) {
     super(message);
     this.status = status;
@@ -11,19 +11,19 @@ export class Refusal extends Error {
 }
 
 /** What can be chosen, and the controls at the start. */
-export const options = () => ask("api/options");
+export const options = () => request("api/options");
 
-/** Hand over an SDP offer; resolves to `{type, sdp, session}`. */
+/** Send an SDP offer; resolves to `{type, sdp, session}`. */
 export const offer = (description, record, signal) =>
-  ask("api/offer", { method: "POST", body: { ...description.toJSON(), record }, signal });
+  request("api/offer", { method: "POST", body: { ...description.toJSON(), record }, signal });
 
-/** End a session, also while the page is being left; resolves soon, whether the server has heard of it or not. */
+/** End a session, also while the page is being closed. Resolves soon, whether or not the request has arrived. */
 export const leave = (session) => {
   const path = `api/sessions/${encodeURIComponent(session)}`;
-  return ask(path, { method: "DELETE", keepalive: true, signal: AbortSignal.timeout(LEAVING_MS) }).catch(() => {});
+  return request(path, { method: "DELETE", keepalive: true, signal: AbortSignal.timeout(LEAVE_TIMEOUT_MS) }).catch(() => {});
 };
 
-/** Use this token from now on; it stays in the fragment of the address, which no server is sent. */
+/** Use this token from now on. It is kept in the address's fragment, which browsers never send to a server. */
 export function setToken(token) {
   location.hash = new URLSearchParams({ token });
 }
@@ -33,23 +33,23 @@ function bearer() {
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
-/** Resolves to the JSON of the answer. Rejects with `Refusal`, or another `Error` where no server answers. */
-async function ask(path, { method = "GET", body, signal, keepalive = false } = {}) {
+/** Resolves to the JSON of the response. Rejects with `HttpError`, or with `Error` where no server responds. */
+async function request(path, { method = "GET", body, signal, keepalive = false } = {}) {
   const headers = bearer();
   if (body) headers["Content-Type"] = "application/json";
-  const request = fetch(path, { method, headers, body: body && JSON.stringify(body), signal, keepalive });
-  const answer = await request.catch(() => {
-    throw new Error("The server does not answer.");
+  const sent = fetch(path, { method, headers, body: body && JSON.stringify(body), signal, keepalive });
+  const response = await sent.catch(() => {
+    throw new Error("The server does not respond.");
   });
-  if (!answer.ok) throw new Refusal(await lineOf(answer), answer.status);
-  return answer.status === 204 ? null : answer.json();
+  if (!response.ok) throw new HttpError(await messageOf(response), response.status);
+  return response.status === 204 ? null : response.json();
 }
 
-async function lineOf(answer) {
-  if (answer.status === 401) return "This server asks for its access token, which it printed at its start.";
+async function messageOf(response) {
+  if (response.status === 401) return "This server needs its access token, which it printed when it started.";
   try {
-    return (await answer.json()).error ?? `The server answered ${answer.status}.`;
+    return (await response.json()).error ?? `The server responded with status ${response.status}.`;
   } catch {
-    return `The server answered ${answer.status}.`;
+    return `The server responded with status ${response.status}.`;
   }
 }

@@ -1,18 +1,18 @@
-/** Joins the parts of the page. */
+/** Connects the parts of the page. */
 
 import * as api from "./api.js";
 import { hasCamera, listCameras } from "./camera.js";
 import { Controls } from "./controls.js";
 import { Faces } from "./faces.js";
-import { showFigures } from "./figures.js";
+import { Player } from "./player.js";
 import { Recorder, save } from "./recorder.js";
 import { Session } from "./session.js";
 import { pressByKey } from "./shortcuts.js";
-import { Stage } from "./stage.js";
+import { showStatistics } from "./statistics.js";
 
 const NOTICE_MS = 8000;
-/** States in a word or two, and in a sentence where no reason is given. */
-const PILLS = {
+/** Each state in a word or two, and in a sentence for where there is no reason to tell. */
+const STATUS = {
   idle: "Off",
   asking: "Waiting for the camera",
   connecting: "Connecting",
@@ -22,15 +22,15 @@ const PILLS = {
 };
 const MESSAGES = {
   idle: "Stopped. Your camera is off.",
-  asking: "Please allow the camera where the browser asks for it.",
+  asking: "Allow the camera when the browser asks for it.",
   connecting: "Connecting …",
-  live: "Live: the coloured picture is running.",
+  live: "Live: the recoloured video is running.",
 };
-/** The one thing to do next, where there is one. */
-const BEGIN = { idle: "Start the camera", failed: "Start again", lost: "Try now" };
+/** The button for the next step, in the states that have one. */
+const NEXT_STEP = { idle: "Start the camera", failed: "Start again", lost: "Try now" };
 
 const find = (id) => document.getElementById(id);
-const stage = new Stage(find("stage"));
+const player = new Player(find("player"));
 const recorder = new Recorder();
 
 let noticeTimer;
@@ -40,7 +40,7 @@ function notice(text) {
   noticeTimer = setTimeout(() => (find("notice").textContent = ""), NOTICE_MS);
 }
 
-function tell(text) {
+function showMessage(text) {
   find("message").textContent = text;
 }
 
@@ -56,12 +56,12 @@ async function run() {
     options = await api.options();
   } catch (error) {
     document.body.dataset.state = "failed";
-    tell(error.message);
+    showMessage(error.message);
     if (error.status === 401) askForToken();
     else offerReload();
     return;
   }
-  join(options);
+  connectParts(options);
 }
 
 function prepareToken() {
@@ -77,87 +77,88 @@ function offerReload() {
   find("begin").onclick = () => location.reload();
 }
 
-/** Show the button in the middle with these words, or hide it. */
-function showBegin(words) {
-  if (!words && document.activeElement === find("begin")) find("stop").focus();
-  find("begin").hidden = !words;
-  find("begin").firstElementChild.textContent = words ?? "";
+/** Show the button in the middle with this text, or hide it; a hidden button must not keep the focus. */
+function showBegin(text) {
+  if (!text && document.activeElement === find("begin")) find("stop").focus();
+  find("begin").hidden = !text;
+  find("begin").firstElementChild.textContent = text ?? "";
 }
 
-function join(options) {
+function connectParts(options) {
   const faces = new Faces(find("faces"), options.emotions);
   const controls = new Controls(find("controls"), options, {
     send: (values) => session.send(values),
     changed: (values) => {
-      faces.paint(options.palettes[values["tint.palette"]]);
+      faces.usePalette(options.palettes[values["tint.palette"]]);
       find("overlay-hint").hidden = !values.effect.split(",").includes("overlay");
     },
   });
   const mirror = (mirrored) => {
-    stage.mirrored = mirrored;
+    player.mirrored = mirrored;
     faces.mirror(mirrored);
     find("mirror").ariaPressed = mirrored;
   };
   const session = new Session({
     iceServers: options.ice_servers ?? [],
     wish,
-    changed: show,
+    changed: showState,
     opened: (stream) => {
       const { deviceId, facingMode } = stream.getVideoTracks()[0].getSettings();
-      if (facingMode === "environment") mirror(false);
-      stage.showOriginal(stream);
+      if (facingMode === "environment") mirror(false); // only self-views are shown mirrored
+      player.showOriginal(stream);
       fillCameras(deviceId);
     },
     ready: () => controls.sendAll(),
-    coloured: (stream) => stage.showColoured(stream),
-    message: (message) => hear(message, { controls, faces }),
-    tokenWanted: askForToken,
+    recolored: (stream) => player.showRecolored(stream),
+    message: (message) => handle(message, { controls, faces }),
+    tokenNeeded: askForToken,
     ended: () => {
       if (recorder.running) finishRecording();
       faces.clear();
-      find("no-face").hidden = false;
-      showFigures(null);
+      find("no-faces").hidden = false;
+      showStatistics(null);
     },
   });
 
-  showBegin(BEGIN.idle);
+  showBegin(NEXT_STEP.idle);
   find("begin").onclick = () => (session.state === "lost" ? session.retry() : session.start());
   find("stop").onclick = () => session.stop();
   for (const id of ["camera", "size"]) find(id).onchange = () => session.changeCamera();
-  for (const id of ["sound", "keep"]) find(id).onchange = () => session.restart();
-  find("keep-field").hidden = !options.recording;
-  joinPicture(mirror);
-  joinEvents(session);
+  for (const id of ["audio", "record-on-server"]) find(id).onchange = () => session.restart();
+  find("record-on-server-field").hidden = !options.recording;
+  connectPlayer(mirror);
+  connectEvents(session);
   fillCameras();
 }
 
-/** Show a state of the session, and why it came to that. */
-function show(state, reason) {
+/** Show a state of the session, and the reason for it. */
+function showState(state, reason) {
   document.body.dataset.state = state;
-  find("pill").textContent = PILLS[state];
-  tell(reason || MESSAGES[state]);
+  find("status").textContent = STATUS[state];
+  showMessage(reason || MESSAGES[state]);
   const runs = state !== "idle" && state !== "failed";
   find("stop").hidden = !runs;
-  showBegin(BEGIN[state]);
+  showBegin(NEXT_STEP[state]);
   for (const id of ["snapshot", "record"]) find(id).disabled = state !== "live";
-  for (const id of ["camera", "size", "sound", "keep"]) find(id).disabled = runs && state !== "live";
+  for (const id of ["camera", "size", "audio", "record-on-server"]) find(id).disabled = runs && state !== "live";
   if (!runs) {
-    stage.showOriginal(null);
-    stage.showColoured(null);
+    player.showOriginal(null);
+    player.showRecolored(null);
   }
 }
 
-/** What the viewer wants of the camera and the connection. */
+/** What the user wants of the camera and the connection. */
 function wish() {
   return {
     camera: find("camera").value,
     size: find("size").value.split("x").map(Number),
-    sound: find("sound").checked,
-    keep: find("keep").checked,
+    audio: find("audio").checked,
+    record: find("record-on-server").checked,
   };
 }
 
-function hear(message, { controls, faces }) {
+/** Handle a message of the server. */
+function handle(message, { controls, faces }) {
   switch (message.type) {
     case "controls":
       controls.confirm(message.values);
@@ -168,22 +169,22 @@ function hear(message, { controls, faces }) {
       break;
     case "state":
       faces.update(message.faces, performance.now() / 1000);
-      showFigures(message);
-      find("no-face").hidden = find("faces").childElementCount > 0;
+      showStatistics(message);
+      find("no-faces").hidden = find("faces").childElementCount > 0;
   }
 }
 
-function joinPicture(mirror) {
+function connectPlayer(mirror) {
   mirror(true);
-  find("mirror").onclick = () => mirror(!stage.mirrored);
-  find("full-screen").hidden = !stage.canFill;
-  find("full-screen").onclick = () => stage.toggleFullScreen();
-  find("snapshot").onclick = async () => notice(`Saved ${save(await stage.snapshot())}.`);
+  find("mirror").onclick = () => mirror(!player.mirrored);
+  find("full-screen").hidden = !player.canFillScreen;
+  find("full-screen").onclick = () => player.toggleFullScreen();
+  find("snapshot").onclick = async () => notice(`Saved ${save(await player.snapshot())}.`);
   find("record").hidden = !Recorder.available;
   find("record").onclick = () => (recorder.running ? finishRecording() : beginRecording());
-  find("views").onchange = (event) => (stage.view = event.target.value);
-  find("sound").addEventListener("change", () => (find("hear-field").hidden = !find("sound").checked));
-  find("hear").onchange = (event) => (stage.audible = event.target.checked);
+  find("views").onchange = (event) => (player.view = event.target.value);
+  find("audio").addEventListener("change", () => (find("play-audio-field").hidden = !find("audio").checked));
+  find("play-audio").onchange = (event) => (player.audible = event.target.checked);
   pressByKey({
     " ": [find("stop"), find("begin")],
     m: [find("mirror")],
@@ -193,7 +194,7 @@ function joinPicture(mirror) {
   });
 }
 
-function joinEvents(session) {
+function connectEvents(session) {
   addEventListener("pagehide", () => session.stop());
   addEventListener("online", () => session.retry());
   document.addEventListener("visibilitychange", () => document.hidden || session.retry());
@@ -201,7 +202,7 @@ function joinEvents(session) {
 }
 
 function beginRecording() {
-  recorder.start(stage.video.srcObject);
+  recorder.start(player.stream);
   showRecording(true);
 }
 
@@ -216,11 +217,11 @@ function showRecording(running) {
   find("record").firstElementChild.textContent = running ? "Stop and save" : "Record";
 }
 
-/** Name the cameras in the picker; `chosen` is the one in use. */
+/** List the cameras in the picker; `chosen` is the one in use. */
 async function fillCameras(chosen = find("camera").value) {
   const picker = find("camera");
   const cameras = await listCameras();
-  picker.replaceChildren(new Option((await hasCamera()) ? "The browser’s choice" : "No camera found", ""));
+  picker.replaceChildren(new Option((await hasCamera()) ? "Default camera" : "No camera found", ""));
   for (const { id, label } of cameras) picker.append(new Option(label, id));
   picker.value = cameras.some(({ id }) => id === chosen) ? chosen : "";
 }

@@ -1,25 +1,25 @@
-/** One WebRTC connection: the camera's picture out, the coloured one in, and the data channel "control". */
+/** One WebRTC connection: sends the camera, receives the recoloured video, and has the data channel "control". */
 
 import * as api from "./api.js";
 
-/** An offer waits so long for ICE candidates. */
-const GATHERING_MS = 2000;
-/** From the answer to the first picture; the server may have nets to load. */
-const OPENING_MS = 20000;
-/** The server tells its state ten times a second; after so long without a word it is taken for gone. */
-const SILENCE_MS = 8000;
-/** ICE may find its way back for so long. */
-const DISCONNECTED_MS = 3000;
+/** How long an offer waits for ICE candidates. */
+const GATHERING_TIMEOUT_MS = 2000;
+/** From the answer to the first frame. */
+const OPENING_TIMEOUT_MS = 20000;
+/** The server sends its state ten times a second. After so long without a message it counts as lost. */
+const SILENCE_TIMEOUT_MS = 8000;
+/** How long ICE may take to recover from a disconnection. */
+const RECOVERY_TIMEOUT_MS = 3000;
 
 export class Connection {
-  /** What comes back, as a stream; tracks join as they come. */
+  /** The received stream; its tracks are added as they arrive. */
   stream = new MediaStream();
   #peer;
   #channel;
   #on;
   #session = null;
   #closed = false;
-  #lastHeard = performance.now();
+  #receivedAt = performance.now();
   #watch;
   #grace;
 
@@ -27,27 +27,27 @@ export class Connection {
    * @param {MediaStream} camera
    * @param {object} settings
    * @param {RTCIceServer[]} settings.iceServers
-   * @param {() => void} settings.ready messages can be sent
-   * @param {(message: object) => void} settings.message one has come
-   * @param {(reason: string) => void} settings.lost told once, when the other side has ended it or is gone
+   * @param {() => void} settings.ready called when messages can be sent
+   * @param {(message: object) => void} settings.message called for each received message
+   * @param {(reason: string) => void} settings.lost called once, when the server has ended the session or is gone
    */
   constructor(camera, { iceServers, ready, message, lost }) {
     this.#on = { message, lost };
     this.#peer = new RTCPeerConnection({ iceServers });
     this.#channel = this.#peer.createDataChannel("control");
     this.#channel.addEventListener("open", ready);
-    this.#channel.onmessage = (event) => this.#hear(event.data);
+    this.#channel.onmessage = (event) => this.#receive(event.data);
     for (const track of camera.getTracks()) {
       const { receiver } = this.#peer.addTransceiver(track, { direction: "sendrecv", streams: [camera] });
-      if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0; // as little delay as the browser can do
+      if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0; // the lowest latency that the browser offers
     }
     this.#peer.ontrack = (event) => this.stream.addTrack(event.track);
   }
 
   /**
-   * Resolves once the channel is open and the first of the picture is here.
+   * Resolves once the data channel is open and video arrives.
    *
-   * @throws {api.Refusal} where the server says no, another `Error` where nothing comes of it
+   * @throws {api.HttpError} where the server refuses, `Error` where the connection fails
    */
   async open(record, signal) {
     await this.#peer.setLocalDescription(await this.#peer.createOffer());
@@ -60,21 +60,21 @@ export class Connection {
     }
     await this.#peer.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
     await this.#running(signal);
-    this.#guard();
+    this.#supervise();
   }
 
-  /** Ask for other controls, any subset of them. */
+  /** Ask for changed controls, any subset of them. */
   send(values) {
     if (this.#channel.readyState === "open") this.#channel.send(JSON.stringify({ type: "controls", values }));
   }
 
-  /** Send another camera's picture from now on. */
-  async showInstead(track) {
+  /** Send another camera's video from now on. */
+  async replaceVideo(track) {
     const sender = this.#peer.getSenders().find((one) => one.track?.kind === "video");
     await sender?.replaceTrack(track);
   }
 
-  /** End it; resolves soon, as a rule once the server has made room. A second call does nothing. */
+  /** End it. Resolves soon, usually once the server has freed the session's place. A second call does nothing. */
   async close() {
     if (this.#closed) return;
     this.#closed = true;
@@ -85,15 +85,15 @@ export class Connection {
     this.#peer.close();
   }
 
-  #hear(text) {
+  #receive(text) {
     if (this.#closed) return;
-    this.#lastHeard = performance.now();
+    this.#receivedAt = performance.now();
     const message = JSON.parse(text);
     if (message.type !== "bye") {
       this.#on.message(message);
       return;
     }
-    this.#session = null; // there is nothing left to leave
+    this.#session = null; // the server has already ended it
     this.#lose(`The server ended the session: ${message.reason}.`);
   }
 
@@ -103,44 +103,45 @@ export class Connection {
     this.#on.lost(reason);
   }
 
-  /** All candidates are known, or those that come in time: the offer goes out whole. */
+  /** Resolves once all candidates are in the offer, or those that are found in time. */
   async #gathered() {
     const peer = this.#peer;
     if (peer.iceGatheringState === "complete") return;
     await new Promise((resolve) => {
-      setTimeout(resolve, GATHERING_MS);
+      setTimeout(resolve, GATHERING_TIMEOUT_MS);
       peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && resolve();
     });
   }
 
+  /** Resolves once messages and video can flow. */
   #running(signal) {
     const video = this.stream.getVideoTracks()[0];
     return new Promise((resolve, reject) => {
       const check = () => {
         if (this.#channel.readyState === "open" && video && !video.muted) resolve();
-        if (this.#peer.connectionState === "failed") reject(new Error("The server cannot be reached by WebRTC."));
+        if (this.#peer.connectionState === "failed") reject(new Error("The server cannot be reached over WebRTC."));
       };
       this.#channel.addEventListener("open", check);
       this.#peer.onconnectionstatechange = check;
       video?.addEventListener("unmute", check);
       signal.addEventListener("abort", () => reject(new Error("stopped")));
-      setTimeout(() => reject(new Error("No picture came back.")), OPENING_MS);
+      setTimeout(() => reject(new Error("No video came back.")), OPENING_TIMEOUT_MS);
       check();
     });
   }
 
-  /** Notice, from now on, when the other side is gone. */
-  #guard() {
-    this.#lastHeard = performance.now();
+  /** From now on, notice when the server is gone. */
+  #supervise() {
+    this.#receivedAt = performance.now();
     this.#watch = setInterval(() => {
-      if (performance.now() - this.#lastHeard > SILENCE_MS) this.#lose("The server has gone silent.");
+      if (performance.now() - this.#receivedAt > SILENCE_TIMEOUT_MS) this.#lose("The server stopped responding.");
     }, 1000);
     this.#channel.onclose = () => this.#lose("The connection was closed.");
     this.#peer.onconnectionstatechange = () => {
       clearTimeout(this.#grace);
       if (this.#peer.connectionState === "failed") this.#lose("The connection was lost.");
       if (this.#peer.connectionState === "disconnected") {
-        this.#grace = setTimeout(() => this.#lose("The connection was lost."), DISCONNECTED_MS);
+        this.#grace = setTimeout(() => this.#lose("The connection was lost."), RECOVERY_TIMEOUT_MS);
       }
     };
   }

@@ -1,11 +1,11 @@
 /**
- * The form of controls: what the viewer wants, and what the server has confirmed.
+ * The form of controls: what the user wants, and what the server has confirmed.
  *
  * The server describes every effect and its options as JSON schema (`GET /api/options`), and the form is made of that:
  * a range, a choice, a check box or a text field for each option that may change while a session runs.
  */
 
-import { meaningOf, percent, wordFor } from "./words.js";
+import { labelOf, meaningOf, percent } from "./labels.js";
 
 /** The effect that gives gray footage its colours; in a chain it comes first. */
 const FIRST = "colorize";
@@ -21,11 +21,11 @@ export class Controls {
   #send;
   #changed;
   #values;
-  /** What the server says of each effect, by name. */
+  /** The server's description of each effect, by name. */
   #effects;
   /** For each control by name: a function that shows a value. */
   #shows = new Map();
-  /** Values that were sent and not yet confirmed; for these the server's last message is older than the viewer's wish. */
+  /** Values that were sent and not yet confirmed; for these, the user's wish is newer than the server's last message. */
   #pending = new Map();
   #unsent = {};
   #timer = null;
@@ -47,12 +47,12 @@ export class Controls {
     form.addEventListener("submit", (event) => event.preventDefault());
   }
 
-  /** All values as the viewer wants them. */
+  /** All values as the user wants them. */
   get wanted() {
     return { ...this.#values, ...Object.fromEntries(this.#pending) };
   }
 
-  /** A new session starts from its own controls: ask for what the viewer wants. */
+  /** A new session starts from its own controls: ask for what the user wants. */
   sendAll() {
     this.#ask(this.wanted);
     this.#flush();
@@ -104,7 +104,7 @@ export class Controls {
       if (live.length === 0) continue;
       const group = Object.assign(document.createElement("fieldset"), { className: "options", name: `options-${name}` });
       group.dataset.effect = name;
-      group.append(Object.assign(document.createElement("legend"), { textContent: wordFor("effect", name) }));
+      group.append(Object.assign(document.createElement("legend"), { textContent: labelOf("effect", name) }));
       const fields = live.map(([option, described]) => this.#field(`${name}.${option}`, described, palettes));
       group.append(...fields.slice(0, SEEN));
       if (fields.length > SEEN) {
@@ -122,7 +122,7 @@ export class Controls {
     const mains = [...this.#effects.keys()].filter((name) => name !== OVERLAY);
     const given = parse(chain).main;
     const choices = mains.includes(given) || given === NONE ? mains : [...mains, given];
-    const radios = radioGroup("effect", "Effect", [...choices, NONE], (name) => wordFor("effect", name));
+    const radios = radioGroup("effect", "Effect", [...choices, NONE], (name) => labelOf("effect", name));
     this.#form.querySelector("#chain").replaceChildren(radios);
     const ask = () => {
       const main = elements.effect.value;
@@ -162,7 +162,7 @@ export class Controls {
 
   #choice(name, option) {
     const [, short] = name.split(".");
-    const field = radioGroup(name, option.title, option.enum, (value) => wordFor(short, value));
+    const field = radioGroup(name, option.title, option.enum, (value) => labelOf(short, value));
     field.title = option.description;
     field.addEventListener("change", (event) => this.#wish(name, event.target.value));
     this.#shows.set(name, (value) => (this.#form.elements[name].value = value));
@@ -171,7 +171,7 @@ export class Controls {
 
   #palette(name, option, palettes) {
     const names = Object.keys(palettes).sort((a, b) => (b === option.default) - (a === option.default));
-    const field = radioGroup(name, option.title, names, (value) => wordFor("palette", value), (value) =>
+    const field = radioGroup(name, option.title, names, (value) => labelOf("palette", value), (value) =>
       swatches(Object.values(palettes[value])),
     );
     field.className = "palettes";
@@ -195,7 +195,7 @@ export class Controls {
     const offered = option.examples ?? [];
     const input = offered.length ? element("select", { name }) : element("input", { type: "text", name });
     const [, short] = name.split(".");
-    input.append(...offered.map((value) => new Option(wordFor(short, value), value)));
+    input.append(...offered.map((value) => new Option(labelOf(short, value), value)));
     input.addEventListener("change", () => this.#wish(name, input.value));
     this.#shows.set(name, (value) => {
       const shown = value ?? offered[0] ?? "";

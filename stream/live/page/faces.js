@@ -1,14 +1,14 @@
-/** A panel for each face: its emotion now in words and bars, and its last minute. */
+/** A panel for each face: its present emotion in words and bars, and its last minute. */
 
 import { draw, inWords, Timeline } from "./timeline.js";
-import { percent } from "./words.js";
+import { percent } from "./labels.js";
 
-/** A face that is not seen keeps its panel for so long. */
+/** How long a face that is out of sight keeps its panel. */
 const LINGER_S = 5;
-const MOST_PANELS = 4;
-/** How far from the middle a face must be, as a part of the picture, to be called left or right. */
-const ASIDE = 0.12;
-const SUMMARY_EVERY_S = 2;
+const MAX_PANELS = 4;
+/** How far from the centre a face must be to be called left or right, as a fraction of the frame's width. */
+const OFF_CENTRE = 0.12;
+const SUMMARY_INTERVAL_S = 2;
 
 export class Faces {
   #list;
@@ -26,20 +26,20 @@ export class Faces {
     this.#emotions = emotions;
   }
 
-  /** Use a palette: a colour for each emotion by its name. */
-  paint(palette) {
+  /** Use a palette: a colour for each emotion, by name. */
+  usePalette(palette) {
     this.#colors = this.#emotions.map((emotion) => palette[emotion]);
     this.#emotions.forEach((emotion, k) => this.#list.style.setProperty(`--${emotion}`, this.#colors[k]));
   }
 
-  /** Whether the picture is shown mirrored: left and right are the viewer's. */
+  /** Whether the video is shown mirrored: left and right are those that the user sees. */
   mirror(mirrored) {
     this.#mirrored = mirrored;
   }
 
-  /** Take the faces of a state message at a time in seconds. */
+  /** Show the faces of a state message that arrived at a time, in seconds. */
   update(faces, time) {
-    for (const face of faces.slice(0, MOST_PANELS)) {
+    for (const face of faces.slice(0, MAX_PANELS)) {
       const panel = this.#panels.get(face.id) ?? this.#open(face.id);
       panel.update(face, time, this.#sideOf(face));
     }
@@ -50,7 +50,7 @@ export class Faces {
     for (const panel of this.#panels.values()) panel.draw(time, this.#colors);
   }
 
-  /** Forget all faces. */
+  /** Remove all panels. */
   clear() {
     for (const id of this.#panels.keys()) this.#close(id);
   }
@@ -69,7 +69,7 @@ export class Faces {
 
   #sideOf({ box: [x, , width] }) {
     const off = (x + width / 2 - 0.5) * (this.#mirrored ? -1 : 1);
-    if (Math.abs(off) < ASIDE) return "in the middle";
+    if (Math.abs(off) < OFF_CENTRE) return "in the middle";
     return off < 0 ? "on the left" : "on the right";
   }
 }
@@ -113,7 +113,7 @@ class Panel {
     this.#drawn = Math.floor(time / step);
     const { canvas, summary } = this.#parts;
     draw(canvas, this.#timeline.stretches(time), colors, getComputedStyle(canvas).getPropertyValue("--line"));
-    if (time - this.#summed < SUMMARY_EVERY_S) return;
+    if (time - this.#summed < SUMMARY_INTERVAL_S) return;
     this.#summed = time;
     const words = inWords(this.#timeline.mean(time), this.#emotions);
     write(summary, words);
@@ -132,7 +132,7 @@ class Bar {
     parts.word.textContent = word;
   }
 
-  /** Fill the bar; it is the paler the less certain. */
+  /** Fill the bar to a fraction, paler where it is less certain. */
   show(part, certainty) {
     this.#parts.fill.style.width = percent(part).replace(" ", "");
     this.#parts.fill.style.setProperty("--certainty", certainty.toFixed(2));
@@ -146,7 +146,7 @@ function fromTemplate(id) {
   return { element, parts };
 }
 
-/** Text that has not changed is left alone: a screen reader need not read it again. */
+/** Write text only where it changes, or screen readers would read it again. */
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,6 +1,6 @@
-/** Recording the coloured stream in the browser, and saving files. */
+/** Records the recoloured stream in the browser, and saves files. */
 
-/** The first that the browser can write; Safari writes MP4 alone. */
+/** The first type that the browser supports is used; Safari writes MP4 alone. */
 const TYPES = ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
 
 export class Recorder {
@@ -24,7 +24,7 @@ export class Recorder {
     this.#recorder.start(1000);
   }
 
-  /** Resolves to what was recorded. */
+  /** Resolves to the recording, a `Blob`. */
   async stop() {
     const recorder = this.#recorder;
     this.#recorder = null;
@@ -37,7 +37,7 @@ export class Recorder {
   }
 }
 
-/** Save a blob as a file named by the time, such as `emocolor-2026-05-04-103059.png`; the name. */
+/** Save a blob as a file named by the time, such as `emocolor-2026-05-04-103059.png`; returns the name. */
 export function save(blob) {
   const now = new Date();
   const [date, time] = new Date(now - now.getTimezoneOffset() * 60000).toISOString().split("T");

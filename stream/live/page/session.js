@@ -1,14 +1,14 @@
-/** A live picture from the press on Start to the press on Stop: camera, connection, and trying again. */
+/** A live session from Start to Stop: the camera, the connection, and reconnecting. */
 
 import * as api from "./api.js";
 import { openCamera } from "./camera.js";
 import { Connection } from "./connection.js";
-import { Machine, waitBefore } from "./machine.js";
+import { StateMachine, waitBefore } from "./state_machine.js";
 
-/** A connection that held for so long counts as good: waits begin anew when it is lost. */
-const SETTLED_MS = 5000;
-/** HTTP statuses after which a lost connection is tried again: too many requests, and a server that is full or not up. */
-const PASSING = [429, 502, 503, 504];
+/** A connection that lasted so long was stable: when it is lost, waits start again with the shortest. */
+const STABLE_MS = 5000;
+/** HTTP statuses that may pass while reconnecting: too many requests, a full server, a server that is not up yet. */
+const TEMPORARY = [429, 502, 503, 504];
 
 export class Session {
   #machine;
@@ -24,20 +24,20 @@ export class Session {
 
   /**
    * @param {object} settings
-   * @param {() => {camera: string, size: [number, number], sound: boolean, keep: boolean}} settings.wish
+   * @param {() => {camera: string, size: [number, number], audio: boolean, record: boolean}} settings.wish
    * @param {RTCIceServer[]} settings.iceServers
    * @param {(state: string, reason: string) => void} settings.changed
-   * @param {(stream: MediaStream) => void} settings.opened the camera's picture is here
+   * @param {(stream: MediaStream) => void} settings.opened the camera is open
    * @param {() => void} settings.ready controls can be sent
-   * @param {(stream: MediaStream) => Promise<void>} settings.coloured the coloured picture is here; resolves once it
-   *   is seen
+   * @param {(stream: MediaStream) => Promise<void>} settings.recolored the recoloured video is here; resolves once it
+   *   is shown
    * @param {(message: object) => void} settings.message of the data channel
-   * @param {() => void} settings.tokenWanted the server asks for a token, or for another one
-   * @param {() => void} settings.ended the coloured picture is about to go
+   * @param {() => void} settings.tokenNeeded the server asks for a token, or for another one
+   * @param {() => void} settings.ended the recoloured video is about to end
    */
   constructor(settings) {
     this.#settings = settings;
-    this.#machine = new Machine(settings.changed);
+    this.#machine = new StateMachine(settings.changed);
   }
 
   get state() {
@@ -59,7 +59,7 @@ export class Session {
     this.#machine.send("stop");
   }
 
-  /** Try now what would be tried later. */
+  /** Reconnect now instead of after the wait. */
   async retry() {
     if (this.#machine.send("retry")) await this.#connect(this.#begin());
   }
@@ -68,13 +68,13 @@ export class Session {
     this.#connection?.send(values);
   }
 
-  /** Open the camera anew, as is wished now; the connection stays. */
+  /** Open the camera that is wished now; the connection stays. */
   async changeCamera() {
     if (this.state !== "live" || !(await this.#openCamera(this.#run.signal))) return;
-    await this.#connection?.showInstead(this.#camera.getVideoTracks()[0]);
+    await this.#connection?.replaceVideo(this.#camera.getVideoTracks()[0]);
   }
 
-  /** Where something runs, connect anew with what is wished now. */
+  /** Where a session runs, reconnect with what is wished now. */
   async restart() {
     if (!this.#machine.send("restart")) return;
     this.#leave();
@@ -89,8 +89,8 @@ export class Session {
   }
 
   /**
-   * Whether it could be opened and is still wanted: a later opening takes the place of an earlier one. The camera
-   * before is closed first, since phones open one at a time.
+   * Returns whether a camera was opened and is still wanted: a later call supersedes an earlier one. The previous
+   * camera is closed first, since phones open only one at a time.
    */
   async #openCamera(run) {
     this.#closeCamera();
@@ -107,7 +107,7 @@ export class Session {
       return false;
     }
     this.#camera = camera;
-    camera.getVideoTracks()[0].onended = () => this.#fail("The camera is gone. Plug it in again or choose another one.");
+    camera.getVideoTracks()[0].onended = () => this.#fail("The camera was disconnected. Connect it again or choose another one.");
     this.#settings.opened(camera);
     return true;
   }
@@ -121,7 +121,7 @@ export class Session {
   }
 
   async #connect(run) {
-    await this.#left; // a server of few places must have heard that one is free
+    await this.#left; // a full server must learn first that a place has become free
     if (run.aborted || !(this.#camera || (await this.#openCamera(run)))) return;
     const connection = new Connection(this.#camera, {
       iceServers: this.#settings.iceServers,
@@ -131,26 +131,26 @@ export class Session {
     });
     this.#connection = connection;
     try {
-      await connection.open(this.#settings.wish().keep, run);
+      await connection.open(this.#settings.wish().record, run);
     } catch (error) {
       if (!run.aborted) this.#refused(error);
       return;
     }
     this.#liveSince = performance.now();
-    await this.#settings.coloured(connection.stream);
+    await this.#settings.recolored(connection.stream);
     if (!run.aborted) this.#machine.send("connected");
   }
 
-  /** A server that says no at the first try is believed; later it may only be busy with what was lost. */
+  /** A refusal at the first attempt is final. Later the server may only be busy with the session that was lost. */
   #refused(error) {
-    const final = error instanceof api.Refusal && !(this.#attempt > 0 && PASSING.includes(error.status));
-    if (error.status === 401) this.#settings.tokenWanted();
+    const final = error instanceof api.HttpError && !(this.#attempt > 0 && TEMPORARY.includes(error.status));
+    if (error.status === 401) this.#settings.tokenNeeded();
     if (final) this.#fail(error.message);
     else this.#lose(error.message);
   }
 
   #lose(reason) {
-    if (this.state === "live" && performance.now() - this.#liveSince > SETTLED_MS) this.#attempt = 0;
+    if (this.state === "live" && performance.now() - this.#liveSince > STABLE_MS) this.#attempt = 0;
     this.#leave();
     const wait = waitBefore(this.#attempt++);
     if (!this.#machine.send("lose", `${reason} Trying again in ${wait} s.`)) return;

@@ -1,6 +1,6 @@
-/** Keys that stand for buttons. */
+/** Keyboard shortcuts for buttons. */
 
-/** Elements that have a use of their own for a letter, and those that have one for the space bar. */
+/** Elements that use letters themselves, and those that use the space bar. */
 const TAKES_LETTERS = "input:not([type=radio], [type=checkbox], [type=range]), select, textarea";
 const TAKES_SPACE = "input:not([type=range], [type=radio]:checked), select, textarea, button, summary, a[href]";
 
@@ -8,7 +8,7 @@ const TAKES_SPACE = "input:not([type=range], [type=radio]:checked), select, text
  * Press a button when its key is pressed.
  *
  * @param {Object<string, HTMLButtonElement[]>} buttons by key, as in `KeyboardEvent.key` in lower case; of several, the
- *   first that is shown is pressed
+ *   first visible one is pressed
  */
 export function pressByKey(buttons) {
   document.addEventListener("keydown", (event) => {

@@ -1,23 +1,23 @@
-/** The last minute of one face, and drawing it. */
+/** The last minute of one face: kept, summed up in words, drawn. */
 
-import { percent } from "./words.js";
+import { percent } from "./labels.js";
 
 export const SECONDS = 60;
-/** Four columns a second: what is drawn moves by whole columns, so nothing shimmers. */
+/** Four columns per second. What is drawn moves by whole columns, so nothing shimmers. */
 export const COLUMNS = 240;
 const STEP = SECONDS / COLUMNS;
-/** Where no message comes for a moment, what was seen last is held for up to so many columns. */
-const HELD = 4;
-/** How much of its colour a face of no certainty keeps. */
-const FAINTEST = 0.3;
+/** Where no message arrives for a moment, the latest values are shown for up to so many columns. */
+const MAX_HOLD = 4;
+/** Opacity where the certainty is 0. */
+const MIN_OPACITY = 0.3;
 
 export class Timeline {
   #columns = new Map();
 
   /**
-   * Take what was seen at a time.
+   * Add the values at one time.
    *
-   * @param {number} time in seconds, on any clock that goes on evenly
+   * @param {number} time in seconds, on a monotonic clock
    * @param {number[]} probabilities of the emotions, summing to one
    * @param {number} certainty in [0, 1]
    */
@@ -35,8 +35,8 @@ export class Timeline {
   }
 
   /**
-   * What was seen up to a time, oldest first, as `{from, to, parts, certainty}`: columns from 0, the oldest, up to
-   * `COLUMNS`, where the column of that time ends.
+   * The minute up to a time, oldest first, as `{from, to, parts, certainty}`. Columns count from 0, the oldest, to
+   * `COLUMNS`, the end of the column of that time; `parts` are the mean probabilities.
    */
   stretches(time) {
     const oldest = Math.floor(time / STEP) - COLUMNS + 1;
@@ -44,12 +44,12 @@ export class Timeline {
     return all.flatMap(([index, { sums, certainty, count }], k) => {
       const from = index - oldest;
       const next = k + 1 < all.length ? all[k + 1][0] - oldest : COLUMNS;
-      const to = Math.min(next, from + HELD, COLUMNS);
+      const to = Math.min(next, from + MAX_HOLD, COLUMNS);
       return from < 0 ? [] : [{ from, to, parts: sums.map((sum) => sum / count), certainty: certainty / count }];
     });
   }
 
-  /** The mean probabilities over the minute before a time; `null` where nothing was seen. */
+  /** The mean probabilities over the minute before a time; `null` where the face was not seen. */
   mean(time) {
     const stretches = this.stretches(time);
     const columns = stretches.reduce((sum, { from, to }) => sum + to - from, 0);
@@ -69,9 +69,9 @@ export function inWords(mean, emotions) {
 }
 
 /**
- * Draw a minute: at each time the parts one on the other, the paler the less certain.
+ * Draw a minute: the probabilities of each column stacked, paler where they are less certain.
  *
- * @param {HTMLCanvasElement} canvas drawn at the size that it is shown in
+ * @param {HTMLCanvasElement} canvas drawn at the resolution at which it is shown
  * @param {{from: number, to: number, parts: number[], certainty: number}[]} stretches
  * @param {string[]} colors of the emotions
  * @param {string} lines colour of the marks at 15, 30 and 45 seconds
@@ -82,9 +82,9 @@ export function draw(canvas, stretches, colors, lines) {
   canvas.width = width; // clears it too
   canvas.height = height;
   const context = canvas.getContext("2d");
-  const edge = (place) => Math.round((place * width) / COLUMNS);
+  const edge = (column) => Math.round((column * width) / COLUMNS);
   for (const { from, to, parts, certainty } of stretches) {
-    context.globalAlpha = FAINTEST + (1 - FAINTEST) * certainty;
+    context.globalAlpha = MIN_OPACITY + (1 - MIN_OPACITY) * certainty;
     let below = height;
     for (const k of [...parts.keys()].reverse()) {
       const tall = parts[k] * height;

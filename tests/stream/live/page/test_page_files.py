@@ -20,7 +20,7 @@ def reachable_from(name):
         script = waiting.pop()
         if script not in found:
             found.add(script)
-            waiting += re.findall(r'from "\./([a-z]+\.js)"', SCRIPTS[script])
+            waiting += re.findall(r'from "\./([a-z_]+\.js)"', SCRIPTS[script])
     return found
 
 

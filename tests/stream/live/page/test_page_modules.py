@@ -26,7 +26,7 @@ def run(page, module, body, argument=None):
 
 STEPS = """(m, events) => {
   const told = [];
-  const machine = new m.Machine((state, reason) => told.push([state, reason]));
+  const machine = new m.StateMachine((state, reason) => told.push([state, reason]));
   return [events.map(([event, reason]) => machine.send(event, reason)), told];
 }"""
 
@@ -34,7 +34,7 @@ STEPS = """(m, events) => {
 def test_the_states_follow_each_other(page):
     taken, told = run(
         page,
-        "machine",
+        "state_machine",
         STEPS,
         [["start"], ["granted"], ["connected"], ["lose", "gone"], ["retry"], ["connected"], ["fail", "x"], ["start"]],
     )
@@ -58,13 +58,13 @@ def test_the_states_follow_each_other(page):
     ],
 )
 def test_events_that_come_too_late_change_nothing(page, events):
-    taken, told = run(page, "machine", STEPS, [[event] for event in events])
+    taken, told = run(page, "state_machine", STEPS, [[event] for event in events])
     assert taken == [True] * (len(events) - 1) + [False]
     assert len(told) == len(events) - 1
 
 
 def test_waits_double_up_to_ten_seconds(page):
-    waits = run(page, "machine", "(m) => [0, 1, 2, 3, 4, 5, 6, 60].map(m.waitBefore)")
+    waits = run(page, "state_machine", "(m) => [0, 1, 2, 3, 4, 5, 6, 60].map(m.waitBefore)")
     assert waits == [0.5, 1, 2, 4, 8, 10, 10, 10]
 
 
@@ -250,14 +250,58 @@ def test_the_form_is_made_of_the_schema(page):
     }
 
 
+STATE = {
+    "size": [640, 360],
+    "fps_in": 29.97,
+    "fps_out": 24.6,
+    "recent_latency_ms": 8.125,
+    "latency_ms": {"p50": 8.5, "p95": 21.7, "p99": None},
+    "level": 2,
+    "levels": 6,
+    "quality": {"rate_hz": 5, "passes": 4, "net": "ours", "scale": 0.75},
+    "stage_ms": {"render": 1.25},
+    "drops": {"newer frame": 3},
+}
+STATISTICS = """(m, state) => {
+  const details = document.getElementById("more-statistics").closest("details");
+  details.open = true;
+  m.showStatistics(state);
+  const short = [...document.querySelectorAll("[data-statistic]")].map((place) => place.textContent);
+  const rows = [...document.querySelectorAll("#more-statistics div")]
+    .map((row) => [...row.children].map((cell) => cell.textContent));
+  m.showStatistics(null);
+  details.open = false;
+  return [short, rows, document.querySelector("[data-statistic]").textContent];
+}"""
+
+
+def test_statistics_are_shown_with_their_units(page):
+    short, rows, cleared = run(page, "statistics", STATISTICS, STATE)
+    assert short == ["25 fps", "8.1 ms", "640 × 360", "Reduced, step 2 of 5"]
+    assert rows == [
+        ["Frame rate in", "30.0 fps"],
+        ["Frame rate out", "24.6 fps"],
+        ["Latency, median", "8.5 ms"],
+        ["Latency, 95th percentile", "22 ms"],
+        ["Latency, 99th percentile", "–"],
+        ["Face analyses, at most", "5 Hz"],
+        ["Emotion net", "ours"],
+        ["Monte Carlo passes", "4"],
+        ["Rendered size", "75 %"],
+        ["Time to render", "1.3 ms"],
+        ["Dropped frames: newer frame", "3"],
+    ]
+    assert cleared == "–"
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        ("NotAllowedError", "The camera was refused. Allow it"),
-        ("NotFoundError", "No camera was found. Plug one in"),
+        ("NotAllowedError", "Access to the camera was denied. Allow it"),
+        ("NotFoundError", "No camera was found. Connect one"),
         ("NotReadableError", "Another program may be using it"),
         ("OverconstrainedError", "Choose another one"),
-        ("AbortError", "The camera would not open (AbortError)."),
+        ("AbortError", "The camera does not open (AbortError)."),
     ],
 )
 def test_why_a_camera_does_not_open_is_told_in_words(page, error, words):
@@ -265,7 +309,7 @@ def test_why_a_camera_does_not_open_is_told_in_words(page, error, words):
       const open = navigator.mediaDevices.getUserMedia;
       navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("", name));
       try {
-        await m.openCamera({camera: "", size: [640, 360], sound: false});
+        await m.openCamera({camera: "", size: [640, 360], audio: false});
       } catch (error) {
         return [error instanceof m.CameraError, error.message];
       } finally {

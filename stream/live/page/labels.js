@@ -1,16 +1,16 @@
-/** Plain words for what the server calls by its short names; a name that is not here stands for itself. */
+/** Words for the server's short names. A name without a label is shown as it is. */
 
 const EFFECTS = {
   tint: ["Tint", "Lays the colour of the emotion over the frame."],
   grade: ["Grade", "Moves the frame’s own colours toward the emotion and protects skin."],
   style: ["Paint", "Paints the frame in the style of the emotion."],
-  colormap: ["Colour map", "Colours by light and dark alone; faces play no part in it."],
-  colorize: ["Colorize", "Gives gray footage natural colours. Colours that are there are replaced."],
+  colormap: ["Colour map", "Colours by lightness alone, whatever the faces show."],
+  colorize: ["Colorize", "Gives gray footage natural colours, in place of any colours that it has."],
   overlay: ["Overlay", "Draws boxes, track numbers and probabilities."],
-  none: ["None", "Leaves the frame as it is; faces are analysed all the same."],
+  none: ["None", "Leaves the frame unchanged. Faces are still analysed."],
 };
 
-const WORDS = {
+const LABELS = {
   palette: { s0: "Pure", muted: "Muted", colorblind: "Colour-blind safe" },
   region: { frame: "Whole frame", face: "Faces", "keep-face": "All but faces", person: "People", background: "Background" },
   base: { gray: "Gray frame", color: "Its own colours" },
@@ -18,14 +18,14 @@ const WORDS = {
   mix: { rgb: "RGB", oklab: "OKLab" },
   several: { largest: "The largest", area: "All, by area", each: "Each its own" },
   fixed: { auto: "Follows the emotion" },
-  effect: Object.fromEntries(Object.entries(EFFECTS).map(([name, [word]]) => [name, word])),
+  effect: Object.fromEntries(Object.entries(EFFECTS).map(([name, [label]]) => [name, label])),
 };
 
-/** What a value of a control is called on the page; one that is not here stands for itself. */
-export const wordFor = (control, value) => WORDS[control]?.[value] ?? value;
+/** The label of a control's value. */
+export const labelOf = (control, value) => LABELS[control]?.[value] ?? value;
 
 /** What an effect does, in a sentence: the page's, or the server's description. */
 export const meaningOf = (effect, description = "") => EFFECTS[effect]?.[1] ?? description;
 
-/** A fraction as per cent. */
-export const percent = (part) => `${Math.round(100 * part)} %`;
+/** A number in [0, 1] as per cent. */
+export const percent = (fraction) => `${Math.round(100 * fraction)} %`;

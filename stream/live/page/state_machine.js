@@ -1,6 +1,6 @@
-/** What the page is doing, which step may follow which, and how long to wait before trying again. */
+/** The states of a session, which event leads from one to the next, and the waits between attempts to reconnect. */
 
-/** State -> event -> next state. An event that a state does not name has come too late and changes nothing. */
+/** State -> event -> next state. An event that a state does not list comes too late and changes nothing. */
 const NEXT = {
   idle: { start: "asking" },
   asking: { granted: "connecting", fail: "failed", stop: "idle" },
@@ -11,18 +11,18 @@ const NEXT = {
 };
 
 const FIRST_WAIT_S = 0.5;
-const LONGEST_WAIT_S = 10;
+const MAX_WAIT_S = 10;
 
-export class Machine {
+export class StateMachine {
   state = "idle";
   #changed;
 
-  /** @param {(state: string, reason: string) => void} changed told of every change of state, and why */
+  /** @param {(state: string, reason: string) => void} changed called at every change of state */
   constructor(changed) {
     this.#changed = changed;
   }
 
-  /** Whether the event fitted; if so, the state has changed. */
+  /** Returns whether the state has changed. */
   send(event, reason = "") {
     const next = NEXT[this.state][event];
     if (!next) return false;
@@ -32,7 +32,7 @@ export class Machine {
   }
 }
 
-/** Seconds before the attempt with this number, from 0: 0.5, 1, 2, 4, 8, then 10. */
+/** Seconds to wait before an attempt, counted from 0: 0.5, 1, 2, 4, 8, then 10. */
 export function waitBefore(attempt) {
-  return Math.min(FIRST_WAIT_S * 2 ** attempt, LONGEST_WAIT_S);
+  return Math.min(FIRST_WAIT_S * 2 ** attempt, MAX_WAIT_S);
 }
