@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emocolor.errors import ConfigurationError, EmocolorError, nearest
-from engines.spec import COLORIZER, EMOTION, STYLE, colorizer_names, net_names, style_net_names
+from engines.spec import COLORIZER, EMOTION, STYLE, colorizer_names, emotion_net_names, style_net_names
 
 from .colorizer.card import card_text as colorizer_card
 from .emotion.card import card_text as emotion_card
@@ -19,7 +19,7 @@ from .style.card import card_text as style_card
 def write_card(name: str) -> Path:
     """Write the Markdown card next to the JSON one; raises ``ConfigurationError`` for a net that does not ship."""
     kinds = (
-        (net_names(), EMOTION, emotion_card),
+        (emotion_net_names(), EMOTION, emotion_card),
         (colorizer_names(), COLORIZER, colorizer_card),
         (style_net_names(), STYLE, style_card),
     )

@@ -5,14 +5,14 @@ import json
 import pytest
 
 from emocolor.errors import ConfigurationError
-from engines.spec import COLORIZER, EMOTION, STYLE, colorizer_names, net_names, style_net_names
+from engines.spec import COLORIZER, EMOTION, STYLE, colorizer_names, emotion_net_names, style_net_names
 from training.card import write_card
 from training.colorizer.card import card_text as colorizer_card
 from training.emotion.card import card_text as emotion_card
 from training.style.card import card_text as style_card
 
 SHIPPED = [
-    *((EMOTION, name, emotion_card) for name in net_names()),
+    *((EMOTION, name, emotion_card) for name in emotion_net_names()),
     *((COLORIZER, name, colorizer_card) for name in colorizer_names()),
     *((STYLE, name, style_card) for name in style_net_names()),
 ]

@@ -196,7 +196,7 @@ def trained_recolorer(net: ColorizerNet, temperature: float) -> Recolorer:
         padded = np.pad(gray, [(0, part) for part in padding], mode="edge")
         device = next(net.parameters()).device
         output = net(torch.from_numpy(padded)[None, None].to(device).float() / 255)
-        if net.answer == "rgb":
+        if net.output_form == "rgb":
             rgb = output[0, :, :height, :width].movedim(0, 2).mul(255).round().byte()
             return np.asarray(rgb.cpu().numpy())
         ab = output if net.bins is None else annealed_mean(output, net.bins, temperature=temperature)[0]

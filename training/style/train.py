@@ -64,7 +64,8 @@ SMOKE_DRAWS = 8
 MEASURED_PHOTOS = 8
 """Photos of the validation set that are measured after every epoch."""
 SHEET_PHOTOS = 6
-SHEET_SIZE = 256
+SHEET_SCALE = 2
+"""Side of the photos of the sheet, in sides of the training crops."""
 ACTIVATION_PHOTOS = 32
 """Photos over which VGG16's activations are averaged."""
 ACTIVATION_SIZE = 128
@@ -218,11 +219,11 @@ def finish(
     count = min(MEASURED_PHOTOS, len(held_out))
     write_json(run / FINAL, {"photos": count, "held_out": measure(net, held_out, recipe, losses, targets)})
     draw_curves(run, CURVES)
-    write_image(run / "sheet.png", _sheet(net.eval(), held_out, targets.styles))
+    write_image(run / "sheet.png", _sheet(net.eval(), held_out, targets.styles, SHEET_SCALE * recipe.crop))
 
 
-def _sheet(net: nn.Module, photos: Photos, styles: list[int]) -> Rgb8:
-    squares = [center_crop(photos.photo(index), SHEET_SIZE) for index in photos.evenly(SHEET_PHOTOS)]
+def _sheet(net: nn.Module, photos: Photos, styles: list[int], size: int) -> Rgb8:
+    squares = [center_crop(photos.photo(index), size) for index in photos.evenly(SHEET_PHOTOS)]
     return style_sheet(squares, [np.eye(SETS, dtype=np.float32)[style] for style in styles], stylize_function(net))
 
 

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; exporting n
 pytest.importorskip("onnx", reason="onnx is not installed; exporting needs it")
 
 from emocolor.errors import ConfigurationError, EngineError  # noqa: E402
-from engines.emotion import load  # noqa: E402
+from engines.emotion import load_emotion_net  # noqa: E402
 from engines.nets.catalog import EMOTION_NETS, emotion_net  # noqa: E402
 from engines.nets.from_onnx import load_weights  # noqa: E402
 from engines.nets.graphs import MonteCarlo  # noqa: E402
@@ -70,7 +70,7 @@ def test_a_finished_run_becomes_a_net_that_is_found_by_its_card(trained_classifi
     assert card["temperatures"]["fer2013"] != 1
     assert card["parity"]["runtime_vs_torch"] < 1e-4
     assert card["metrics"]["fer2013"]["deterministic"]["n"] == 14
-    net = load(str(package / "mine.onnx"))
+    net = load_emotion_net(str(package / "mine.onnx"))
     assert net.spec.temperatures == card["temperatures"]
 
     other = tmp_path / "other"

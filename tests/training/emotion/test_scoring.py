@@ -5,8 +5,8 @@ import pytest
 
 from emocolor.emotion import EmotionClassifier
 from emocolor.errors import ConfigurationError, SourceError
-from engines.emotion import load
-from engines.spec import read_spec
+from engines.emotion import load_emotion_net
+from engines.spec import read_emotion_spec
 from training.emotion.scoring import CHUNK, output_for, passes_of_all, scored_faces
 
 HAPPY, ANGRY, UNKNOWN = 1, 4, 8
@@ -41,14 +41,14 @@ def test_faces_without_any_majority_are_an_error(tmp_path):
 
 
 def test_the_output_trained_on_the_labels_is_chosen():
-    spec = read_spec("s0")
-    assert output_for(spec, "ferplus") == spec.answer == "fer2013"
+    spec = read_emotion_spec("s0")
+    assert output_for(spec, "ferplus") == spec.output == "fer2013"
     assert output_for(spec, "fer2013", asked="fer2013") == "fer2013"
     with pytest.raises(ConfigurationError, match=r"no output 'ferplus'\. It has fer2013"):
         output_for(spec, "fer2013", asked="ferplus")
 
 
 def test_chunks_change_nothing():
-    classifier = EmotionClassifier(load("s0"), passes=0)
+    classifier = EmotionClassifier(load_emotion_net("s0"), passes=0)
     crops = np.random.default_rng(0).integers(0, 256, (CHUNK + 3, 48, 48), np.uint8)
     assert np.allclose(passes_of_all(classifier, crops, "fer2013"), classifier.passes_of(crops), atol=1e-5)

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; training ne
 
 from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
 from engines.nets.from_onnx import load_net  # noqa: E402
-from engines.spec import read_spec  # noqa: E402
+from engines.spec import read_emotion_spec  # noqa: E402
 from training.data.faces import read_faces  # noqa: E402
 from training.emotion.batches import Batch  # noqa: E402
 from training.emotion.recipe import EmotionRecipe  # noqa: E402
@@ -92,7 +92,7 @@ def test_a_run_can_start_from_a_net_that_ships(few_faces_file, tmp_path):
     shipped = load_net("s0").state_dict()
     assert torch.allclose(final_weights(run)["dense2.weight"], shipped["dense2.weight"], atol=1e-6)
     config = run / "config.json"
-    digest = read_spec("s0").sha256
+    digest = read_emotion_spec("s0").sha256
     assert json.loads(config.read_text())["nets"] == {"s0": digest}
     config.write_text(config.read_text().replace(digest, "0" * 64))
     with pytest.raises(ConfigurationError, match="other weights of the nets it builds on"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from emocolor.emotion import EmotionClassifier
-from engines.emotion import load
+from engines.emotion import load_emotion_net
 from engines.spec import EMOTION
 from training.emotion.calibration import apply_temperature, cross_fitted_passes, negative_log_likelihood
 from training.emotion.uncertainty import (
@@ -30,7 +30,7 @@ COUNT = 12
 
 @pytest.fixture(scope="module")
 def net():
-    return load("s0")
+    return load_emotion_net("s0")
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_a_temperature_in_the_graph_is_undone(evaluation, tmp_path):
     (tmp_path / "s0.json").write_text(json.dumps(card | {"temperatures": {"fer2013": 2.0}}))
     shutil.copy(EMOTION / "s0.onnx", tmp_path)
     shipped = evaluation.passes(0)
-    undone = replace(evaluation, net=load(str(tmp_path / "s0.onnx"))).passes(0)
+    undone = replace(evaluation, net=load_emotion_net(str(tmp_path / "s0.onnx"))).passes(0)
     assert np.allclose(undone, apply_temperature(shipped, 1 / 2), atol=1e-6)
     losses = [negative_log_likelihood(passes[0], evaluation.labels) for passes in (shipped, undone)]
     assert abs(losses[0] - losses[1]) > 0.01

@@ -1,12 +1,6 @@
-"""The card of a style net in words, and the tables: what is measured is told, what is not is left out."""
-
-import json
-from pathlib import Path
-
-import pytest
+"""The card of a style net in words: what is measured is told, what is not is left out."""
 
 from emocolor.emotions import EMOTIONS
-from training.style import tables as style_tables
 from training.style.card import card_text
 
 BY_STYLE = {emotion: 0.1 * (place + 1) for place, emotion in enumerate(EMOTIONS)}
@@ -52,11 +46,11 @@ def card(**changes):
 def test_the_card_tells_what_was_measured():
     words = card_text("mine", card())
     assert "| sad | On sad | N. N. | Why. |" in words
-    assert "Why. Its loss of style counts 0.3 times. |" in words
+    assert "Why. Weight of its style loss: 0.3. |" in words
     assert "| angry | 0.250 | 0.100 | 3.500 | 0.250 | 0.100 | 0.250 | 0.100 |" in words
     assert "| mean | 0.250 | 0.400 | 3.500 | 0.250 | 0.400 | 0.250 | 0.400 |" in words
-    assert "300 steps of L-BFGS on the pixels reach (Gatys et al. 2016), on one photo" in words
-    assert "4.32 painted (angry 0.10," in words
+    assert "300 steps of L-BFGS on the pixels (Gatys et al. 2016), on one photo" in words
+    assert "4.32 stylized (angry 0.10," in words
     assert "1 thread: 7 at 320x180, 30 at 640x360, 130 at 1280x720." in words
     assert "at most 1.23 of 255" in words
     assert "epochs 12, style_weight 6.0." in words, "paintings stand in their table"
@@ -68,7 +62,7 @@ def test_all_runs_that_led_to_a_net_are_told_oldest_first():
     words = card_text("mine", told | {"started_from": runs})
     places = [words.index(part) for part in ("epochs 3", "epochs 4", "epochs 12")]
     assert places == sorted(places)
-    assert words.count("Then, from the last epoch of that:") == 2
+    assert words.count("Then, starting from these weights:") == 2
 
 
 def test_averaged_runs_are_told_with_their_parts():
@@ -82,12 +76,12 @@ def test_averaged_runs_are_told_with_their_parts():
     assert "epochs 12" not in words
 
 
-def test_the_clips_that_it_learnt_from_are_named():
+def test_the_clips_of_the_temporal_loss_are_named():
     plain = card()
     assert "Pairs of neighbouring frames" not in card_text("mine", plain)
     data = plain["training"]["data"] | {"clips": {"b.mp4": "0", "a.mkv": "1"}}
     words = card_text("mine", plain | {"training": plain["training"] | {"data": data}})
-    assert "frames of 2 clips" in words
+    assert "frames come from 2 clips" in words
     assert "a.mkv, b.mp4." in words
 
 
@@ -97,40 +91,3 @@ def test_what_was_not_measured_is_left_out():
     assert "L-BFGS" not in words
     assert "warp error" not in words
     assert "| angry | 0.250 | 0.100 | 3.500 |\n" in words
-
-
-@pytest.fixture
-def results(tmp_path, monkeypatch):
-    """A shipped net ``fast`` and two kept runs, one of them not evaluated yet."""
-    for module in ("engines.spec", "training.style.tables"):
-        monkeypatch.setattr(f"{module}.STYLE", tmp_path)
-    monkeypatch.setattr(style_tables, "RESULTS", tmp_path / "results")
-    (tmp_path / "fast.json").write_text(json.dumps(card()))
-    (tmp_path / "results" / "s3_relu1_2").mkdir(parents=True)
-    run = tmp_path / "results" / "s3_relu2_2"
-    run.mkdir()
-    one = {"content_loss": 0.5, "style_loss": {"happy": 0.9}}
-    metrics = one | {"anchors": {"content": one | {"style_loss": {"happy": 2.0}}}, "warp_error": None}
-    (run / "evaluated.json").write_text(json.dumps(metrics))
-    return tmp_path
-
-
-def test_a_row_for_each_net_that_ships(results):
-    rows = style_tables.table_style_nets().splitlines()
-    assert len(rows) == 3
-    assert rows[2] == "| `fast` | 81,293 | 0.3 | .400 | .400 | 3.500 | .400 | .400 | 4.32 | 2.10 | 7 | 30 | 130 |"
-    assert {row.count("|") for row in rows} == {14}
-
-
-def test_a_row_for_each_kept_run_that_was_evaluated(results):
-    rows = style_tables.table_style_runs().splitlines()
-    assert rows[2:] == [
-        "| S3's net, relu2_2 | the painting of happy | .500 | .900 | 2.000 | – | – |",
-    ]
-
-
-def test_without_nets_there_are_tables_without_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr("engines.spec.STYLE", tmp_path)
-    monkeypatch.setattr(style_tables, "RESULTS", Path("nowhere"))
-    for make in style_tables.TABLES.values():
-        assert len(make().splitlines()) == 2

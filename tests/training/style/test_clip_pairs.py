@@ -1,4 +1,4 @@
-"""Pairs of frames that a net learns to hold still on: their motion is that of the clip."""
+"""Pairs of frames for the temporal loss: their flow is that of the clip."""
 
 import json
 from dataclasses import replace
@@ -11,12 +11,16 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed; training needs it")
 
-from emocolor.emotions import EMOTIONS  # noqa: E402
-from emocolor.errors import ConfigurationError, SourceError  # noqa: E402
+from emocolor.errors import SourceError  # noqa: E402
 from training.records import sha256_of  # noqa: E402
-from training.style.clip_pairs import EVERY, ClipPair, ClipPairs, Motion, followed_difference, read_pairs  # noqa: E402
-from training.style.recipe import StyleImage, StyleImages, StyleRecipe  # noqa: E402
-from training.style.train import train  # noqa: E402
+from training.style.clip_pairs import (  # noqa: E402
+    PAIR_STRIDE,
+    ClipPair,
+    ClipPairs,
+    FlowField,
+    read_pairs,
+    warped_difference,
+)
 
 STEP = (2, 1)
 """Pixels across and down that the clip's image moves in a frame."""
@@ -47,48 +51,48 @@ def clip(tmp_path_factory):
 def test_pairs_know_how_their_clip_moves(clip):
     found = read_pairs([clip], 96)
     assert found.sha256 == {"sliding.mkv": sha256_of(clip)}
-    assert len(found.pairs) == (FRAMES - 1) // EVERY
+    assert len(found.pairs) == (FRAMES - 1) // PAIR_STRIDE
     for pair in found.pairs:
-        assert np.median(pair.to_before, axis=(0, 1)) == pytest.approx(STEP, abs=0.1)
-        assert pair.believed.mean() > 0.8
+        assert np.median(pair.offsets, axis=(0, 1)) == pytest.approx(STEP, abs=0.1)
+        assert pair.consistent.mean() > 0.8
 
 
-def test_what_holds_still_along_the_motion_differs_by_nothing(clip):
+def test_what_follows_the_flow_differs_by_nothing(clip):
     """The clip's own frames do, up to interpolation; a frame that stays in place does not."""
-    first, second, motion = read_pairs([clip], 96).squares(4, 96, np.random.default_rng(0))
+    first, second, flow = read_pairs([clip], 96).crops(4, 96, np.random.default_rng(0))
     assert first.shape == second.shape == (4, 3, 96, 96)
-    assert motion.believed.mean() > 0.7
-    still = followed_difference(first, second, motion)
+    assert flow.valid.mean() > 0.7
+    still = warped_difference(first, second, flow)
     assert still < 1e-4
-    assert followed_difference(first, first, motion) > 20 * still
+    assert warped_difference(first, first, flow) > 20 * still
 
 
-def test_only_what_is_believed_and_within_the_view_counts():
+def test_only_consistent_flow_within_the_view_counts():
     side = 8
-    to_before = np.zeros((side, side, 2), np.float16)
-    to_before[..., 0] = -3
-    believed = np.ones((side, side), bool)
-    believed[5:] = False
+    offsets = np.zeros((side, side, 2), np.float16)
+    offsets[..., 0] = -3
+    consistent = np.ones((side, side), bool)
+    consistent[5:] = False
     image = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
     after = np.roll(image, 3, axis=1)
     after[:, :3], after[5:] = 255, 255
-    pairs = ClipPairs([ClipPair(image, after, to_before, believed)], {})
-    first, second, motion = pairs.squares(2, side, np.random.default_rng(2))
-    assert torch.equal(motion.believed[0, 0], torch.tensor([[0.0] * 3 + [1.0] * 5] * 5 + [[0.0] * 8] * 3))
-    assert followed_difference(first, second, motion) == pytest.approx(0, abs=1e-10)
-    nothing = Motion(motion.to_first, torch.zeros_like(motion.believed))
-    assert followed_difference(first, second, nothing) == 0
+    pairs = ClipPairs([ClipPair(image, after, offsets, consistent)], {})
+    first, second, flow = pairs.crops(2, side, np.random.default_rng(2))
+    assert torch.equal(flow.valid[0, 0], torch.tensor([[0.0] * 3 + [1.0] * 5] * 5 + [[0.0] * 8] * 3))
+    assert warped_difference(first, second, flow) == pytest.approx(0, abs=1e-10)
+    nothing = FlowField(flow.offsets, torch.zeros_like(flow.valid))
+    assert warped_difference(first, second, nothing) == 0
 
 
 def test_the_gradient_reaches_both_views(clip):
-    first, second, motion = read_pairs([clip], 96).squares(1, 96, np.random.default_rng(0))
+    first, second, flow = read_pairs([clip], 96).crops(1, 96, np.random.default_rng(0))
     views = first.requires_grad_(), second.requires_grad_()
-    followed_difference(*views, motion).backward()
+    warped_difference(*views, flow).backward()
     assert all(view.grad.abs().sum() > 0 for view in views)
 
 
 def test_clips_that_teach_nothing_are_refused(clip, tmp_path):
-    with pytest.raises(SourceError, match=r"sliding.mkv is smaller than the squares of 128 px"):
+    with pytest.raises(SourceError, match=r"sliding.mkv is smaller than the training crops of 128 px"):
         read_pairs([clip], 128)
     with pytest.raises(SourceError, match="No such file or folder"):
         read_pairs([tmp_path / "absent.mp4"], 96)
@@ -100,22 +104,12 @@ def test_clips_that_teach_nothing_are_refused(clip, tmp_path):
             image = np.random.default_rng(number).integers(0, 256, (96, 96, 3), np.uint8)
             noise.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         noise.mux(stream.encode(None))
-    with pytest.raises(SourceError, match=r"Nothing can be followed in noise.mkv"):
+    with pytest.raises(SourceError, match=r"No frames with consistent optical flow in noise.mkv"):
         read_pairs([path], 96)
 
 
-def test_a_run_learns_from_clips_and_records_them(clip, blobs, paintings_folder, vgg_file, tmp_path):
-    styles = StyleImages(**{emotion: StyleImage(file=f"{emotion}.png") for emotion in EMOTIONS})
-    recipe = StyleRecipe(
-        styles=styles, style_size=64, crop=36, shift=4, draws=4, batch=2, epochs=1, bf16=False,
-        temporal_weight=10.0, clip_part=1.0,
-    )  # fmt: skip
-    with pytest.raises(ConfigurationError, match="pass --clips"):
-        train(recipe, paintings_folder, [blobs], [blobs], vgg_file, tmp_path / "none")
-    train(recipe, paintings_folder, [blobs], [blobs], vgg_file, tmp_path / "run", clips=[clip])
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
+def test_a_run_trains_on_clips_and_records_them(clip, tiny_recipe, train_style, tmp_path):
+    recipe = replace(tiny_recipe, temporal_weight=10.0, clip_part=1.0, draws=2)
+    run = train_style(recipe, tmp_path / "run", clips=[clip])
+    config = json.loads((run / "config.json").read_text())
     assert config["data"]["clips"] == {"sliding.mkv": sha256_of(clip)}
-    with pytest.raises(ConfigurationError, match="clip_part needs a temporal_weight"):
-        replace(recipe, temporal_weight=0.0)
-    with pytest.raises(ConfigurationError, match="clip_part must lie between 0 and 1"):
-        replace(recipe, clip_part=2.0)

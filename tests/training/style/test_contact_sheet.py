@@ -11,7 +11,7 @@ from emocolor.errors import ConfigurationError
 from engines.spec import Painting
 from training.data.photos import read_photos
 from training.style.candidates import CandidateNet
-from training.style.contact_sheet import contact_sheet
+from training.style.contact_sheet import contact_sheet, style_sheet
 
 
 def brightened(rgb, mixture):
@@ -29,7 +29,7 @@ def photos(tmp_path):
     return read_photos([tmp_path])
 
 
-def test_a_row_shows_a_photo_and_what_every_style_makes_of_it(photos):
+def test_a_row_shows_a_photo_in_every_style(photos):
     sheet = contact_sheet(photos, [NET], count=3, size=36)
     assert sheet.shape == (3 * 36, 8 * 36, 3)
     first, middle, last = (sheet[36 * row + 16, 16::36, 0].tolist() for row in range(3))
@@ -51,7 +51,13 @@ def test_other_sheets_are_refused(photos, count, size, words):
         contact_sheet(photos, [NET], count=count, size=size)
 
 
-def test_nets_stand_side_by_side_and_the_photo_once(photos):
+def test_nets_stand_in_a_row_and_the_photo_once(photos):
     one = CandidateNet("known", brightened, {"sad": Painting(title="", artist="")}, "test")
     other = CandidateNet("known", brightened, {"angry": Painting(title="", artist="")}, "test")
     assert contact_sheet(photos, [one, other], count=1, size=36)[8, 8::36, 0].tolist() == [0, 50, 10]
+
+
+def test_mixtures_stand_beside_the_image():
+    image = np.full((4, 4, 3), 100, np.uint8)
+    sheet = style_sheet([image, image], [np.eye(8, dtype=np.float32)[style] for style in (0, 6)], brightened)
+    assert sheet[2::4, 2::4, 0].tolist() == [[100, 110, 170]] * 2

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from copy import deepcopy
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -16,62 +17,61 @@ from engines.nets.from_onnx import load_weights  # noqa: E402
 from engines.nets.graphs import Painter  # noqa: E402
 from engines.nets.style_net import IDENTITY, LAYOUTS, StyleNet  # noqa: E402
 from engines.runners.openvino import OpenVinoRunner  # noqa: E402
-from engines.spec import Painting, read_style_spec, style_net_names  # noqa: E402
+from engines.spec import Painting, read_style_spec  # noqa: E402
 from engines.style import load_style_transfer  # noqa: E402
-from training import card, keep  # noqa: E402
-from training.style import export as export_style  # noqa: E402
-from training.style.candidates import load_candidate, net_of_run  # noqa: E402
 from training.style.evaluate import StyleEvalConfig, evaluate_style  # noqa: E402
-from training.style.export import check_parity, export_onnx, export_run  # noqa: E402
-from training.style.recipe import StyleImage, StyleImages, StyleRecipe  # noqa: E402
-from training.style.train import fresh_net, train  # noqa: E402
-
-STYLES = StyleImages(
-    **{e: StyleImage(file=f"{e}.png", title=f"On {e}", artist="Nobody", why=f"It is {e}.") for e in EMOTIONS}
-)
-RECIPE = StyleRecipe(
-    styles=STYLES, epochs=1, draws=4, batch=2, crop=36, style_size=64, style_weight=4.0, content_weight=2.0, bf16=False
-)
+from training.style.export import check_parity, export_onnx, export_run, main  # noqa: E402
+from training.style.nets import net_of_run, new_net  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def runs(blobs, paintings_folder, vgg_file, tmp_path_factory):
+def runs(trained_style, tiny_recipe, single_recipe, tmp_path_factory):
     """A folder of finished runs: of seven styles, as if on from that, and as if of S3's net."""
     folder = tmp_path_factory.mktemp("runs")
-    train(RECIPE, paintings_folder, [blobs], [blobs], vgg_file, folder / "first")
+    shutil.copytree(trained_style, folder / "first")
     for name, recipe in {
-        "second": replace(RECIPE, start="first", temporal_weight=100.0),
-        "s3": replace(RECIPE, net="s3", styles=StyleImages(sad=STYLES.sad)),
+        "second": replace(tiny_recipe, start="first", style_weight=4.0, content_weight=2.0, temporal_weight=100.0),
+        "s3": single_recipe,
     }.items():
         shutil.copytree(folder / "first", folder / name)
         config = json.loads((folder / name / "config.json").read_text())
         (folder / name / "config.json").write_text(json.dumps(config | {"settings": asdict(recipe)}))
-        torch.save({"net": fresh_net(recipe).state_dict()}, folder / name / "checkpoint.pt")
+        torch.save({"net": new_net(recipe).state_dict()}, folder / name / "checkpoint.pt")
     return folder
 
 
 @pytest.fixture(scope="module")
-def config(blobs, paintings_folder, vgg_file):
+def config(one_blob, paintings_folder, vgg_file):
     return StyleEvalConfig(
-        content=(blobs,), styles=paintings_folder, vgg=vgg_file, size=64, limit=1, gatys_steps=1, threads=1
+        content=(one_blob,), styles=paintings_folder, vgg=vgg_file, size=64, limit=1, gatys_steps=1, threads=1
     )
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    """A place of its own for what ships, and for the facts of runs."""
+def places(tmp_path_factory):
+    """A place of its own for what ships, and for the records of runs."""
     place = tmp_path_factory.mktemp("package")
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("engines.spec", "training.style.export", "training.card"):
-            patch.setattr(f"{module}.STYLE", place / "nets")
-        patch.setattr(keep, "RESULTS", place / "results")
-        yield place
+    return {"package": place / "nets", "results": place / "results"}
 
 
 @pytest.fixture(scope="module")
-def made(runs, config, package):
+def made(runs, config, places):
     """The card of the second run, which ships as ``mine``."""
-    return export_run(runs / "second", "mine", config)
+    return export_run(runs / "second", "mine", config, **places)
+
+
+@pytest.fixture(scope="module")
+def exported(made, places):
+    """Its file."""
+    return str(places["package"] / "mine.onnx")
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory):
+    """A net, and the file that it was exported to."""
+    net, path = learnt(), tmp_path_factory.mktemp("graph") / "net.onnx"
+    export_onnx(net, path)
+    return net, path
 
 
 def learnt():
@@ -88,31 +88,28 @@ def learnt():
 
 
 @pytest.mark.parametrize("size", [(64, 96), (36, 36), (40, 132)])
-def test_the_graph_outputs_as_the_net_does_at_any_size(tmp_path, size):
-    net = learnt()
-    export_onnx(net, tmp_path / "net.onnx")
-    net.load_state_dict(load_weights(tmp_path / "net.onnx"), strict=False)  # kernels are stored in float16
+def test_the_graph_outputs_what_the_net_does_at_any_size(graph, size):
+    net, path = deepcopy(graph[0]), graph[1]
+    net.load_state_dict(load_weights(path), strict=False)  # kernels are stored in float16
     rgb, mixture = torch.randint(0, 256, (1, *size, 3), dtype=torch.uint8), torch.rand(1, 8)
     with torch.inference_mode():
         wanted = Painter(net)(rgb, mixture / mixture.sum()).numpy()
     inputs = {"rgb": rgb.numpy(), "mixture": (mixture / mixture.sum()).numpy()}
-    found = OpenVinoRunner(tmp_path / "net.onnx", threads=1).run(inputs)["painted"]
+    found = OpenVinoRunner(path, threads=1).run(inputs)["painted"]
     assert found.dtype == np.uint8
     assert np.abs(found.astype(int) - wanted).max() <= 1
 
 
-def test_every_parameter_keeps_its_name(tmp_path):
-    net = learnt()
-    export_onnx(net, tmp_path / "net.onnx")
-    loaded = load_weights(tmp_path / "net.onnx")
+def test_every_parameter_keeps_its_name(graph):
+    net, path = graph
+    loaded = load_weights(path)
     assert set(net.state_dict()) <= loaded.keys()
     for key, value in net.state_dict().items():
         assert torch.equal(loaded[key], value.half().float() if value.ndim > 1 else value), key
 
 
-def test_a_finished_run_becomes_a_net_that_is_found_by_its_card(made, package):
-    assert style_net_names() == ("mine",)
-    spec = read_style_spec("mine")
+def test_a_finished_run_becomes_a_net_that_is_found_by_its_card(made, exported, places):
+    spec = read_style_spec(exported)
     assert (spec.definition, spec.multiple) == ("fast", 4)
     assert spec.paintings["fear"] == Painting(title="On fear", artist="Nobody", file="fear.png", weight=1.0)
     assert made["parameters"] == {"trainable": 62_468, "running": 0}
@@ -121,21 +118,9 @@ def test_a_finished_run_becomes_a_net_that_is_found_by_its_card(made, package):
     (first,) = made["started_from"]
     assert first["settings"]["temporal_weight"] == 0
     assert spec.metrics["n"] == 1
-    assert json.loads((package / "nets" / "mine.json").read_text()) == json.loads(json.dumps(made))
-    kept = {path.name for path in (package / "results" / "style" / "mine").iterdir()}
+    assert json.loads((places["package"] / "mine.json").read_text()) == json.loads(json.dumps(made))
+    kept = {path.name for path in (places["results"] / "style" / "mine").iterdir()}
     assert kept == {"config.json", "epochs.csv", "final.json", "curves.png"}, "no photos"
-
-
-def test_what_started_from_a_net_that_ships_tells_that_net_s_runs(runs, config, package, tmp_path):
-    history = [{"settings": {"start": ""}, "machine": {"commit": "0"}}, {"settings": {}, "machine": {"commit": "1"}}]
-    shutil.copytree(runs / "second", tmp_path / "third")
-    config = json.loads((tmp_path / "third" / "config.json").read_text())
-    config["settings"]["start"] = "a net that was replaced since"
-    (tmp_path / "third" / "config.json").write_text(json.dumps(config | {"shipped_start": history}))
-    made = export_run(tmp_path / "third", "theirs", config)
-    (package / "nets" / "theirs.json").unlink()
-    assert made["started_from"] == history
-    assert "shipped_start" not in made["training"]
 
 
 def test_it_is_measured_as_its_recipe_has_it(made):
@@ -143,48 +128,63 @@ def test_it_is_measured_as_its_recipe_has_it(made):
     assert made["metrics"]["anchors"]["gatys"]["style_weight"] == 4 / 2
 
 
-def test_its_card_in_words_tells_its_paintings_and_both_runs(made):
-    words = card.write_card("mine").read_text()
+def test_its_card_in_words_tells_its_paintings_and_both_runs(made, places):
+    words = (places["package"] / "mine.md").read_text()
     assert "| fear | On fear | Nobody | It is fear. |" in words
-    assert "Then, from the last epoch of that:" in words
+    assert "Then, starting from these weights:" in words
     assert f"sha256 `{made['sha256']}`" in words
 
 
-def test_it_paints_as_the_trained_net_does(made, runs):
+def test_what_started_from_a_net_that_ships_tells_that_net_s_runs(runs, config, places, tmp_path):
+    history = [{"settings": {"start": ""}, "machine": {"commit": "0"}}, {"settings": {}, "machine": {"commit": "1"}}]
+    shutil.copytree(runs / "second", tmp_path / "third")
+    record = json.loads((tmp_path / "third" / "config.json").read_text())
+    record["settings"]["start"] = "a net that was replaced since"
+    for run in history:
+        run["machine"] |= {"torch": "2", "device": "a CPU"}
+    (tmp_path / "third" / "config.json").write_text(json.dumps(record | {"shipped_start": history}))
+    made = export_run(tmp_path / "third", "theirs", replace(config, gatys_steps=0), **places)
+    assert made["started_from"] == history
+    assert "shipped_start" not in made["training"]
+
+
+def test_it_stylizes_as_the_trained_net_does(exported, runs):
     _, net = net_of_run(runs / "second")
     mixture = np.array([0.1, 0, 0.2, 0, 0.3, 0, 0, 0.4], np.float32)
     rgb = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     with torch.inference_mode():
         trained = Painter(net)(torch.from_numpy(rgb)[None], torch.from_numpy(mixture)[None])[0].numpy()
-    assert np.abs(load_style_transfer("mine").paint(rgb, mixture).astype(int) - trained).max() <= 2
+    assert np.abs(load_style_transfer(exported).paint(rgb, mixture).astype(int) - trained).max() <= 2
     identity = np.eye(8, dtype=np.float32)[IDENTITY]
-    assert np.array_equal(load_style_transfer("mine").paint(rgb[:50], identity), rgb[:50])
+    assert np.array_equal(load_style_transfer(exported).paint(rgb[:50], identity), rgb[:50])
 
 
-def test_a_graph_that_is_not_the_net_s_is_refused(made, runs):
+def test_a_graph_that_is_not_the_net_s_is_refused(exported, runs):
     photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     _, net = net_of_run(runs / "second")
-    assert check_parity(net, "mine", photo) == {"samples": pytest.approx(0.5, abs=1)}
+    assert check_parity(net, exported, photo) == {"samples": pytest.approx(0.5, abs=1)}
     with torch.no_grad():
         net.tone[EMOTIONS.index("neutral")] += 4 / 255
     with pytest.raises(EngineError, match=r"differs from the trained one by up to [3-5]\.\d of 255"):
-        check_parity(net, "mine", photo)
+        check_parity(net, exported, photo)
 
 
-def test_nothing_ships_that_was_not_measured(runs, config, package, tmp_path):
+def test_nothing_is_written_that_was_not_measured(runs, config, tmp_path):
+    places = {"package": tmp_path / "nets", "results": tmp_path / "results"}
     with pytest.raises(EngineError, match="No such file"):
-        export_run(runs / "first", "another", replace(config, vgg=tmp_path / "none.npz"))
-    assert not list(package.rglob("another*"))
+        export_run(runs / "first", "another", replace(config, vgg=tmp_path / "none.npz"), **places)
+    assert not places["package"].exists()
+    assert not places["results"].exists()
 
 
-def test_what_cannot_be_exported_is_refused(runs, config, package, tmp_path):
+def test_what_cannot_be_exported_is_refused(runs, config, places, tmp_path):
     with pytest.raises(ConfigurationError, match="not finished"):
-        export_run(tmp_path, "another", config)
+        export_run(tmp_path, "another", config, **places)
     with pytest.raises(ConfigurationError, match="S3's net of one style"):
-        export_run(runs / "s3", "another", config)
+        export_run(runs / "s3", "another", config, **places)
     (tmp_path / "second").symlink_to(runs / "second")
-    with pytest.raises(ConfigurationError, match="first, which the run started from, cannot be read"):
-        export_run(tmp_path / "second", "another", config)
+    with pytest.raises(ConfigurationError, match=r"first, from which the run started, has no config\.json"):
+        export_run(tmp_path / "second", "another", config, **places)
 
 
 def test_runs_are_measured_as_they_are(runs, config):
@@ -192,17 +192,12 @@ def test_runs_are_measured_as_they_are(runs, config):
     found = evaluate_style(replace(config, weights=str(runs / "s3")))
     assert found["weights"] == "s3"
     assert found["backend"] is found["ms_per_frame"] is None
-    assert list(found["style_loss"]) == ["sad"]
-    assert found["anchors"]["content"]["style_loss"].keys() == {"sad"}
-    net = load_candidate(str(runs / "first"), threads=1)
-    assert list(net.paintings) == list(EMOTIONS)
-    assert net.paintings["happy"].title == "On happy"
+    assert list(found["style_loss"]) == ["happy"]
+    assert found["anchors"]["content"]["style_loss"].keys() == {"happy"}
 
 
-def test_what_the_recipe_has_is_no_option(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["export_style", "--help"])
-    with pytest.raises(SystemExit):
-        export_style.main()
-    told = capsys.readouterr().out
+def test_what_the_recipe_has_is_no_option(run_main):
+    code, told, _ = run_main(main, "--help")
+    assert code == 0
     assert "--gatys-steps" in told
     assert "--style-size" not in told

@@ -90,11 +90,11 @@ def test_the_absolute_measure_is_the_mean_squared_difference_over_layers(losses)
 def test_content_is_relative_to_the_photo(losses):
     photo, painted = losses.features(images()), losses.features(images(seed=1))
     assert losses.content(photo, photo) == 0
-    assert losses.plain_content(photo, photo) == 0
+    assert losses.absolute_content(photo, photo) == 0
     nothing = {layer: torch.zeros_like(value) for layer, value in photo.items()}
     assert losses.content(nothing, photo).item() == pytest.approx(1)
     squares = (painted["relu1_2"] - photo["relu1_2"]).pow(2)
-    assert losses.plain_content(painted, photo).item() == pytest.approx(squares.mean().item())
+    assert losses.absolute_content(painted, photo).item() == pytest.approx(squares.mean().item())
     wanted = squares.sum() / photo["relu1_2"].pow(2).sum()
     assert losses.content(painted, photo).item() == pytest.approx(wanted.item(), rel=1e-5)
 
@@ -121,7 +121,7 @@ def test_every_loss_moves_the_image(losses):
     photo, grams = losses.features(images()), losses.grams(losses.features(images(1, seed=3)))
     for loss in (
         lambda painted: losses.content(losses.features(painted), photo),
-        lambda painted: losses.plain_content(losses.features(painted), photo),
+        lambda painted: losses.absolute_content(losses.features(painted), photo),
         lambda painted: losses.style(losses.features(painted), grams).sum(),
         total_variation,
     ):

@@ -8,34 +8,29 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed; training needs it")
 
 from emocolor.errors import ConfigurationError  # noqa: E402
-from training.style.candidates import net_of_run  # noqa: E402
-from training.style.recipe import StyleImage, StyleImages, StyleRecipe  # noqa: E402
-from training.style.soup import average_style_runs  # noqa: E402
-from training.style.train import train  # noqa: E402
-
-SINGLE = StyleRecipe(
-    net="s3", styles=StyleImages(happy=StyleImage(file="happy.png")), style_size=64, crop=36, shift=4, draws=4, batch=2,
-    epochs=1, bf16=False, mixed_part=0.0, partial_part=0.0,
-)  # fmt: skip
+from training.run_folder import read_epochs  # noqa: E402
+from training.style.nets import net_of_run  # noqa: E402
+from training.style.recipe import StyleImages  # noqa: E402
+from training.style.soup import average_runs, main  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def runs(two_blobs, paintings_folder, vgg_file, tmp_path_factory):
+def runs(single_recipe, tiny_recipe, train_style, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    sad = replace(SINGLE, styles=StyleImages(sad=StyleImage(file="sad.png")))
-    for name, recipe in (("one", SINGLE), ("two", replace(SINGLE, seed=2)), ("sad", sad)):
-        train(recipe, paintings_folder, [two_blobs], [two_blobs], vgg_file, folder / name)
+    recipe = replace(single_recipe, draws=2)
+    sad = replace(recipe, styles=StyleImages(sad=tiny_recipe.styles.sad))
+    for name, one in (("one", recipe), ("two", replace(recipe, seed=2)), ("sad", sad)):
+        train_style(one, folder / name)
     return folder
 
 
-def test_the_average_is_a_run_that_paints(runs, tmp_path):
-    average_style_runs([runs / "one", runs / "two"], [0.25, 0.75], tmp_path / "both")
+def test_the_average_is_a_run_that_stylizes(runs, tmp_path):
+    average_runs([runs / "one", runs / "two"], [0.25, 0.75], tmp_path / "both")
     one, two, both = (net_of_run(run)[1].state_dict() for run in (runs / "one", runs / "two", tmp_path / "both"))
     assert all(torch.allclose(both[name], 0.25 * one[name] + 0.75 * two[name], atol=1e-6) for name in both)
     config = json.loads((tmp_path / "both" / "config.json").read_text())
     assert [(part["run"], part["part"]) for part in config["soup"]] == [("one", 0.25), ("two", 0.75)]
-    rows = (tmp_path / "both" / "epochs.csv").read_text().splitlines()
-    assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
+    assert [row["epoch"] for row in read_epochs(tmp_path / "both")] == ["1", "2"]
     left = {path.name for path in (tmp_path / "both").iterdir()}
     assert left == {"config.json", "epochs.csv", "checkpoint.pt", "final.json", "curves.png"}
 
@@ -45,11 +40,13 @@ def test_the_average_is_a_run_that_paints(runs, tmp_path):
     [
         (["one", "sad"], [0.5, 0.5], "differ in styles"),
         (["one", "two"], [0.5, 0.6], "add up to 1"),
-        (["one"], [1.0], "two or more"),
+        (["one"], [1.0], "two runs or more"),
         (["one", "absent"], [0.5, 0.5], "has no final.json"),
     ],
 )
-def test_what_cannot_be_averaged_is_refused(runs, tmp_path, names, parts, words):
+def test_what_cannot_be_averaged_is_refused(runs, tmp_path, names, parts, words, run_main):
     with pytest.raises(ConfigurationError, match=words):
-        average_style_runs([runs / name for name in names], parts, tmp_path / "both")
+        average_runs([runs / name for name in names], parts, tmp_path / "both")
+    given = ["--runs", *(runs / name for name in names), "--parts", *parts, "--run", tmp_path / "both"]
+    assert run_main(main, *given)[0] == 2
     assert not (tmp_path / "both").exists()
