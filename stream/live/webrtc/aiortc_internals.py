@@ -76,8 +76,8 @@ class _AudioJitterBuffer(JitterBuffer):
 
 
 class _DecoderError(threading.Event):
-    """aiortc's decoder thread sets this event at every frame that it cannot decode; with the next packet its receiver
-    then sends a picture loss indication (RFC 4585, section 6.3.1)."""
+    """aiortc's decoder thread sets this event at every frame that it cannot decode. With the next packet, its receiver
+    then requests a key frame by sending a PLI (RFC 4585, section 6.3.1)."""
 
     def __init__(self, on_drop: Callable[[str], None]) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class _DecoderError(threading.Event):
         super().set()
 
     def request_key_frame(self) -> None:
-        """Have the indication sent although no frame failed."""
+        """Have a PLI sent although no frame failed."""
         super().set()
 
 

@@ -99,6 +99,19 @@ def test_undecodable_frames_are_counted_and_fill_no_log():
     assert [line for line in lines if line["level"] != "info"] == []
 
 
+def test_sessions_use_the_emotion_net_that_was_asked_for():
+    async def go(process):
+        async with (
+            aiohttp.ClientSession() as http,
+            page_client(Server(process.url, None, http), Camera([gray_planes(100)])) as client,
+        ):
+            return (await client.wait_message(lambda m: m["type"] == "state"))["quality"]
+
+    with started("--net", "tiny", "--passes", "2") as process, loopback_only():
+        quality = asyncio.run(asyncio.wait_for(go(process), 90))
+    assert (quality["net"], quality["passes"]) == ("tiny", 2)
+
+
 def test_ctrl_c_ends_it_with_exit_code_130():
     with started() as process:
         process.send_signal(signal.SIGINT)
