@@ -1,11 +1,11 @@
-"""How many faces of each size are found in a 1920x1080 frame, and how many that are not there.
+"""Recall of the face detector by face size in 1920x1080 frames, and its false positives.
 
     python tests/benchmarks/face_recall.py --clips FOLDER [--out face_recall.json]
 
-Faces cut from clips of people are scaled to a known width and pasted, a dozen at a time at seeded
-places, into frames of clips that show none. A width is that of the detector's own box, about ear to
-ear. Every frame is new to the detector, so recall is that of one full sweep. False positives are
-counted in the same frames, and per clip in frames with nothing pasted.
+Faces cut from clips of people are scaled to a known width and pasted, a dozen at a time at random places, into frames
+of clips without faces. The width is that of the detector's own box, about ear to ear. Every frame is new to the
+detector, so recall is that of one full sweep. False positives are counted in the same frames, and per clip in frames
+with nothing pasted.
 """
 
 import argparse
@@ -39,32 +39,32 @@ EMPTY = {
 }
 """Clips without a human face, or near enough, and from when to when in seconds."""
 SURROUND = 3.0
-"""A cutting is this many times the face's box."""
+"""Side of a cutout, in widths of the face's box."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cutting:
-    """A face with some surroundings."""
+class Cutout:
+    """A face with its surroundings."""
 
     gray: Gray
     box: Box
-    """The face in ``gray``."""
+    """Of the face, in ``gray``."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--clips", type=Path, required=True, help="folder of the clips named in this script")
     parser.add_argument("--frames", type=int, default=12, help="frames per width, twelve faces in each")
-    parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
+    parser.add_argument("--out", type=Path, help="JSON file to write the results to")
     options = parser.parse_args()
     backgrounds = {clip: list(frames(options.clips / clip, 1.0, span)) for clip, span in EMPTY.items()}
     detector = MediaPipeFaceDetector()
     try:
-        cuttings = cut_faces(options.clips, detector)
+        cutouts = cut_out_faces(options.clips, detector)
         metrics = {
-            "faces_cut_out": len(cuttings),
-            "by_width": [recall_at(width, cuttings, backgrounds, options.frames, detector) for width in WIDTHS],
-            "without_pasting": {clip: finds_per_frame(grays, detector) for clip, grays in backgrounds.items()},
+            "faces_cut_out": len(cutouts),
+            "by_width": [recall_at(width, cutouts, backgrounds, options.frames, detector) for width in WIDTHS],
+            "without_pasting": {clip: detections_per_frame(grays, detector) for clip, grays in backgrounds.items()},
             "ms_per_call": costs(next(iter(backgrounds.values()))[0], detector),
         }
     finally:
@@ -85,52 +85,52 @@ def frames(path: Path, rate: float, span: tuple[float, float] = (0.0, 1e9)) -> I
                 yield np.asarray(frame.to_ndarray(format="gray"), np.uint8)
 
 
-def cut_faces(folder: Path, detector: MediaPipeFaceDetector) -> list[Cutting]:
-    """Faces large and sure enough to stand for true ones."""
-    cuttings = []
+def cut_out_faces(folder: Path, detector: MediaPipeFaceDetector) -> list[Cutout]:
+    """Detections large and confident enough to count as ground truth."""
+    cutouts = []
     for clip in PEOPLE:
         for gray in frames(folder / clip, 0.5):
             for face in detector.detect(gray, [], 0, sweep=True):
                 if face.score > 0.8 and face.box.width >= 60:
-                    cuttings += cut(gray, face.box)
-    return cuttings
+                    cutouts += cut(gray, face.box)
+    return cutouts
 
 
-def cut(gray: Gray, box: Box) -> list[Cutting]:
+def cut(gray: Gray, box: Box) -> list[Cutout]:
     """The face with its surroundings, or nothing where they leave the frame by much."""
     (x, y), half = box.center, SURROUND * box.width / 2
     left, top = max(0, round(x - half)), max(0, round(y - half))
     part = gray[top : round(y + half), left : round(x + half)]
     moved = Box(box.x - left, box.y - top, box.width, box.height)
-    return [Cutting(gray=part, box=moved)] if min(part.shape) > 1.45 * box.width else []
+    return [Cutout(gray=part, box=moved)] if min(part.shape) > 1.45 * box.width else []
 
 
 def recall_at(
     width: int,
-    cuttings: list[Cutting],
+    cutouts: list[Cutout],
     backgrounds: dict[str, list[Gray]],
-    frames: int,
+    count: int,
     detector: MediaPipeFaceDetector,
 ) -> dict[str, Any]:
-    """Recall of pasted faces of one width, and finds elsewhere per frame beyond those without pasting."""
+    """Recall of pasted faces of one width, and detections elsewhere per frame."""
     random = np.random.default_rng(width)
     grays = [gray for clip in backgrounds.values() for gray in clip]
     pasted = found = wrong = 0
-    for _ in range(frames):
-        frame, boxes = paste(grays[random.integers(len(grays))], width, cuttings, random)
+    for _ in range(count):
+        frame, boxes = paste(grays[random.integers(len(grays))], width, cutouts, random)
         faces = detector.detect(frame, [], 0, sweep=True)
         hits = [any(face.box.overlap(box) > 0.4 for face in faces) for box in boxes]
         pasted, found = pasted + len(hits), found + sum(hits)
         wrong += sum(all(face.box.overlap(box) < 0.1 for box in boxes) for face in faces)
-    return {"width_px": width, "faces": pasted, "recall": found / pasted, "false_per_frame": wrong / frames}
+    return {"width_px": width, "faces": pasted, "recall": found / pasted, "false_per_frame": wrong / count}
 
 
-def paste(background: Gray, width: int, cuttings: list[Cutting], random: np.random.Generator) -> tuple[Gray, list[Box]]:
-    """Faces of one width in the cells of a 4 by 3 grid, blended at their rims."""
+def paste(background: Gray, width: int, cutouts: list[Cutout], random: np.random.Generator) -> tuple[Gray, list[Box]]:
+    """Faces of one width in the cells of a 4 by 3 grid, with soft edges."""
     frame = cv2.resize(background, SIZE_WH, interpolation=cv2.INTER_CUBIC).copy()
     cell = (SIZE_WH[0] // 4, SIZE_WH[1] // 3)
     boxes = []
-    fit = [one for one in cuttings if one.box.width >= 0.9 * width]
+    fit = [one for one in cutouts if one.box.width >= 0.9 * width]
     for column, row in np.ndindex(4, 3):
         one = fit[random.integers(len(fit))]
         scale = width / one.box.width
@@ -138,14 +138,14 @@ def paste(background: Gray, width: int, cuttings: list[Cutting], random: np.rand
         height_, width_ = part.shape
         x = column * cell[0] + int(random.integers(cell[0] - width_))
         y = row * cell[1] + int(random.integers(cell[1] - height_))
-        mask = rim_mask(height_, width_)
+        mask = edge_mask(height_, width_)
         under = frame[y : y + height_, x : x + width_]
         frame[y : y + height_, x : x + width_] = (mask * part + (1 - mask) * under + 0.5).astype(np.uint8)
         boxes.append(Box(x + one.box.x * scale, y + one.box.y * scale, width, one.box.height * scale))
     return frame, boxes
 
 
-def rim_mask(height: int, width: int) -> NDArray[np.float64]:
+def edge_mask(height: int, width: int) -> NDArray[np.float64]:
     """1 inside, falling to 0 over the outer twelfth on each side."""
     ramps = [
         np.minimum(1.0, np.minimum(np.arange(n) + 0.5, n - np.arange(n) - 0.5) / (n / 12)) for n in (height, width)
@@ -153,7 +153,7 @@ def rim_mask(height: int, width: int) -> NDArray[np.float64]:
     return np.outer(*ramps)
 
 
-def finds_per_frame(grays: list[Gray], detector: MediaPipeFaceDetector) -> float:
+def detections_per_frame(grays: list[Gray], detector: MediaPipeFaceDetector) -> float:
     return sum(len(detector.detect(gray, [], 0, sweep=True)) for gray in grays) / len(grays)
 
 
@@ -187,8 +187,8 @@ def print_table(metrics: dict[str, Any]) -> None:
     print(f"{metrics['faces_cut_out']} faces cut out\nwidth px  faces  recall  false per frame")
     for row in metrics["by_width"]:
         print(f"{row['width_px']:8} {row['faces']:6} {row['recall']:7.3f} {row['false_per_frame']:10.3f}")
-    for clip, finds in metrics["without_pasting"].items():
-        print(f"nothing pasted, {clip}: {finds:.3f} finds per frame")
+    for clip, count in metrics["without_pasting"].items():
+        print(f"nothing pasted, {clip}: {count:.3f} detections per frame")
     for row in metrics["ms_per_call"]:
         print(", ".join(f"{name} {value:.3g}" for name, value in row.items()))
 

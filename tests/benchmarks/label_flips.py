@@ -1,13 +1,13 @@
-"""How often the emotion of a face changes its name, before and after smoothing, on real clips.
+"""How often the emotion label of a face changes, before and after temporal smoothing, on real clips.
 
     python -m tests.benchmarks.label_flips --clips DIR [--net NAME ...] [--out FILE.json]
 
-Every file of the folder that decodes goes through source, follow, classify and direct as a job does it,
-without painting and encoding. The faces are looked for once, so that all nets classify the same looks. A
-label is the likeliest emotion: before smoothing that of one look's mean over T passes, after it that of
-the scene at the same time. A flip is a change of label between two looks at the same track that are no
-further apart than ``PATIENCE_SECONDS``; face time is the time between such looks. So a face that comes,
-goes, or lies on the other side of a cut is no flip, but a true change of expression is one.
+Every file of the folder that decodes is read, tracked, classified and smoothed as a job does it, without rendering and
+encoding. Faces are tracked once, so all nets classify the same crops. A label is the likeliest emotion: before
+smoothing that of one analysis (the mean over T passes), after it that of the scene at the same time. A flip is a change
+of label between two analyses of the same track that are no further apart than ``PATIENCE_SECONDS``; face time is the
+time between such analyses. A face that appears, disappears or lies on the other side of a cut is therefore no flip,
+but a true change of expression is one.
 
 Prints a Markdown table and writes JSON with the machine, the versions and the settings.
 """
@@ -38,14 +38,14 @@ from tests.benchmarks.__main__ import machine
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sighting:
-    """One face in one look."""
+class FaceSample:
+    """One face in one analysed frame."""
 
     track_id: int
     time: float
     """Media time in seconds."""
     raw: Vector
-    """(7,) probabilities of this look alone: the mean over T passes."""
+    """(7,) probabilities of this analysis alone: the mean over T passes."""
     smoothed: Vector
     """(7,) probabilities of the scene at the same time."""
     mutual_information: float
@@ -53,8 +53,8 @@ class Sighting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """What one net did on one clip, or on several together."""
+class FlipStatistics:
+    """Label flips of one net on one clip, or on several together."""
 
     faces: int
     """Faces classified."""
@@ -67,8 +67,12 @@ class Row:
     """Mean over the faces, in nats."""
 
     def per_minute(self, flips: int) -> float:
-        """``flips`` a minute of face time."""
+        """``flips`` per minute of face time."""
         return 60 * flips / self.face_seconds
+
+
+ByNet = dict[str, FlipStatistics]
+"""By the name of the net."""
 
 
 def analyses_of(clip: Path, options: AnalysisOptions) -> list[AnalysisInput]:
@@ -81,8 +85,8 @@ def analyses_of(clip: Path, options: AnalysisOptions) -> list[AnalysisInput]:
         source.close()
 
 
-def sightings_of(observations: Sequence[Observation], smoothing: SmoothingOptions) -> Iterator[Sighting]:
-    """The faces of all looks in order of time, before and after smoothing."""
+def samples_of(observations: Sequence[Observation], smoothing: SmoothingOptions) -> Iterator[FaceSample]:
+    """The faces of all analyses in order of time, before and after smoothing."""
     scenes = SceneBuilder(smoothing)
     for observation in observations:
         scenes.add(observation)
@@ -90,7 +94,7 @@ def sightings_of(observations: Sequence[Observation], smoothing: SmoothingOption
     for observation in observations:
         smoothed = {face.track_id: face.probabilities for face in scenes.scene_at(observation.time).faces}
         for face in observation.faces:
-            yield Sighting(
+            yield FaceSample(
                 track_id=face.track_id,
                 time=observation.time,
                 raw=face.estimate.probabilities,
@@ -99,13 +103,13 @@ def sightings_of(observations: Sequence[Observation], smoothing: SmoothingOption
             )
 
 
-def tally(sightings: Iterable[Sighting]) -> Row:
-    """Flips and face time between neighbouring sightings of each track, and means over all; one face at least."""
+def tally(samples: Iterable[FaceSample]) -> FlipStatistics:
+    """Flips and face time between neighbouring samples of each track, and means over all; at least one face."""
     before = after = 0
     seconds = 0.0
     tops, informations = [], []
-    last: dict[int, Sighting] = {}
-    for now in sightings:
+    last: dict[int, FaceSample] = {}
+    for now in samples:
         tops.append(now.raw.max())
         informations.append(now.mutual_information)
         then = last.get(now.track_id)
@@ -114,7 +118,7 @@ def tally(sightings: Iterable[Sighting]) -> Row:
             before += int(now.raw.argmax() != then.raw.argmax())
             after += int(now.smoothed.argmax() != then.smoothed.argmax())
         last[now.track_id] = now
-    return Row(
+    return FlipStatistics(
         faces=len(tops),
         face_seconds=seconds,
         flips_before=before,
@@ -124,10 +128,10 @@ def tally(sightings: Iterable[Sighting]) -> Row:
     )
 
 
-def together(rows: Sequence[Row]) -> Row:
+def together(rows: Sequence[FlipStatistics]) -> FlipStatistics:
     """Several clips as one: sums, and means over all faces."""
     faces = np.array([row.faces for row in rows])
-    return Row(
+    return FlipStatistics(
         faces=int(faces.sum()),
         face_seconds=sum(row.face_seconds for row in rows),
         flips_before=sum(row.flips_before for row in rows),
@@ -137,7 +141,7 @@ def together(rows: Sequence[Row]) -> Row:
     )
 
 
-def measure(clips: Sequence[Path], nets: Sequence[str], smoothing: SmoothingOptions) -> dict[str, dict[str, Row]]:
+def measure(clips: Sequence[Path], nets: Sequence[str], smoothing: SmoothingOptions) -> dict[str, ByNet]:
     """For each clip with face time, each net's row; a line on stderr for every clip."""
     options = {net: AnalysisOptions(net=net) for net in nets}
     classifiers = {net: WorkerNets().classifier(options[net]) for net in nets}
@@ -149,7 +153,7 @@ def measure(clips: Sequence[Path], nets: Sequence[str], smoothing: SmoothingOpti
             print(f"skipped {clip.name}: {error}", file=sys.stderr)
             continue
         if rows is None:
-            print(f"skipped {clip.name}: no face is seen for longer than one look", file=sys.stderr)
+            print(f"skipped {clip.name}: no face is visible for longer than one analysis", file=sys.stderr)
             continue
         found[clip.name] = rows
         print(f"measured {clip.name}", file=sys.stderr)
@@ -161,7 +165,7 @@ def _rows_of(
     options: dict[str, AnalysisOptions],
     classifiers: dict[str, EmotionClassifier],
     smoothing: SmoothingOptions,
-) -> dict[str, Row] | None:
+) -> ByNet | None:
     """Each net's row on ``clip``, or ``None`` where there is no face time."""
     analyses: dict[int, list[AnalysisInput]] = {}
     rows = {}
@@ -169,15 +173,15 @@ def _rows_of(
         if classifier.crop_size not in analyses:
             analyses[classifier.crop_size] = analyses_of(clip, options[net])
         observations = [classify_faces(found, classifier) for found in analyses[classifier.crop_size]]
-        sightings = list(sightings_of(observations, smoothing))
-        if not sightings or not (row := tally(sightings)).face_seconds:
+        samples = list(samples_of(observations, smoothing))
+        if not samples or not (row := tally(samples)).face_seconds:
             return None
         rows[net] = row
     return rows
 
 
-def record(row: Row) -> dict[str, float]:
-    """A row as it stands in the JSON."""
+def record(row: FlipStatistics) -> dict[str, float]:
+    """The statistics as the JSON has them."""
     rates = {
         "flips_per_minute_before": row.per_minute(row.flips_before),
         "flips_per_minute_after": row.per_minute(row.flips_after),
@@ -185,7 +189,7 @@ def record(row: Row) -> dict[str, float]:
     return {name: round(value, 4) for name, value in (asdict(row) | rates).items()}
 
 
-def table(found: dict[str, dict[str, Row]], totals: dict[str, Row]) -> Iterator[str]:
+def table(found: dict[str, ByNet], totals: ByNet) -> Iterator[str]:
     """A row per clip and one for all, two columns per net, in Markdown."""
     titles = [f"{net}: flips a minute | {net}: top p, MI" for net in totals]
     yield f"| clip | face time, s | {' | '.join(titles)} |"
@@ -195,12 +199,12 @@ def table(found: dict[str, dict[str, Row]], totals: dict[str, Row]) -> Iterator[
         yield f"| {clip} | {seconds:.1f} | {' | '.join(_cells(row) for row in rows.values())} |"
 
 
-def _cells(row: Row) -> str:
+def _cells(row: FlipStatistics) -> str:
     before, after = row.per_minute(row.flips_before), row.per_minute(row.flips_after)
     return f"{before:.1f} → {after:.1f} | {row.top_probability:.2f}, {row.mutual_information:.3f}"
 
 
-def report(found: dict[str, dict[str, Row]], totals: dict[str, Row], smoothing: SmoothingOptions) -> dict[str, Any]:
+def report(found: dict[str, ByNet], totals: ByNet, smoothing: SmoothingOptions) -> dict[str, Any]:
     """What the JSON holds."""
     options = AnalysisOptions()
     return {

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from emocolor.emotions import EMOTIONS
-from tests.benchmarks.label_flips import Row, Sighting, tally, together
+from tests.benchmarks.label_flips import FaceSample, FlipStatistics, tally, together
 
 
 def seen(track_id, time, raw, smoothed="neutral"):
     one, other = (np.eye(7)[EMOTIONS.index(name)] * 0.3 + 0.1 for name in (raw, smoothed))
-    return Sighting(track_id=track_id, time=time, raw=one, smoothed=other, mutual_information=0.05)
+    return FaceSample(track_id=track_id, time=time, raw=one, smoothed=other, mutual_information=0.05)
 
 
 def test_flips_are_changes_within_a_track_and_a_second():
@@ -33,8 +33,8 @@ def test_flips_are_changes_within_a_track_and_a_second():
 
 def test_several_clips_count_by_their_faces():
     common = {"face_seconds": 2.0, "flips_before": 3, "flips_after": 1}
-    few = Row(faces=1, top_probability=0.9, mutual_information=0.3, **common)
-    many = Row(faces=3, top_probability=0.5, mutual_information=0.1, **common)
+    few = FlipStatistics(faces=1, top_probability=0.9, mutual_information=0.3, **common)
+    many = FlipStatistics(faces=3, top_probability=0.5, mutual_information=0.1, **common)
     both = together([few, many])
     assert (both.faces, both.face_seconds, both.flips_before, both.flips_after) == (4, 4.0, 6, 2)
     assert both.top_probability == pytest.approx(0.6)
