@@ -56,13 +56,13 @@ def job(path: Path, output: Path, effects: Sequence[Any], hardware: Hardware | N
 
 def decoded(path: Path) -> list[np.ndarray]:
     with av.open(str(path)) as container:
-        return [gradient_frame.to_ndarray(format="yuv420p") for gradient_frame in container.decode(video=0)]
+        return [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
 
 
-def place(gradient_frame: av.VideoFrame) -> Any:
+def place(av_frame: av.VideoFrame) -> Any:
     from engines.device.planes import planes_of_av_frame
 
-    return planes_of_av_frame(gradient_frame.planes, torch.device("cpu"))
+    return planes_of_av_frame(av_frame.planes, torch.device("cpu"))
 
 
 def test_frames_of_ten_bits_go_to_the_host(make_clip: Any) -> None:
@@ -85,7 +85,7 @@ def test_a_job_on_device_frames_gives_what_the_host_s_gives(
         def decode(self, packet: Any) -> list[av.VideoFrame]:
             given = self._context.decode(packet)
             first, self._given = self._given, self._given + len(given)
-            return [gradient_frame for index, gradient_frame in enumerate(given, first) if index != lost]
+            return [frame for index, frame in enumerate(given, first) if index != lost]
 
     source = job(path, tmp_path / "device.mkv", effects, Hardware(open=Unmarked().open, place=place))
     assert source.on_device
@@ -104,13 +104,13 @@ def test_nvenc_gets_the_frame_s_own_memory(make_clip: Any) -> None:
     scene = SceneBuilder(SmoothingOptions(look_ahead=0), "largest")
     scene.add(Observation(time=0, cut=True, faces=()))
     own: Any = effects[0].apply(frame, scene.scene_at(0))
-    gradient_frame = NvencFrames().gradient_frame(own)
+    encoded = NvencFrames().av_frame(own)
     own.planes[0].tensor[5, 7] = 201
     own.planes[1].tensor[2, 3, 1] = 202
-    found = gradient_frame.to_ndarray(format="nv12")
+    found = encoded.to_ndarray(format="nv12")
     assert (found[5, 7], found[48 + 2, 3 * 2 + 1]) == (201, 202)
     with pytest.raises(AssertionError):
-        NvencFrames().gradient_frame(frame)  # whose planes are two pieces of the decoder's memory
+        NvencFrames().av_frame(frame)  # whose planes are two pieces of the decoder's memory
     source.close()
 
 

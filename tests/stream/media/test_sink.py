@@ -242,13 +242,13 @@ def test_hdr_metadata_is_kept(shared_clips: Path, tmp_path: Path, codec: str) ->
 
 
 @pytest.mark.parametrize(
-    ("audio", "target", "expected"),
+    ("codec", "target", "expected"),
     [("libopus", "out.avi", "mp3"), ("aac", "out.webm", "opus"), ("pcm_s16le", "out.ts", "aac")],
 )
 def test_audio_that_does_not_fit_is_encoded_anew_in_time(
-    make_clip: Any, tmp_path: Path, track: str, target: str, expected: str
+    make_clip: Any, tmp_path: Path, codec: str, target: str, expected: str
 ) -> None:
-    path = make_clip("in.mkv", frames=20, audio=[{**AUDIO, "codec": track}])
+    path = make_clip("in.mkv", frames=20, audio=[{**AUDIO, "codec": codec}])
     sink = process(path, tmp_path / target)
     assert [warning for warning in sink.warnings if "audio 1" in warning]
     with av.open(str(tmp_path / target)) as made:
