@@ -26,7 +26,6 @@ from .media.decoder import Hardware
 from .nets import SharedNets, WorkerNets
 from .pipeline.analysis import classify, detect_cuts, track_faces
 from .pipeline.colorizing import apply_chroma, predict_chroma, stabilize_chroma
-from .pipeline.cores import usable_cores
 from .pipeline.pipeline import Stage
 from .pipeline.rendering import build_scenes, render, segment, with_chroma_planes, write
 from .report.comparison import keep_before, split_screen
@@ -80,6 +79,8 @@ class FileParts:
     """Whether the input is in colour; ``None`` where only its frames can tell."""
     frames_have_colors: Callable[[Sequence[Frame]], bool]
     """The same, told by the first frames."""
+    cores: int = 1
+    """Cores of the CPU to share the work of nets between; results do not depend on it."""
 
 
 def file_stages(settings: JobSettings, parts: FileParts) -> list[Stage]:
@@ -130,7 +131,7 @@ def _colorizing(settings: JobSettings, parts: FileParts, max_held: int) -> list[
         make_colorizer=partial(WorkerNets(settings.device).colorizer, options.net),
         options=options,
         leave=parts.frames_have_colors if has_colors is None else None,
-        workers=_workers(settings.device),
+        workers=_workers(settings.device, parts.cores),
     )
     return [
         Stage("predict", predict),
@@ -164,16 +165,16 @@ def _rendering(settings: JobSettings, parts: FileParts) -> list[Stage]:
                     render,
                     make_effects=partial(make_effects, chain, nets),
                     needs_chroma=any("chroma" in needs_of(item) for item in chain),
-                    workers=_workers(settings.device) if costly else 1,
+                    workers=_workers(settings.device, parts.cores) if costly else 1,
                 ),
             )
         )
     return stages
 
 
-def _workers(device: Device) -> int:
-    """Frames that nets work on in parallel; results do not depend on it."""
-    return 1 if wants_cuda(device) else min(usable_cores(), MAX_WORKERS)
+def _workers(device: Device, cores: int) -> int:
+    """Frames that nets work on in parallel."""
+    return 1 if wants_cuda(device) else min(cores, MAX_WORKERS)
 
 
 def _scenes(settings: JobSettings) -> SceneBuilder:

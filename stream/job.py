@@ -18,6 +18,7 @@ from .media.sink import VideoSink
 from .media.source import VideoSource
 from .media.source_facts import SourceFacts
 from .nets import check_nets
+from .pipeline.cores import usable_cores
 from .pipeline.pipeline import Pipeline
 from .pipeline.steps import Step
 from .report.timeline import TimelineWriter
@@ -39,9 +40,10 @@ class Job:
     ``stop`` ends the input instead, so that what was done is finished properly.
     """
 
-    def __init__(self, settings: JobSettings) -> None:
+    def __init__(self, settings: JobSettings, *, cores: int | None = None) -> None:
         """Check the nets, open the input and check the output; nothing runs before the job is entered.
 
+        Nets share ``cores`` of the CPU, by default all that the process may use; results do not depend on how many.
         This may wait for files, networks and devices: on an event loop use :meth:`open`. Raises an ``EmocolorError``
         that says what to do where one of them cannot be used.
         """
@@ -74,6 +76,7 @@ class Job:
             timeline=self._timeline,
             has_colors=self._input_has_colors,
             frames_have_colors=self._frames_have_colors,
+            cores=cores or usable_cores(),
         )
         self._pipeline = Pipeline(self.source.units, file_stages(settings, parts))
 

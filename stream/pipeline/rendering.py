@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
+from emocolor.faces import Observation, Scene
 from emocolor.frames import Frame
 from emocolor.person_regions import PersonMasks
 from emocolor.protocols import Effect, PersonSegmenter
@@ -15,9 +17,18 @@ from emocolor.scenes import SceneBuilder
 
 from ..media.frames import with_neutral_chroma, writable
 from ..media.sink import VideoSink
-from ..report.timeline import TimelineWriter
 from .parallel import ordered_parallel_map
 from .steps import Step
+
+
+class ObservationWriter(Protocol):
+    """A file of what was observed: in place after ``finish``, gone after ``abort``."""
+
+    def write(self, observation: Observation, scene: Scene) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def abort(self) -> None: ...
 
 
 def build_scenes(steps: Iterable[Step], scenes: SceneBuilder, max_held: int) -> Iterator[Step]:
@@ -74,7 +85,7 @@ def with_chroma_planes(frame: Frame) -> Frame:
     return with_neutral_chroma(frame) if frame.format.chroma == "none" else frame
 
 
-def write(steps: Iterable[Step], sink: VideoSink | None, timeline: TimelineWriter | None) -> Iterator[Step]:
+def write(steps: Iterable[Step], sink: VideoSink | None, timeline: ObservationWriter | None) -> Iterator[Step]:
     """Encode every frame and note every observation; the files are in place when this ends well,
     and gone if it does not."""
     outputs = [output for output in (sink, timeline) if output is not None]

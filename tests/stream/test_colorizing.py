@@ -13,7 +13,6 @@ from emocolor.chroma.reference import ReferenceOptions
 from emocolor.effects import ColorizeOptions, ColormapOptions, GradeOptions
 from emocolor.effects.tint import S0_TINT
 from emocolor.errors import ConfigurationError, SourceError
-from engines.colorizer import load_colorizer
 from stream.demo.clip import demo_frames
 from stream.job import Job
 from stream.media.source import SourceOptions, VideoSource
@@ -54,13 +53,14 @@ def shots(count=30, size_wh=(160, 96)):
     return [cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA) for frame in made]
 
 
-def run(path, *effects, **settings):
+def run(path, *effects, cores=None, **settings):
     """Frames and warnings of a job."""
 
     async def go():
         found = []
         analysis = AnalysisOptions() if any("faces" in effect.needs for effect in effects) else None
-        async with await Job.open(JobSettings(input=str(path), analysis=analysis, effects=effects, **settings)) as job:
+        made = JobSettings(input=str(path), analysis=analysis, effects=effects, **settings)
+        async with Job(made, cores=cores) as job:
             async for step in job:
                 found.append(([np.array(plane) for plane in step.frame.planes], step.frame))
             return found, job.warnings
@@ -134,7 +134,7 @@ def test_what_is_in_colour_is_left_alone_and_said_so(tmp_path):
     assert all(np.array_equal(a, b) for (planes, _), was in zip(done, decoded(clip), strict=True)
                for a, b in zip(planes, was, strict=True))  # fmt: skip
     assert len(warnings) == 1
-    assert "--force" in warnings[0]
+    assert "option force" in warnings[0]
 
 
 def test_force_gives_new_colours(tmp_path):
@@ -193,15 +193,10 @@ def test_flat_and_odd_frames_get_colours_that_are_no_faults(tmp_path, level, siz
         assert np.abs(chroma_of(before) - chroma_of(after)).max() <= 2
 
 
-def test_the_result_does_not_depend_on_how_many_cores_there_are(tmp_path, monkeypatch):
+def test_the_result_does_not_depend_on_how_many_cores_there_are(tmp_path):
     clip = write(tmp_path / "clip.mkv", gray_of(shots(20)))
-    results, loaded = [], []
-    monkeypatch.setattr("engines.colorizer.load_colorizer", lambda *a, **k: loaded.append(a) or load_colorizer(*a, **k))
-    for cores in (1, 2, 16):
-        monkeypatch.setattr("stream.graph.usable_cores", lambda cores=cores: cores)
-        results.append([planes for planes, _ in run(clip, ColorizeOptions(rate_hz=0))[0]])
+    results = [[planes for planes, _ in run(clip, ColorizeOptions(rate_hz=0), cores=cores)[0]] for cores in (1, 2, 16)]
     assert len(results[0]) == 20
-    assert len(loaded) == 1 + 2 + 4, "a net for each core, up to four"
     for one, *more in zip(*results, strict=True):
         assert all(np.array_equal(a, b) for other in more for a, b in zip(one, other, strict=True))
 

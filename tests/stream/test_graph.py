@@ -49,7 +49,11 @@ def facts(demo_clip):
     return source.facts
 
 
-def stages(facts, *effects, has_colors=False, **settings):
+def stages(facts, *effects, **settings):
+    return [stage.name for stage in made_stages(facts, *effects, **settings)]
+
+
+def made_stages(facts, *effects, has_colors=False, cores=1, **settings):
     settings.setdefault("analysis", AnalysisOptions())
     made = JobSettings(input="a", effects=effects, **settings)
     parts = FileParts(
@@ -59,8 +63,19 @@ def stages(facts, *effects, has_colors=False, **settings):
         timeline=None,
         has_colors=lambda: has_colors,
         frames_have_colors=lambda frames: False,
+        cores=cores,
     )
-    return [stage.name for stage in file_stages(made, parts)]
+    return file_stages(made, parts)
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 2), (16, 4)])
+def test_costly_nets_get_a_worker_for_each_core_up_to_four(facts, cores, workers):
+    def workers_of(*effects):
+        found = {stage.name: getattr(stage.run, "keywords", {}) for stage in made_stages(facts, *effects, cores=cores)}
+        return {name: keywords["workers"] for name, keywords in found.items() if "workers" in keywords}
+
+    assert workers_of(ColorizeOptions(), StyleOptions(fixed={"sad": 1})) == {"predict": workers, "render": workers}
+    assert workers_of(TintOptions()) == {"render": 1}
 
 
 def test_a_file_gets_the_stages_that_it_needs(facts):

@@ -25,7 +25,7 @@ from stream.settings import AnalysisOptions
 RATE_HZ = 8
 FRAMES = 40
 SETTLED = 1.0
-"""Seconds after which the answer must hold still."""
+"""Seconds after which the answer must not change."""
 NOISE = 3.0
 """Standard deviation of the camera's noise, of 255."""
 MOTION = 0.5
@@ -73,7 +73,7 @@ def looked_at(net, expression):
 
 @cache
 def classified(net, expression, fresh_masks=False):
-    """The same steps with what the net says of each frame."""
+    """The same steps with what the net estimates for each frame."""
     options = AnalysisOptions(net=net, fresh_masks=fresh_masks)
     return list(classify(looked_at(net, expression), lambda: WorkerNets().classifier(options)))
 

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 import sys
 
@@ -19,7 +18,6 @@ from emocolor.effects import ColorizeOptions, Style, StyleOptions  # noqa: E402
 from emocolor.emotions import EMOTIONS  # noqa: E402
 from emocolor.errors import ConfigurationError, EngineError  # noqa: E402
 from emocolor.faces import Scene  # noqa: E402
-from engines import spec  # noqa: E402
 from engines.nets.style_net import LAYOUTS, StyleNet  # noqa: E402
 from engines.style import load_style_transfer  # noqa: E402
 from stream.job import Job  # noqa: E402
@@ -68,12 +66,12 @@ def painted(frame, style_transfer, **options):
     return [plane.astype(int) for plane in made.planes]
 
 
-def run(path, *effects):
+def run(path, *effects, cores=None):
     """The planes of every frame that a job gives, as integers."""
 
     async def go():
         analysis = AnalysisOptions() if any("faces" in effect.needs for effect in effects) else None
-        async with await Job.open(JobSettings(input=str(path), analysis=analysis, effects=effects)) as job:
+        async with Job(JobSettings(input=str(path), analysis=analysis, effects=effects), cores=cores) as job:
             return [[np.array(plane, int) for plane in step.frame.planes] async for step in job]
 
     return asyncio.run(go())
@@ -143,16 +141,9 @@ def test_effects_chain(net, make_clip):
 
 
 @pytest.mark.parametrize("shipped", ["fast", "full"])
-def test_the_result_does_not_depend_on_how_many_cores_paint(shipped, make_clip, monkeypatch):
+def test_the_result_does_not_depend_on_how_many_cores_paint(shipped, make_clip):
     clip = make_clip("clip.mp4", frames=9, size_wh=(160, 90))
-    results, loaded = [], []
-    monkeypatch.setattr(
-        "engines.style.load_style_transfer", lambda *a, **k: loaded.append(a) or load_style_transfer(*a, **k)
-    )
-    for cores in (1, 2, 16):
-        monkeypatch.setattr("stream.graph.usable_cores", lambda cores=cores: cores)
-        results.append(run(clip, StyleOptions(net=shipped, fixed={"sad": 1})))
-    assert len(loaded) == 1 + 2 + 4, "a net for each core, up to four"
+    results = [run(clip, StyleOptions(net=shipped, fixed={"sad": 1}), cores=cores) for cores in (1, 2, 16)]
     for one, *more in zip(*results, strict=True):
         assert all(np.array_equal(a, b) for other in more for a, b in zip(one, other, strict=True))
 
@@ -231,13 +222,3 @@ def test_bad_options_are_one_line_before_anything_is_opened(arguments, code, wor
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
     assert words in done.stderr
-
-
-def test_doctor_names_the_style_nets(net, tmp_path, monkeypatch, capsys):
-    from stream.cli.doctor import examine
-
-    for ending in (".onnx", ".json"):
-        shutil.copy(net.with_suffix(ending), tmp_path)
-    monkeypatch.setattr(spec, "STYLE", tmp_path)
-    assert examine() == 0
-    assert "raw (styles) on " in capsys.readouterr().out

@@ -6,14 +6,27 @@ import pytest
 from stream.pipeline.parallel import ordered_parallel_map, worker_cpu_seconds
 
 
-def squared(number):
-    time.sleep(0.002 * (number % 3))  # later items are done before earlier ones
-    return number * number
+class LaterFirst:
+    """Squares; every second number waits until the one after it has been squared."""
+
+    def __init__(self, done):
+        self.done = done
+
+    def __call__(self, number):
+        if number % 2 == 0:
+            assert self.done[number + 1].wait(30)
+        self.done[number].set()
+        return number * number
 
 
-@pytest.mark.parametrize("width", [1, 2, 5])
-def test_results_come_in_the_items_order(width):
-    assert list(ordered_parallel_map(range(40), lambda: squared, width)) == [n * n for n in range(40)]
+@pytest.mark.parametrize("width", [2, 5])
+def test_results_come_in_the_items_order_whichever_is_done_first(width):
+    done = [threading.Event() for _ in range(40)]
+    assert list(ordered_parallel_map(range(40), lambda: LaterFirst(done), width)) == [n * n for n in range(40)]
+
+
+def test_one_at_a_time_is_done_in_the_callers_thread():
+    assert set(ordered_parallel_map(range(3), lambda: lambda _: threading.get_ident(), 1)) == {threading.get_ident()}
 
 
 @pytest.mark.parametrize("width", [1, 3])
@@ -24,7 +37,7 @@ def test_each_work_is_in_one_thread_at_a_time(width):
 
         def __call__(self, item):
             assert self.busy.acquire(blocking=False)
-            time.sleep(0.001)
+            burn(0.0005)
             self.busy.release()
             return self
 
