@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from emocolor.arrays import RgbImage
 from stream import Job
 from stream.demo.clip import make_demo_clip
 from stream.media.frames import to_rgb
@@ -22,10 +22,8 @@ LABEL_WIDTH: Final = 110
 FOR_GRAY_FILM: Final = ("archive", "newsreel")
 """Presets that leave footage alone that is in colour already; they get the clip in gray."""
 
-Image = NDArray[np.uint8]
 
-
-def presets_sheet() -> Image:
+def presets_sheet() -> RgbImage:
     """The sheet, (H, W, 3) uint8 RGB: a row for the clip as it is, and one for each preset."""
     with tempfile.TemporaryDirectory() as folder:
         clip, gray = Path(folder) / "clip.mp4", Path(folder) / "gray.mp4"
@@ -38,9 +36,9 @@ def presets_sheet() -> Image:
     return np.concatenate(rows)
 
 
-def rendered(clip: Path, values: dict[str, Any], output: str | None = None) -> list[Image]:
+def rendered(clip: Path, values: dict[str, Any], output: str | None = None) -> list[RgbImage]:
     """The frames at ``TIMES``, (H, W, 3) uint8 RGB, of a job with these raw values."""
-    found: list[Image] = []
+    found: list[RgbImage] = []
     with Job(job_settings(values, input=str(clip), output=output)) as job:
         for step in job:
             if step.frame is not None and len(found) < len(TIMES) and step.frame.time >= TIMES[len(found)]:
@@ -48,7 +46,7 @@ def rendered(clip: Path, values: dict[str, Any], output: str | None = None) -> l
     return found
 
 
-def _row(label: str, frames: list[Image]) -> Image:
+def _row(label: str, frames: list[RgbImage]) -> RgbImage:
     cells = [cv2.resize(frame, FRAME_WH, interpolation=cv2.INTER_AREA) for frame in frames]
     text = np.full((FRAME_WH[1], LABEL_WIDTH, 3), 255, np.uint8)
     cv2.putText(text, label, (6, FRAME_WH[1] // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 1, cv2.LINE_AA)

@@ -1,6 +1,6 @@
 """The core: arrays in, arrays out. No files, clocks, threads or devices."""
 
-from .emotion import EmotionClassifier
+from .classifier import EmotionClassifier
 from .emotions import EMOTIONS, Emotion
 from .errors import (
     ConfigurationError,

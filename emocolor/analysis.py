@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .emotion import EmotionClassifier
+from .arrays import GrayImage
+from .classifier import EmotionClassifier
 from .face_crops import CropGeometry, crop_face, observation_confidence
 from .faces import Detection, EmotionEstimate, Observation, ObservedFace
 from .frames import Frame, luma_8bit
-from .protocols import Detector, Gray
+from .protocols import Detector
 from .tracks import Tracks
 
 
@@ -17,7 +18,7 @@ class TrackedFace:
 
     track_id: int
     detection: Detection
-    crop: Gray
+    crop: GrayImage
     """(S, S) uint8, full range."""
 
 

@@ -8,11 +8,9 @@ Ottosson's (2020).
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Colors
 from .frames import ColorSpec, Matrix
-
-Rgb = NDArray[np.float64]
 
 LUMA_WEIGHTS: Final[dict[Matrix, tuple[float, float]]] = {
     "bt709": (0.2126, 0.0722),
@@ -63,7 +61,7 @@ def code_range(color: ColorSpec, bits: int) -> tuple[float, float, float, float]
     return 16.0 * unit, 219.0 * unit, middle, 224.0 * unit
 
 
-def rgb_to_codes(rgb: Rgb, color: ColorSpec, bits: int) -> tuple[float, float, float]:
+def rgb_to_codes(rgb: Colors, color: ColorSpec, bits: int) -> tuple[float, float, float]:
     """Y, Cb and Cr code values, unrounded, of one sRGB colour (3,) in [0, 1], as ``color`` encodes it.
 
     In SDR the sRGB values are taken as the frame's own R'G'B', as S0 does; under PQ and HLG
@@ -83,7 +81,7 @@ def rgb_to_codes(rgb: Rgb, color: ColorSpec, bits: int) -> tuple[float, float, f
     )
 
 
-def codes_to_rgb(y: Rgb, cb: Rgb, cr: Rgb, color: ColorSpec, bits: int) -> Rgb:
+def codes_to_rgb(y: Colors, cb: Colors, cr: Colors, color: ColorSpec, bits: int) -> Colors:
     """R'G'B' (..., 3) float64, 0 black and 1 white, unclipped, from planes of code values of one shape."""
     red_weight, blue_weight = LUMA_WEIGHTS[color.matrix]
     black, span, middle, chroma_span = code_range(color, bits)
@@ -94,43 +92,43 @@ def codes_to_rgb(y: Rgb, cb: Rgb, cr: Rgb, color: ColorSpec, bits: int) -> Rgb:
     return np.stack([red, green, blue], axis=-1)
 
 
-def srgb_to_linear(rgb: Rgb) -> Rgb:
+def srgb_to_linear(rgb: Colors) -> Colors:
     """sRGB values in [0, 1] to linear light in [0, 1]; any shape."""
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
-def linear_to_srgb(light: Rgb) -> Rgb:
+def linear_to_srgb(light: Colors) -> Colors:
     """Linear light to sRGB values, clipped to [0, 1]; any shape."""
     light = np.clip(light, 0.0, 1.0)
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
-def srgb_to_oklab(rgb: Rgb) -> Rgb:
+def srgb_to_oklab(rgb: Colors) -> Colors:
     """sRGB (..., 3) in [0, 1] to OKLab: L in [0, 1], a and b about [-0.4, 0.4]."""
     lms = np.cbrt(srgb_to_linear(rgb) @ _LINEAR_TO_LMS.T)
     return np.asarray(lms @ _LMS_TO_OKLAB.T)
 
 
-def oklab_to_srgb(lab: Rgb) -> Rgb:
+def oklab_to_srgb(lab: Colors) -> Colors:
     """OKLab (..., 3) to sRGB, colours outside the gamut clipped to [0, 1]."""
     return linear_to_srgb((lab @ OKLAB_TO_LMS.T) ** 3 @ LMS_TO_LINEAR.T)
 
 
-def _to_hdr(rgb: Rgb, color: ColorSpec) -> Rgb:
+def _to_hdr(rgb: Colors, color: ColorSpec) -> Colors:
     light = srgb_to_linear(rgb)
     if color.primaries == "bt2020":
         light = light @ _BT709_TO_BT2020.T
     return _pq(light * DIFFUSE_WHITE_NITS) if color.transfer == "pq" else _hlg(light)
 
 
-def _pq(nits: Rgb) -> Rgb:
+def _pq(nits: Colors) -> Colors:
     """SMPTE ST 2084 code values in [0, 1] from light in nits."""
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     power = (np.maximum(nits, 0) / 10_000) ** m1
     return np.asarray(((c1 + c2 * power) / (1 + c3 * power)) ** m2)
 
 
-def _hlg(light: Rgb) -> Rgb:
+def _hlg(light: Colors) -> Colors:
     """BT.2100 HLG signal in [0, 1]; diffuse white lies at a signal of 0.75 (BT.2408)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.maximum(light, 0) * (np.exp((0.75 - c) / a) + b) / 12

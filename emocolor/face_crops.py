@@ -13,8 +13,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from .faces import Detection, Vector
-from .protocols import Gray
+from .arrays import GrayImage, Vector
+from .faces import Detection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ FER2013: Final = CropGeometry(box_width=0.84, eyes_down=0.40)
 """How FER2013 frames its faces: medians over 2,027 training images (``training.emotion.face_geometry``)."""
 
 
-def crop_face(gray: Gray, detection: Detection, geometry: CropGeometry, size: int) -> Gray:
+def crop_face(gray: GrayImage, detection: Detection, geometry: CropGeometry, size: int) -> GrayImage:
     """The face as a (size, size) uint8 crop of ``gray`` (H, W), without aliasing.
 
     What lies outside the frame repeats the frame's edge.
@@ -81,7 +81,7 @@ DOUBTFUL: Final = 0.2
 """Mutual information in nats that takes the confidence down to 1/e."""
 
 
-def observation_confidence(detection: Detection, crop: Gray, mutual_information: float) -> float:
+def observation_confidence(detection: Detection, crop: GrayImage, mutual_information: float) -> float:
     """How far to trust an estimate made from ``crop``, in (0, 1].
 
     The product of four parts, each in (0, 1]: ``min(1, width / 64 px)``; the cosine of the yaw,
@@ -95,7 +95,7 @@ def observation_confidence(detection: Detection, crop: Gray, mutual_information:
     return max(0.01, size * frontal * sharp / (sharp + HALF_SHARPNESS) * agreed)
 
 
-def sharpness(crop: Gray) -> float:
+def sharpness(crop: GrayImage) -> float:
     """Variance of the Laplacian over that of the frame, from 0; 0 for a flat frame.
 
     Dividing makes it independent of contrast and exposure.

@@ -9,11 +9,9 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Mask
 from .faces import Face
-
-Mask = NDArray[np.float32]
 
 FACE_SCALE_WH: Final = (0.80, 0.95)
 """Half axes of the face region as parts of the face's box: it takes in forehead and chin."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .faces import Box, Detection, Vector
+from .arrays import GrayImage, Points
+from .faces import Box, Detection
 from .frames import Rotation
-from .protocols import Gray
 
 TILE_OVERLAP = 0.14
 """Neighbouring tiles share this part of a side, so that a small face is whole in one of them."""
@@ -41,7 +41,7 @@ class CropView:
     rotation: Rotation
     side: int
 
-    def input(self, gray: Gray) -> Gray:
+    def input(self, gray: GrayImage) -> GrayImage:
         """The net's input, (side, side) uint8, from ``gray`` (H, W)."""
         region, (across, down) = self.region, self._used_wh()
         part = gray[region.y : region.y + down, region.x : region.x + across]
@@ -54,7 +54,7 @@ class CropView:
         canvas[: upright.shape[0], : upright.shape[1]] = upright
         return canvas
 
-    def to_frame(self, points: Vector) -> Vector:
+    def to_frame(self, points: Points) -> Points:
         """Points (N, 2) in the input's pixels as points of the frame."""
         (width, height), (across, down) = self._scaled_wh(), self._used_wh()
         x, y = points[:, 0], points[:, 1]

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Mask, Points, Vector
 from .emotions import EMOTIONS, NEUTRAL, Emotion
 
-Vector = NDArray[np.float64]
 KEYPOINTS: Final = ("right eye", "left eye", "nose tip", "mouth", "right ear", "left ear")
 """Order of a face's keypoints; right and left are the person's own."""
 
@@ -63,7 +62,7 @@ class Detection:
     """A face in one frame."""
 
     box: Box
-    keypoints: Vector
+    keypoints: Points
     """(6, 2) float64, in the order of ``KEYPOINTS``."""
     score: float
     """The detector's confidence, in [0, 1]."""
@@ -159,7 +158,7 @@ class Scene:
     certainty: float = 0.0
     cut: bool = False
     """This frame is the first of a new shot."""
-    person: NDArray[np.float32] | None = None
+    person: Mask | None = None
     """Where people are: (h, w) in [0, 1], a coarse map of the whole frame as it is stored (luma geometry, before
     rotation); ``None`` where nothing was segmented."""
 

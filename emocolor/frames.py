@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import GrayImage
+
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 Matrix = Literal["bt709", "bt601", "bt2020", "smpte240m", "fcc"]
 Primaries = Literal["bt709", "bt601-525", "bt601-625", "bt2020"]
@@ -132,7 +134,7 @@ class Frame:
         return replace(self, planes=tuple(plane.copy() for plane in self.planes), handle=None)
 
 
-def luma_8bit(frame: Frame) -> NDArray[np.uint8]:
+def luma_8bit(frame: Frame) -> GrayImage:
     """Luma as full-range 8-bit gray, (H, W) uint8, 0 black and 255 white; a view where it can be.
 
     PQ and HLG luma is left in its curve: faces are darker there, not different.

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Colors, Vector
 from .errors import ConfigurationError, nearest
 
 OPENCV_MAPS: Final[dict[str, int]] = {
@@ -32,10 +33,10 @@ _STOP: Final = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})(?:@(\d*\.?\d+))?")
 class Gradient:
     """A colour for every gray level, linear in R'G'B' between stops (matplotlib's LinearSegmentedColormap)."""
 
-    colors: NDArray[np.float64]
+    colors: Colors
     """(N, 3) sRGB in [0, 1], two or more."""
     name: str = "custom"
-    positions: NDArray[np.float64] | None = None
+    positions: Vector | None = None
     """(N,) levels in [0, 1] that rise; evenly spaced from 0 to 1 where not given. Two alike make a step,
     and the level itself has the second colour. The end colours hold beyond the end positions."""
 
@@ -58,7 +59,7 @@ class Gradient:
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def at(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    def at(self, levels: NDArray[np.float64]) -> Colors:
         """sRGB (..., 3) in [0, 1] of gray levels in [0, 1]; any shape."""
         positions = np.linspace(0, 1, len(self.colors)) if self.positions is None else self.positions
         return np.stack([np.interp(levels, positions, channel) for channel in self.colors.T], axis=-1)
@@ -99,7 +100,7 @@ def _parse_stops(text: str) -> Gradient:
     return Gradient(name=text, colors=np.array(colors), positions=np.interp(order, order[known], positions[known]))
 
 
-def _parse_stop(text: str, stop: str) -> tuple[NDArray[np.float64], float]:
+def _parse_stop(text: str, stop: str) -> tuple[Colors, float]:
     """Colour, sRGB (3,) in [0, 1], and position, NaN where none is given."""
     match = _STOP.fullmatch(stop)
     if match is None:
@@ -109,7 +110,7 @@ def _parse_stop(text: str, stop: str) -> tuple[NDArray[np.float64], float]:
     return _parse_color(match[1]), math.nan if match[2] is None else float(match[2])
 
 
-def _parse_color(text: str) -> NDArray[np.float64]:
+def _parse_color(text: str) -> Colors:
     """sRGB (3,) in [0, 1] from ``rgb`` or ``rrggbb``."""
     digits = text if len(text) == 6 else "".join(2 * digit for digit in text)
     return np.array(list(bytes.fromhex(digits))) / 255

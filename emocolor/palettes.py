@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Colors, Vector
 from .color import oklab_to_srgb, srgb_to_oklab
 from .emotions import EMOTIONS
 from .errors import ConfigurationError, nearest
-from .faces import Vector
 
 MixMode = Literal["blend", "argmax"]
 MixSpace = Literal["rgb", "oklab"]
@@ -23,7 +22,7 @@ class Palette:
     """A colour for each emotion."""
 
     name: str
-    colors: NDArray[np.float64]
+    colors: Colors
     """(7, 3) sRGB in [0, 1], in the order of ``EMOTIONS``."""
 
     def __post_init__(self) -> None:
@@ -81,7 +80,7 @@ def parse_palette(name: str, table: Mapping[str, Any]) -> Palette:
     return Palette(name, np.array([_parse_color(name, e, colors[e]) for e in EMOTIONS]))
 
 
-def _parse_color(palette: str, emotion: str, value: Any) -> NDArray[np.float64]:
+def _parse_color(palette: str, emotion: str, value: Any) -> Colors:
     if isinstance(value, str) and len(value) == 7 and value.startswith("#"):
         try:
             value = list(bytes.fromhex(value[1:]))

@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import GrayImage, Mask, RgbImage
 from .color import codes_to_rgb
 from .frames import ColorSpec, Frame, Plane, gray_levels
-from .protocols import Gray, PersonSegmenter, Rgb
-
-Mask = NDArray[np.float32]
+from .protocols import PersonSegmenter
 
 SIDE: Final = 256
 """Sides of the frame that a segmenter sees, and of its mask."""
@@ -60,7 +59,7 @@ class PersonMasks:
         self._mask, self._grid, self._time = mask, grid, frame.time
         return mask
 
-    def _look(self, rgb: Rgb, turns: int) -> Mask:
+    def _look(self, rgb: RgbImage, turns: int) -> Mask:
         """What the segmenter says of the frame as it is shown, upright, turned back to how it is stored."""
         found = self._segmenter.segment(np.ascontiguousarray(np.rot90(rgb, -turns)))
         return np.ascontiguousarray(np.rot90(found, turns))
@@ -77,7 +76,7 @@ def past_weight(seconds: float, before: Mask, after: Mask) -> Mask:
     return plane_mask(weight, (SIDE, SIDE))
 
 
-def square_rgb(frame: Frame) -> Rgb:
+def square_rgb(frame: Frame) -> RgbImage:
     """``frame`` as it is stored, squeezed into a square: R'G'B' (SIDE, SIDE, 3) uint8 by its own matrix and range.
 
     Planes are scaled before they are converted. Codes of more than 8 bits are rounded to 8; PQ and HLG are left in
@@ -115,7 +114,7 @@ def _codes_to_rgb(color: ColorSpec) -> NDArray[np.float64]:
     return np.asarray(np.concatenate([rgb[:3] - rgb[3], rgb[3:]]).T)
 
 
-def _grid_of(rgb: Rgb) -> Mask:
+def _grid_of(rgb: RgbImage) -> Mask:
     """Luma averaged over a coarse grid, (n, n) float32 in levels of 8 bits."""
-    gray: Gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    gray: GrayImage = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(gray.astype(np.float32), (_GRID, _GRID), interpolation=cv2.INTER_AREA), np.float32)

@@ -3,16 +3,11 @@
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from .arrays import GrayImage, Mask, RgbImage, StyleMixture
 from .chroma.stabilizer import ChromaEstimate
 from .faces import Detection, Scene
 from .frames import Frame, Rotation
 
-Gray = NDArray[np.uint8]
-Rgb = NDArray[np.uint8]
-Tensor = NDArray[np.float32]
 Precision = Literal["f32", "bf16", "f16"]
 """Arithmetic that a net can run in; f16 on GPUs alone."""
 
@@ -21,7 +16,7 @@ class Detector(Protocol):
     """Finds faces in single frames."""
 
     def detect(
-        self, gray: Gray, known: Sequence[Detection], rotation: Rotation, *, sweep: bool = False
+        self, gray: GrayImage, known: Sequence[Detection], rotation: Rotation, *, sweep: bool = False
     ) -> list[Detection]:
         """Faces in ``gray``, (H, W) uint8 full range, best first.
 
@@ -37,7 +32,7 @@ class Detector(Protocol):
 class PersonSegmenter(Protocol):
     """Tells people from their background."""
 
-    def segment(self, rgb: Rgb) -> Tensor:
+    def segment(self, rgb: RgbImage) -> Mask:
         """Where people are in ``rgb``, sRGB (H, W, 3) uint8 shown upright: (H, W) in [0, 1], 1 on a person."""
         ...
 
@@ -47,7 +42,7 @@ class PersonSegmenter(Protocol):
 class Colorizer(Protocol):
     """Predicts the colours of gray images."""
 
-    def estimate(self, gray: Gray, vividness: float) -> ChromaEstimate:
+    def estimate(self, gray: GrayImage, vividness: float) -> ChromaEstimate:
         """The colours of ``gray``, (H, W) uint8 full range, on a coarser map.
 
         ``vividness`` in [0, 1] chooses between the safest colours (0) and the boldest (1).
@@ -58,7 +53,7 @@ class Colorizer(Protocol):
 class StyleTransfer(Protocol):
     """Paints images in the styles of emotions."""
 
-    def paint(self, rgb: Rgb, mixture: Tensor) -> Rgb:
+    def paint(self, rgb: RgbImage, mixture: StyleMixture) -> RgbImage:
         """``rgb``, sRGB (H, W, 3) uint8 of at least 36 px a side, painted; of the same size.
 
         ``mixture``, (8,) with sum 1, are the parts of the seven emotions' styles, in their order, and of the

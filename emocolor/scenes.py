@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from .faces import Box, Face, Observation, ObservedFace, Scene, Vector
+from .arrays import Vector
+from .faces import Box, Face, Observation, ObservedFace, Scene
 from .smoothing import FORGOTTEN, History, SmoothingOptions, Span, evidence_at
 
 Weighting = Literal["largest", "area"]

@@ -20,8 +20,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Vector
 from .emotions import EMOTIONS, NEUTRAL
-from .faces import Vector, neutral_probabilities
+from .faces import neutral_probabilities
 from .options import Options, Spelling, option
 
 DOUBT = 0.25
@@ -118,6 +119,6 @@ def evidence_at(time: float, history: History, time_constant: float, until: floa
     return Evidence(weights @ history.values, float(weights[~history.seen].sum()))
 
 
-def _kernel_mass(offset: NDArray[np.float64], time_constant: float) -> NDArray[np.float64]:
+def _kernel_mass(offset: Vector, time_constant: float) -> Vector:
     """Integral of the kernel from the present to ``offset`` seconds away, negative for the past."""
     return np.asarray(np.sign(offset) * -np.expm1(-np.abs(offset) / time_constant))

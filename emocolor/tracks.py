@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import GrayImage, Vector
 from .assignment import cheapest_pairs
 from .face_crops import CropGeometry, crop_face
-from .faces import Box, Detection, Vector
-from .protocols import Gray
+from .faces import Box, Detection
 
 Patch = NDArray[np.float32]
 
@@ -83,7 +83,7 @@ class Tracks:
         return [track.expected(time, self._options.motion_memory_s) for track in self._living(time)]
 
     def update(
-        self, time: float, detections: Sequence[Detection], gray: Gray, *, cut: bool = False
+        self, time: float, detections: Sequence[Detection], gray: GrayImage, *, cut: bool = False
     ) -> list[tuple[int, Detection]]:
         """The detections of one frame, (H, W) uint8 at ``time`` in seconds, with their track ids.
 
@@ -157,7 +157,7 @@ def _moved(detection: Detection, by: Vector) -> Detection:
     return replace(detection, box=moved, keypoints=detection.keypoints + by)
 
 
-def _patch(gray: Gray, detection: Detection) -> Patch:
+def _patch(gray: GrayImage, detection: Detection) -> Patch:
     """A face's looks: its aligned crop with zero mean and unit length, zeros where flat."""
     return _normalised(crop_face(gray, detection, PATCH_GEOMETRY, PATCH_SIZE).astype(np.float32))
 

@@ -4,13 +4,14 @@ import logging
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from emocolor.arrays import GrayImage
 from emocolor.chroma.stabilizer import ChromaEstimate
 from emocolor.errors import OutOfMemoryError
+from emocolor.protocols import Precision
 
 from .runners.selection import Device, Runner, open_runner
-from .spec import Choice, ColorizerSpec, Precision, read_colorizer_spec
+from .spec import Choice, ColorizerSpec, read_colorizer_spec
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +25,11 @@ class NetColorizer:
         self.runner = runner
         self._on_cpu = on_cpu
 
-    def estimate(self, gray: NDArray[np.uint8], vividness: float) -> ChromaEstimate:
+    def estimate(self, gray: GrayImage, vividness: float) -> ChromaEstimate:
         """The colours of gray (H, W) uint8 full range, sides multiples of ``spec.multiple``, at a quarter of them."""
         return self.estimate_by(gray, self.spec.choice(vividness))
 
-    def estimate_by(self, gray: NDArray[np.uint8], choice: Choice) -> ChromaEstimate:
+    def estimate_by(self, gray: GrayImage, choice: Choice) -> ChromaEstimate:
         """The same, with the way colours are chosen given.
 
         Where the GPU's memory does not suffice, the CPU goes on, with a warning; a smaller image would get other

@@ -32,9 +32,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from emocolor.classifier import FACES_PER_RUN
 from emocolor.effects.colorize import LONGEST_SIDE
 from emocolor.effects.style import SMALLEST
-from emocolor.emotion import FACES_PER_RUN
 from emocolor.errors import EngineError
 
 from .spec import ColorizerSpec, EmotionNetSpec, StyleSpec

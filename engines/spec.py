@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from emocolor.emotions import EMOTIONS, Emotion
 from emocolor.errors import ConfigurationError, EngineError
@@ -17,9 +17,6 @@ COLORIZER = Path(__file__).parent / "weights" / "colorizer"
 """Where the colorizers lie, likewise."""
 STYLE = Path(__file__).parent / "weights" / "style"
 """Where the style nets lie, likewise."""
-
-Precision = Literal["f32", "bf16", "f16"]
-"""Arithmetic that a net can run in; f16 on GPUs alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

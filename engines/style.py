@@ -6,14 +6,13 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from emocolor.arrays import RgbImage, StyleMixture
 from emocolor.errors import OutOfMemoryError
+from emocolor.protocols import Precision
 
 from .runners.selection import Device, Runner, open_runner
-from .spec import Precision, StyleSpec, read_style_spec
-
-Rgb8 = NDArray[np.uint8]
+from .spec import StyleSpec, read_style_spec
 
 SMALLEST: Final = 64
 """px; the short side is not halved below it for want of memory."""
@@ -30,7 +29,7 @@ class NetStyleTransfer:
         self._most_pixels: float = math.inf
         """More than these the device's memory did not hold."""
 
-    def paint(self, rgb: Rgb8, mixture: NDArray[np.float32]) -> Rgb8:
+    def paint(self, rgb: RgbImage, mixture: StyleMixture) -> RgbImage:
         """sRGB (H, W, 3) uint8, both sides at least 36 px, painted by a mixture (8,) of styles and the identity.
 
         What the sides lack to multiples of ``spec.multiple`` is mirrored at the borders and cut off again. Where the
@@ -54,7 +53,7 @@ class NetStyleTransfer:
         """Whether the device's memory is not known to be too small for such images."""
         return height * width < self._most_pixels
 
-    def _painted(self, rgb: Rgb8, mixture: NDArray[np.float32]) -> Rgb8:
+    def _painted(self, rgb: RgbImage, mixture: StyleMixture) -> RgbImage:
         height, width = rgb.shape[:2]
         bottom, right = -height % self.spec.multiple, -width % self.spec.multiple
         if bottom or right:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from emocolor.analysis import FaceTracker
+from emocolor.arrays import GrayImage, Mask, RgbImage, StyleMixture
 from emocolor.chroma.stabilizer import ChromaEstimate
-from emocolor.emotion import EmotionClassifier
+from emocolor.classifier import EmotionClassifier
 from emocolor.face_crops import FER2013
 from emocolor.options import Options, options_of
-from emocolor.protocols import Colorizer, Detector, Gray, Nets, PersonSegmenter, Precision, Rgb, StyleTransfer, Tensor
+from emocolor.protocols import Colorizer, Detector, Nets, PersonSegmenter, Precision, StyleTransfer
 from emocolor.tracks import Tracks
 from engines.runners.selection import Device
 from engines.spec import read_colorizer_spec, read_emotion_spec, read_style_spec
@@ -144,7 +145,7 @@ class _LockedStyleTransfer:
         self._style_transfer = style_transfer
         self._lock = threading.Lock()
 
-    def paint(self, rgb: Rgb, mixture: Tensor) -> Rgb:
+    def paint(self, rgb: RgbImage, mixture: StyleMixture) -> RgbImage:
         with self._lock:
             return self._style_transfer.paint(rgb, mixture)
 
@@ -154,7 +155,7 @@ class _LockedColorizer:
         self._colorizer = colorizer
         self._lock = threading.Lock()
 
-    def estimate(self, gray: Gray, vividness: float) -> ChromaEstimate:
+    def estimate(self, gray: GrayImage, vividness: float) -> ChromaEstimate:
         with self._lock:
             return self._colorizer.estimate(gray, vividness)
 
@@ -164,7 +165,7 @@ class _LockedSegmenter:
         self._segmenter = segmenter
         self._lock = threading.Lock()
 
-    def segment(self, rgb: Rgb) -> Tensor:
+    def segment(self, rgb: RgbImage) -> Mask:
         with self._lock:
             return self._segmenter.segment(rgb)
 

@@ -12,12 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import AbMap, ChromaMap, GrayImage, Levels, Map, RgbImage
 from ..color import LUMA_WEIGHTS, srgb_to_linear
 from ..frames import Matrix
-
-Gray = NDArray[np.uint8]
-Rgb8 = NDArray[np.uint8]
-Ab = NDArray[np.float32]
 
 
 def _rgb_to_y_cb_cr(matrix: Matrix) -> NDArray[np.float64]:
@@ -37,7 +34,7 @@ _RGB_TO_CB_CR: Final = {matrix: _rgb_to_y_cb_cr(matrix)[1:] for matrix in LUMA_W
 _Y_CB_CR_TO_RGB: Final = {matrix: np.linalg.inv(_rgb_to_y_cb_cr(matrix)) for matrix in LUMA_WEIGHTS}
 
 
-def with_chroma(gray: Gray, ab: Ab) -> Rgb8:
+def with_chroma(gray: GrayImage, ab: AbMap) -> RgbImage:
     """Colour a gray image: (H, W) uint8 with ab (h, w, 2) to sRGB (H, W, 3) uint8.
 
     The chroma is that of :func:`chroma_of`; luma is the gray that was given, within rounding. Raises
@@ -46,14 +43,14 @@ def with_chroma(gray: Gray, ab: Ab) -> Rgb8:
     return rgb_of(gray, chroma_of(gray, ab))
 
 
-def rgb_of(gray: Gray, chroma: NDArray[np.float32]) -> Rgb8:
+def rgb_of(gray: GrayImage, chroma: ChromaMap) -> RgbImage:
     """sRGB (H, W, 3) uint8, clipped, of gray (H, W) uint8 and Cb, Cr of BT.601 (H, W, 2) in [-0.5, 0.5]."""
     luma = gray[..., None].astype(np.float32) / 255
     rgb = cv2.transform(np.concatenate([luma, chroma], axis=2), _Y_CB_CR_TO_RGB["bt601"])
     return np.asarray(np.rint(np.clip(rgb, 0, 1) * 255), np.uint8)
 
 
-def chroma_of(gray: Gray, ab: Ab, matrix: Matrix = "bt601") -> NDArray[np.float32]:
+def chroma_of(gray: GrayImage, ab: AbMap, matrix: Matrix = "bt601") -> ChromaMap:
     """Cb and Cr, (H, W, 2) float32 in [-0.5, 0.5], that give ``gray`` the colour ``ab``.
 
     ``matrix`` is that of both luma and chroma. The lightness L* of each gray level and its ab make an sRGB
@@ -76,7 +73,7 @@ def chroma_of(gray: Gray, ab: Ab, matrix: Matrix = "bt601") -> NDArray[np.float3
     return np.asarray(chroma * np.minimum(room, 1)[..., None], np.float32)
 
 
-def gamut_room(luma: NDArray[np.float32], chroma: Ab, matrix: Matrix) -> NDArray[np.float32]:
+def gamut_room(luma: Levels, chroma: ChromaMap, matrix: Matrix) -> Map:
     """How many times ``chroma`` fits into the gamut beside ``luma``, (H, W) float32; below 1 where it does not fit.
 
     Chroma, Cb and Cr (H, W, 2) in about [-0.5, 0.5], times this factor and with ``luma`` (H, W) in [0, 1] lies on
@@ -89,13 +86,13 @@ def gamut_room(luma: NDArray[np.float32], chroma: Ab, matrix: Matrix) -> NDArray
     return np.asarray(np.minimum((1 - luma) / np.maximum(highest, tiny), luma / np.maximum(-lowest, tiny)), np.float32)
 
 
-def ab_of(rgb: Rgb8) -> Ab:
+def ab_of(rgb: RgbImage) -> AbMap:
     """a* and b* (H, W, 2) float32 of an sRGB image (H, W, 3) uint8."""
     lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     return np.ascontiguousarray(lab[..., 1:], np.float32)
 
 
-def luma_of(rgb: Rgb8) -> Gray:
+def luma_of(rgb: RgbImage) -> GrayImage:
     """Y' of BT.601 in full range, (H, W) uint8, of an sRGB image (H, W, 3) uint8."""
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
 

@@ -7,9 +7,8 @@ scaled up, and the function is applied to the fine guide.
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Map = NDArray[np.float32]
+from ..arrays import Map
 
 
 def guided_upsample(values: Map, guide: Map, fine_guide: Map, *, radius: int = 2, epsilon: float = 1e-3) -> Map:

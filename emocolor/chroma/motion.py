@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Gray = NDArray[np.uint8]
-Map = NDArray[np.float32]
+from ..arrays import GrayImage, Map
 
 SEARCH_SIDE = 128
 """Short side in pixels at which motion is searched."""
@@ -45,7 +44,7 @@ class MotionSearch:
         self._searcher = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._searcher.setFinestScale(1)
 
-    def between(self, earlier: Gray, later: Gray, size_wh: tuple[int, int]) -> Motion:
+    def between(self, earlier: GrayImage, later: GrayImage, size_wh: tuple[int, int]) -> Motion:
         """The motion between two frames of one size, (H, W) uint8, on maps of ``size_wh``."""
         small = search_size(earlier.shape[1], earlier.shape[0])
         if min(small) < SMALLEST_SIDE:
@@ -59,7 +58,7 @@ class MotionSearch:
             trust_later=_resized(_trust(before, after, to_later, to_earlier), size_wh),
         )
 
-    def _search(self, start: Gray, end: Gray) -> Map:
+    def _search(self, start: GrayImage, end: GrayImage) -> Map:
         """Flow (H, W, 2) from ``start`` to ``end`` in pixels."""
         still = np.zeros((*start.shape, 2), np.float32)
         return np.asarray(self._searcher.calc(start, end, still), np.float32)
@@ -78,7 +77,7 @@ def search_size(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _trust(start: Gray, end: Gray, there: Map, back: Map) -> Map:
+def _trust(start: GrayImage, end: GrayImage, there: Map, back: Map) -> Map:
     returned = there + carried(back, there)
     missed = np.hypot(returned[..., 0], returned[..., 1])
     unlike = np.abs(start.astype(np.float32) - carried(end.astype(np.float32), there)) / UNLIKE_LEVELS
@@ -86,7 +85,7 @@ def _trust(start: Gray, end: Gray, there: Map, back: Map) -> Map:
     return found
 
 
-def _no_motion(earlier: Gray, later: Gray, size_wh: tuple[int, int]) -> Motion:
+def _no_motion(earlier: GrayImage, later: GrayImage, size_wh: tuple[int, int]) -> Motion:
     still = np.zeros((size_wh[1], size_wh[0], 2), np.float32)
     unlike = (earlier.astype(np.float32) - later.astype(np.float32)) / np.float32(UNLIKE_LEVELS)
     trust = _resized(np.exp(-unlike * unlike), size_wh)

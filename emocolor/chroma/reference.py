@@ -19,14 +19,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import AbMap, GrayImage, RgbImage, Vector
 from ..errors import ConfigurationError
 from .conversion import ab_of, luma_of
 
-Gray = NDArray[np.uint8]
-Rgb8 = NDArray[np.uint8]
-Ab = NDArray[np.float32]
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+SquareMatrix = NDArray[np.float64]
 
 SHORT_SIDE: Final = 64
 """A image's palette is taken at about the size of a colorizer's maps, so that its grain does not count."""
@@ -53,7 +50,7 @@ class ColorStatistics:
 
     mean: Vector
     """(2,)."""
-    covariance: Matrix
+    covariance: SquareMatrix
     """(2, 2), symmetric, without eigenvalues below zero."""
 
     def __post_init__(self) -> None:
@@ -71,7 +68,7 @@ PHOTOGRAPHS: Final = ColorStatistics(mean=np.array([2.6, 9.6]), covariance=np.ar
 """What :func:`statistics_of` says of photographs of many kinds, the mean over 300 of them."""
 
 
-def statistics_of(rgb: Rgb8) -> ColorStatistics:
+def statistics_of(rgb: RgbImage) -> ColorStatistics:
     """The palette of an sRGB image (H, W, 3) uint8; mid-tones count most, black and white not at all.
 
     A image of nothing but black and white counts as gray. Raises ``ValueError`` for arrays of another kind.
@@ -118,7 +115,7 @@ class PaletteShift:
         """(3, 3), the footage's, for weights that add up to one; see :func:`_moments`."""
         self._time: float | None = None
 
-    def apply(self, time: float, gray: Gray, ab: Ab) -> Ab:
+    def apply(self, time: float, gray: GrayImage, ab: AbMap) -> AbMap:
         """The colours ``ab`` (h, w, 2) of the image at ``time`` in seconds, moved, in an array of their own.
 
         ``gray`` (H, W) is its luma in full range, of any size. Images come in order of time.
@@ -129,7 +126,7 @@ class PaletteShift:
         gain, shift = (1 - strength) * np.eye(2) + strength * gain, strength * shift
         return np.asarray(cv2.transform(ab, np.column_stack([gain, shift])), np.float32)
 
-    def _see(self, time: float, gray: Gray, ab: Ab) -> None:
+    def _see(self, time: float, gray: GrayImage, ab: AbMap) -> None:
         """Let the image count for the time since the one before, as far as it has mid-tones."""
         seconds = FIRST_SECONDS if self._time is None else min(max(time - self._time, 0.0), LONGEST_STEP)
         self._time = time
@@ -142,7 +139,7 @@ class PaletteShift:
             self._moments += share * (seen / weight - self._moments)
 
 
-def linear_map(source: ColorStatistics, target: ColorStatistics) -> tuple[Matrix, Vector]:
+def linear_map(source: ColorStatistics, target: ColorStatistics) -> tuple[SquareMatrix, Vector]:
     """Gain (2, 2), symmetric, and shift (2,): ``gain @ ab + shift`` brings colours with ``source`` toward ``target``.
 
     Both are mixed with ``PHOTOGRAPHS`` first, by ``PRIOR_PART``, and gain and shift limited to ``GAINS`` and
@@ -163,7 +160,7 @@ def _with_prior(statistics: ColorStatistics) -> ColorStatistics:
     )
 
 
-def _power(matrix: Matrix, exponent: float) -> Matrix:
+def _power(matrix: SquareMatrix, exponent: float) -> SquareMatrix:
     """A power of a symmetric matrix (2, 2) whose eigenvalues are above zero."""
     values, axes = np.linalg.eigh(matrix)
     return np.asarray((axes * values**exponent) @ axes.T)
@@ -175,7 +172,7 @@ def _limited(shift: Vector) -> Vector:
     return shift * (FARTHEST_GRAY * tanh(length / FARTHEST_GRAY) / length)
 
 
-def _moments(gray: Gray, ab: Ab) -> Matrix:
+def _moments(gray: GrayImage, ab: AbMap) -> SquareMatrix:
     """(3, 3): the mean over a image of w (1, a, b)ᵀ (1, a, b), from ``gray`` (h, w) and ``ab`` (h, w, 2).
 
     The weight w is 1 halfway between black and white and falls to 0 at both.
@@ -185,7 +182,7 @@ def _moments(gray: Gray, ab: Ab) -> Matrix:
     return np.asarray((colors * weights).T @ colors) / len(weights)
 
 
-def _moments_of(statistics: ColorStatistics) -> Matrix:
+def _moments_of(statistics: ColorStatistics) -> SquareMatrix:
     """The moments of a palette, for weights that add up to one."""
     first = np.concatenate([[1.0], statistics.mean])
     moments = np.outer(first, first)
@@ -193,7 +190,7 @@ def _moments_of(statistics: ColorStatistics) -> Matrix:
     return moments
 
 
-def _statistics(moments: Matrix) -> ColorStatistics:
+def _statistics(moments: SquareMatrix) -> ColorStatistics:
     """The palette of moments, for weights that add up to one."""
     mean = moments[0, 1:]
     return ColorStatistics(mean=mean, covariance=moments[1:, 1:] - np.outer(mean, mean))

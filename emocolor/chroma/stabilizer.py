@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Map
 from ..errors import ConfigurationError
-from .motion import Map, Motion, MotionSearch, carried
+from .motion import Motion, MotionSearch, carried
 
 FILL = 0.02
 """Weight of the surroundings' colour, so that what has no evidence of its own takes theirs."""

@@ -16,15 +16,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import GrayImage, Map
 from ..chroma.conversion import chroma_of
 from ..chroma.guided import guided_upsample
-from ..chroma.motion import Map
 from ..chroma.reference import PaletteShift, ReferenceOptions
 from ..chroma.stabilizer import ChromaEstimate, ShotStabilizer, StabilizerOptions
 from ..color import code_range
 from ..frames import Frame, Matrix, Plane, gray_levels
 from ..options import EffectOptions, Need, Spelling, option
-from ..protocols import Colorizer, Gray
+from ..protocols import Colorizer
 
 SHORT_SIDE = 256
 """The colorizer sees the frame with its short side at about this many pixels."""
@@ -97,7 +97,7 @@ WARM_AB = np.array([4.0, 12.0], np.float32)
 class ColorizerOutput:
     """A frame as a colorizer sees it, and what it said of it."""
 
-    gray: Gray
+    gray: GrayImage
     """(H, W) uint8 full range."""
     estimate: ChromaEstimate | None
     """``None`` where it did not look."""
@@ -107,7 +107,7 @@ class ColorizerOutput:
 class FrameChroma:
     """A frame's colours on a coarse map."""
 
-    gray: Gray
+    gray: GrayImage
     """The frame's smaller copy, (H, W) uint8 full range."""
     ab: Map
     """(h, w, 2) in CIELAB units."""
@@ -147,7 +147,7 @@ class ChromaStabilizer:
     def __init__(self, options: ColorizeOptions) -> None:
         self._options = options
         self._history: ShotStabilizer | None = None
-        self._waiting: deque[tuple[float, Gray]] = deque()
+        self._waiting: deque[tuple[float, GrayImage]] = deque()
         self._palette = None if options.reference is None else PaletteShift(options.reference)
 
     def add(self, time: float, output: ColorizerOutput, *, cut: bool) -> Iterator[FrameChroma]:
@@ -210,7 +210,7 @@ class Colorize:
         return frame
 
 
-def small_gray(frame: Frame) -> Gray:
+def small_gray(frame: Frame) -> GrayImage:
     """The frame as a colorizer sees it: (H, W) uint8 full range, sides multiples of 32."""
     width, height = small_size(*frame.size_wh)
     small: Plane = cv2.resize(frame.luma, (width, height), interpolation=cv2.INTER_AREA)
@@ -223,7 +223,7 @@ def small_size(width: int, height: int) -> tuple[int, int]:
     return max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
 
 
-def write_chroma(frame: Frame, gray: Gray, ab: Map) -> None:
+def write_chroma(frame: Frame, gray: GrayImage, ab: Map) -> None:
     """Write the colours ``ab`` (h, w, 2) of a coarse map into the chroma planes of ``frame``; luma is only read.
 
     ``gray`` is a smaller copy of the frame, of any size.
@@ -240,7 +240,7 @@ def write_chroma(frame: Frame, gray: Gray, ab: Map) -> None:
         plane[...] = values
 
 
-def fine_chroma(levels: Map, gray: Gray, ab: Map, matrix: Matrix) -> Map:
+def fine_chroma(levels: Map, gray: GrayImage, ab: Map, matrix: Matrix) -> Map:
     """Cb and Cr (H, W, 2) in about [-0.5, 0.5] of a frame's levels (H, W) in [0, 1], along its edges.
 
     ``gray`` is a smaller copy of the frame, of any size, and ``ab`` (h, w, 2) its colours.

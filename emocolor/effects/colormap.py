@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Levels
 from ..color import code_range, rgb_to_codes
 from ..errors import ConfigurationError
 from ..faces import Scene
@@ -26,7 +27,6 @@ from ..frames import ColorSpec, Frame, PixelFormat, Plane
 from ..gradients import OPENCV_MAPS, Gradient, parse_gradient
 from ..options import EffectOptions, Need, Spelling, TextForm, option
 
-Levels = NDArray[np.float32]
 Preprocess = Literal["none", "gaussian", "bilateral", "sobel", "canny", "fourier"]
 
 

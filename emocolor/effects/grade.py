@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Map, Vector
 from ..chroma.conversion import gamut_room
 from ..color import (
     LMS_TO_LINEAR,
@@ -40,11 +41,9 @@ from ..color import (
 )
 from ..emotions import EMOTIONS, Emotion
 from ..face_regions import place_disc, soft_disc
-from ..faces import Scene, Vector
+from ..faces import Scene
 from ..frames import ColorSpec, Frame, Matrix, PixelFormat, Plane
 from ..options import EffectOptions, Need, option
-
-Values = NDArray[np.float32]
 
 PLEASURE_AROUSAL: Final[dict[Emotion, tuple[float, float]]] = {
     "angry": (-0.51, 0.59),
@@ -175,7 +174,7 @@ class Grade:
             plane[...] = _added(was, offset, frame.format.bits)
 
     def _protect_faces(
-        self, offsets: Values, frame: Frame, planes: tuple[Plane, Plane, Plane], scene: Scene, change: Change
+        self, offsets: Map, frame: Frame, planes: tuple[Plane, Plane, Plane], scene: Scene, change: Change
     ) -> None:
         """Replace ``offsets`` inside the faces, in place, by those of skin."""
         skin = self._skin_change(change)
@@ -230,15 +229,15 @@ class _Points:
 
     knots: NDArray[np.float64]
     """(K,) luma in [0, 1], kept off both ends, where there is no colour to speak of."""
-    chroma: Values
+    chroma: Map
     """Cb and Cr in about [-0.5, 0.5], (K * 33, 33, 2)."""
-    room: Values
+    room: Map
     """How many times this chroma fits into the gamut."""
-    lab: tuple[Values, Values, Values]
+    lab: tuple[Map, Map, Map]
     """OKLab of the chroma, brought in toward gray where it does not fit."""
-    from_warm: Values
+    from_warm: Map
     """Sine of the angle from the hue to orange."""
-    to_slices: Values
+    to_slices: Map
     """What each knot adds to each slice, (128, K)."""
 
 
@@ -270,7 +269,7 @@ def _points(color: ColorSpec, bits: int) -> _Points:
 
 
 @lru_cache(maxsize=4)
-def chroma_table(change: Change, color: ColorSpec, bits: int) -> Values:
+def chroma_table(change: Change, color: ColorSpec, bits: int) -> Map:
     """What is added to Cb and Cr codes, (128 * 33, 33, 2): by slice of luma and Cr, and by Cb.
 
     A colour's hue is turned in OKLab; its luma becomes that of :func:`luma_table`, as by more or less light; then
@@ -297,7 +296,7 @@ def chroma_table(change: Change, color: ColorSpec, bits: int) -> Values:
     return (points.to_slices @ offsets.reshape(_KNOTS, -1)).reshape(_SLICES * _SIDE, _SIDE, 2)
 
 
-def _turned_chroma(points: _Points, turn: float, gray_light: Values, matrix: Matrix) -> tuple[Values, Values]:
+def _turned_chroma(points: _Points, turn: float, gray_light: Map, matrix: Matrix) -> tuple[Map, Map]:
     """Cb and Cr, (K * 33, 33, 2), of the points' colours with their hue turned and, by more or less light, the luma
     of a gray of ``gray_light``; and by how much that multiplied OKLab's lightness and chroma, (K * 33, 33)."""
     lightness, a, b = points.lab
@@ -317,19 +316,19 @@ def _turned_chroma(points: _Points, turn: float, gray_light: Values, matrix: Mat
     return np.stack(chroma, axis=2), np.cbrt(exposure)
 
 
-def _distance(chroma: Values) -> Values:
+def _distance(chroma: Map) -> Map:
     """Distance from gray, (H, W), of Cb and Cr (H, W, 2)."""
     return np.asarray(cv2.magnitude(*cv2.split(chroma)))
 
 
-def _encoded(light: Values) -> Values:
+def _encoded(light: Map) -> Map:
     """R'G'B' of sRGB's curve, unclipped: beyond the gamut the curve goes on, mirrored below 0; any shape."""
     size = np.abs(light)
     curve = np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** np.float32(1 / 2.4) - 0.055)
     return np.asarray(np.copysign(curve, light), np.float32)
 
 
-def _offsets(table: Values, planes: tuple[Plane, Plane, Plane], form: PixelFormat) -> Values:
+def _offsets(table: Map, planes: tuple[Plane, Plane, Plane], form: PixelFormat) -> Map:
     """What the table adds to Cb and Cr, (h, w, 2), of planes of Y, Cb and Cr codes of one size."""
     luma, blue, red = planes
     per_point = np.float32(1 / (8 << (form.bits - 8)))
@@ -337,7 +336,7 @@ def _offsets(table: Values, planes: tuple[Plane, Plane, Plane], form: PixelForma
     return np.asarray(cv2.remap(table, blue * per_point, down, cv2.INTER_LINEAR))
 
 
-def _added(plane: Plane, offset: Values, bits: int) -> Plane:
+def _added(plane: Plane, offset: Map, bits: int) -> Plane:
     """Codes with an offset, rounded, and kept within their depth."""
     if bits == 8:
         return np.asarray(cv2.add(plane, offset, dtype=cv2.CV_8U))

@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar
 import cv2
 import numpy as np
 
+from ..arrays import Vector
 from ..color import code_range, rgb_to_codes
 from ..emotions import EMOTIONS
-from ..faces import Face, Scene, Vector
+from ..faces import Face, Scene
 from ..frames import Frame
 from ..options import EffectOptions, Need, Spelling, TextForm, option
 from ..palettes import S0, Palette

@@ -29,6 +29,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Map, Mask, RgbImage, StyleMixture
 from ..color import code_range, codes_to_rgb, rgb_to_codes
 from ..emotions import EMOTIONS
 from ..errors import ConfigurationError, nearest
@@ -37,11 +38,10 @@ from ..faces import Face, Scene
 from ..frames import ColorSpec, Frame, Plane
 from ..options import EffectOptions, Need, Spelling, TextForm, option
 from ..person_regions import plane_mask
-from ..protocols import Precision, Rgb, StyleTransfer, Tensor
+from ..protocols import Precision, StyleTransfer
 
 StyleRegion = Literal["frame", "face", "keep-face", "person", "background"]
 Keep = Literal["none", "chroma", "luma"]
-Mask = NDArray[np.float32]
 
 AUTO: Final = "auto"
 """In place of a fixed mixture: the style follows the scene."""
@@ -194,10 +194,10 @@ class Style:
         self._stylist = style_transfer
         self._fixed = None if options.fixed is None else _normalised(options.fixed)
         self._disc = soft_disc(_FEATHER)
-        self._difference: Tensor | None = None
+        self._difference: Map | None = None
         """R'G'B' (h, w, 3) that the frame at hand takes; kept because fresh memory costs more than all that is done."""
 
-    def mixture(self, scene: Scene) -> Tensor:
+    def mixture(self, scene: Scene) -> StyleMixture:
         """Parts of the seven styles and of the image as it is, (8,) float32 with sum 1."""
         strength = self.options.strength
         if self._fixed is not None:
@@ -230,7 +230,7 @@ class Style:
                 _write(plane, self._difference, to_codes, kept, mask, frame.format.bits)
         return frame
 
-    def _painted(self, rgb: Rgb, mixture: Tensor) -> Rgb:
+    def _painted(self, rgb: RgbImage, mixture: StyleMixture) -> RgbImage:
         height, width = rgb.shape[:2]
         down, right = max(0, SMALLEST - height), max(0, SMALLEST - width)
         if down or right:
@@ -296,7 +296,7 @@ def code_conversion(color: ColorSpec, bits: int) -> CodeConversion:
     return CodeConversion(to_rgb=to_rgb, to_codes=np.linalg.inv(linear), zero=np.array([black, middle, middle]))
 
 
-def _small_copy(frame: Frame, short_side: int) -> Rgb:
+def _small_copy(frame: Frame, short_side: int) -> RgbImage:
     """The image as the net sees it, R'G'B' (h, w, 3) uint8, by its own matrix and range."""
     size_wh = small_size(*frame.size_wh, short_side)
     planes = [_in_8_bits(_scaled(plane, size_wh), frame.format.bits) for plane in (frame.luma, *(frame.chroma or ()))]
@@ -328,7 +328,7 @@ def _scaled(plane: NDArray[np.generic], size_wh: tuple[int, int]) -> Plane:
 
 
 def _write(
-    plane: Plane, difference: Tensor, to_codes: NDArray[np.float64], kept: float, mask: Mask | None, bits: int
+    plane: Plane, difference: Map, to_codes: NDArray[np.float64], kept: float, mask: Mask | None, bits: int
 ) -> None:
     """``plane = kept * plane + change`` in place, as far as the mask says, rounded.
 

@@ -13,13 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Mask, Vector
 from ..color import code_range, codes_to_rgb, rgb_to_codes
 from ..face_regions import place_disc, soft_disc
-from ..faces import Face, Scene, Vector
+from ..faces import Face, Scene
 from ..frames import Frame, Plane
 from ..options import EffectOptions, Need, Spelling, TextForm, option
 from ..palettes import S0, MixMode, MixSpace, Palette
-from ..person_regions import Mask, plane_mask
+from ..person_regions import plane_mask
 
 TintRegion = Literal["frame", "face", "person", "background"]
 Several = Literal["largest", "area", "each"]

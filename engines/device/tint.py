@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from emocolor.arrays import Mask, Vector
 from emocolor.color import code_range
 from emocolor.effects import Tint
 from emocolor.face_regions import place_disc
-from emocolor.faces import Face, Vector
+from emocolor.faces import Face
 from emocolor.frames import Frame
-from emocolor.person_regions import Mask
 
 from .planes import tensors_of
 from .tables import look_up, tables_of

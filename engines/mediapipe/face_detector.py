@@ -14,11 +14,11 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from emocolor.arrays import GrayImage
 from emocolor.errors import EngineError
 from emocolor.face_search import CropRegion, CropView, best_match, likeness, square_around, tiles_of, without_repeats
 from emocolor.faces import Box, Detection
 from emocolor.frames import Rotation
-from emocolor.protocols import Gray
 
 from .log import one_line, quiet_stderr, quiet_until_settled
 from .models import model_path
@@ -85,7 +85,7 @@ class MediaPipeFaceDetector:
         self._refused: list[_Refusal] = []
 
     def detect(
-        self, gray: Gray, known: Sequence[Detection], rotation: Rotation, *, sweep: bool = False
+        self, gray: GrayImage, known: Sequence[Detection], rotation: Rotation, *, sweep: bool = False
     ) -> list[Detection]:
         """Faces in ``gray``, (H, W) uint8 full range, best first; boxes and keypoints in its pixels.
 
@@ -150,7 +150,7 @@ class MediaPipeFaceDetector:
 
 @dataclass(frozen=True)
 class _Image:
-    gray: Gray
+    gray: GrayImage
     rotation: Rotation
 
 
@@ -182,7 +182,7 @@ class _Net:
         with quiet_stderr():
             self._detector.close()
 
-    def _run(self, detector: Any, gray: Gray) -> list[Any]:
+    def _run(self, detector: Any, gray: GrayImage) -> list[Any]:
         image = self._image(cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB))
         try:
             with quiet_until_settled():

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from emocolor.arrays import Mask, RgbImage
 from emocolor.errors import EngineError
-from emocolor.person_regions import SIDE, Mask
-from emocolor.protocols import Rgb
+from emocolor.person_regions import SIDE
 
 from .log import one_line, quiet_stderr
 from .models import model_path
@@ -35,7 +35,7 @@ class MediaPipePersonSegmenter:
             self._image, self._segmenter = open_task(model_path(MODEL), _segmenter)
             self.segment(np.zeros((SIDE, SIDE, 3), np.uint8))
 
-    def segment(self, rgb: Rgb) -> Mask:
+    def segment(self, rgb: RgbImage) -> Mask:
         """Where people are in ``rgb``, sRGB (H, W, 3) uint8 shown upright: (H, W) float32 in [0, 1], 1 on a person.
 
         The model sees it squeezed into a square of ``SIDE``; any other size costs scaling it there and the mask back.

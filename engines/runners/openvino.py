@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.errors import EngineError, MissingDependencyError
+from emocolor.protocols import Precision
 
 from ..cache import EngineCache, EngineKey
-from ..spec import Precision
 
 _LOADING: Final = threading.Lock()
 """Held until OpenVINO's binding has made its table of NumPy's types, which it does at the first use: of two threads

@@ -15,10 +15,10 @@ from typing import Any, Final, Literal, Protocol
 from numpy.typing import NDArray
 
 from emocolor.errors import EmocolorError, EngineError, MissingDependencyError
+from emocolor.protocols import Precision
 
 from ..cache import user_cache
 from ..shapes import AnySpec, check_inputs, inputs_of
-from ..spec import Precision
 
 Device = Literal["auto", "cpu", "cuda"]
 PrecisionChoice = Literal["auto", "f32", "bf16", "f16"]

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emocolor.errors import EngineError, MissingDependencyError, OutOfMemoryError
+from emocolor.protocols import Precision
 
 from ..cache import EngineCache, EngineKey
 from ..nets.graphs import graph_of, packed, unpacked
 from ..shapes import AnySpec, Axis, Input, inputs_of, outputs_of
-from ..spec import Precision
 from .torch import NO_ROOM
 from .torch_export import exported, float_inputs
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from emocolor.errors import EngineError, OutOfMemoryError
+from emocolor.protocols import Precision
 
 from ..shapes import Input
-from ..spec import Precision
 
 if TYPE_CHECKING:
     from ..nets.graphs import Graph

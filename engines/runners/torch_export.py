@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from emocolor.protocols import Precision
+
 from ..nets.graphs import Graph, Painter
 from ..shapes import Axis, Input
-from ..spec import Precision
 from .torch import SHORT_TYPES
 
 

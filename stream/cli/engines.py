@@ -14,6 +14,7 @@ import typer
 from numpy.typing import NDArray
 
 from emocolor.errors import ConfigurationError, EmocolorError, EngineError, nearest
+from emocolor.protocols import Precision
 from engines.cache import EngineKey, Entry, user_cache
 from engines.runners.selection import (
     BACKENDS,
@@ -26,7 +27,6 @@ from engines.runners.selection import (
 )
 from engines.shapes import AnySpec, inputs_of
 from engines.spec import (
-    Precision,
     colorizer_names,
     emotion_net_names,
     read_colorizer_spec,

@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emocolor.arrays import RgbImage
 from emocolor.emotions import Emotion
 from emocolor.errors import ConfigurationError, SinkError
 
 from .audio import SAMPLE_RATE, Beat, Samples, demo_music
-from .portrait import ExpressivePortrait, PortraitImage
+from .portrait import ExpressivePortrait
 
 GRAIN_SEED: Final = 1964
 GRAIN_STRENGTH: Final = 2.2
@@ -75,9 +76,7 @@ VIEWS: Final = (
 """In order of time; two views at one time are a hard cut. The model rocket at (410, 140) has no face."""
 
 
-def demo_frames(
-    *, seconds: float = 12.0, size_wh: tuple[int, int] = (960, 540), fps: int = 25
-) -> Iterator[PortraitImage]:
+def demo_frames(*, seconds: float = 12.0, size_wh: tuple[int, int] = (960, 540), fps: int = 25) -> Iterator[RgbImage]:
     """The clip's images, RGB (H, W, 3) uint8, ``seconds * fps`` of them; the same on every call.
 
     Raises ``ConfigurationError`` where a length or size makes no clip.
@@ -134,7 +133,7 @@ def _check(seconds: float, size_wh: tuple[int, int], fps: int) -> None:
         raise ConfigurationError(f"A demo clip cannot be {width}x{height}. Give even sides of at least 16 pixels.")
 
 
-def _frames(seconds: float, size_wh: tuple[int, int], fps: int) -> Iterator[PortraitImage]:
+def _frames(seconds: float, size_wh: tuple[int, int], fps: int) -> Iterator[RgbImage]:
     # Beyond the size it is seen at, detail would only alias.
     portrait = ExpressivePortrait(detail=min(max(round(size_wh[1] / 140), 1), 4))
     film = _Film(size_wh)
@@ -148,7 +147,7 @@ def _frames(seconds: float, size_wh: tuple[int, int], fps: int) -> Iterator[Port
         yield film.develop(_seen(image, portrait.detail, view_at(part), size_wh, time=index / fps))
 
 
-def _seen(image: PortraitImage, detail: int, view: View, size_wh: tuple[int, int], *, time: float) -> PortraitImage:
+def _seen(image: RgbImage, detail: int, view: View, size_wh: tuple[int, int], *, time: float) -> RgbImage:
     """The part of the enlarged portrait in view, as a hand that is never quite still holds the camera."""
     width, height = size_wh
     scale = view.height * detail / height
@@ -187,16 +186,14 @@ class _Film:
         light = np.rint(255 * (1 - VIGNETTE * ((x[None, :] + y[:, None]) / 2) ** 1.5)).astype(np.uint8)
         self._light = cv2.merge([light] * 3)
 
-    def develop(self, image: PortraitImage) -> PortraitImage:
+    def develop(self, image: RgbImage) -> RgbImage:
         height, width = image.shape[:2]
         x, y = self._random.integers(0, 65, 2)
         lit = cv2.multiply(image, self._light, scale=1 / 255)
         return _image(cv2.add(lit, self._grain[y : y + height, x : x + width], dtype=cv2.CV_8U))
 
 
-def _encode(
-    path: Path, frames: Iterator[PortraitImage], samples: Samples, *, size_wh: tuple[int, int], fps: int
-) -> None:
+def _encode(path: Path, frames: Iterator[RgbImage], samples: Samples, *, size_wh: tuple[int, int], fps: int) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = _video_stream(container, size_wh, fps)
         audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
@@ -227,7 +224,7 @@ def _video_stream(container: Any, size_wh: tuple[int, int], fps: int) -> Any:
     return stream
 
 
-def _video_frame(image: PortraitImage, index: int) -> av.VideoFrame:
+def _video_frame(image: RgbImage, index: int) -> av.VideoFrame:
     frame = av.VideoFrame.from_ndarray(image, format="rgb24")
     frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
     frame.pts = index
@@ -246,5 +243,5 @@ def _eased(part: float) -> float:
     return part * part * (3 - 2 * part)
 
 
-def _image(array: NDArray[Any]) -> PortraitImage:
+def _image(array: NDArray[Any]) -> RgbImage:
     return np.asarray(array, np.uint8)

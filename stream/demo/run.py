@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from emocolor.arrays import Vector
 from emocolor.errors import SinkError
-from emocolor.faces import Vector
 
 from ..job import Job
 from ..media.frames import to_rgb

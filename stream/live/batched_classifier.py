@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from emocolor.analysis import AnalysisInput, observation_from
-from emocolor.emotion import EmotionClassifier
+from emocolor.classifier import EmotionClassifier
 from emocolor.faces import Observation
 from engines.emotion import EmotionNetRunner, load_emotion_net
 from engines.runners.selection import Device

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from emocolor.analysis import AnalysisInput, FaceTracker, classify_faces
+from emocolor.classifier import EmotionClassifier
 from emocolor.cuts import CutDetector
-from emocolor.emotion import EmotionClassifier
 from emocolor.faces import Observation
 
 from ..media.source import Unit

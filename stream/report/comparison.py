@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emocolor.arrays import RgbImage
 from emocolor.color import code_range, rgb_to_codes
 from emocolor.errors import ConfigurationError, SourceError
 from emocolor.frames import Frame, Rotation
@@ -19,7 +20,7 @@ from ..media.frames import to_rgb, writable
 from ..media.source import SourceOptions, Unit, VideoSource
 from ..media.source_facts import SourceFacts
 from ..pipeline.steps import Step
-from .frame_strip import GAP, RgbImage, clock, make_strip, write_png
+from .frame_strip import GAP, clock, make_strip, write_png
 
 Axis = Literal[0, 1]
 Slices = tuple[slice, slice]

@@ -13,11 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emocolor.arrays import RgbImage, Vector
 from emocolor.emotions import EMOTIONS, Emotion
 from emocolor.errors import SinkError
 
-RgbImage = NDArray[np.uint8]
-Vector = NDArray[np.float64]
 Rgb = tuple[int, int, int]
 Record = tuple[float, Sequence[float] | NDArray[Any], float]
 """Time in seconds; seven probabilities in the order of ``EMOTIONS``; certainty in [0, 1]."""

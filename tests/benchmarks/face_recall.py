@@ -21,10 +21,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emocolor.arrays import GrayImage
 from emocolor.faces import Box, Detection
 from engines.mediapipe.face_detector import MediaPipeFaceDetector
-
-Gray = NDArray[np.uint8]
 
 WIDTHS = (24, 32, 40, 48, 64, 96, 160)
 SIZE_WH = (1920, 1080)
@@ -46,7 +45,7 @@ SURROUND = 3.0
 class Cutout:
     """A face with its surroundings."""
 
-    gray: Gray
+    gray: GrayImage
     box: Box
     """Of the face, in ``gray``."""
 
@@ -74,7 +73,7 @@ def main() -> None:
         options.out.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
-def frames(path: Path, rate: float, span: tuple[float, float] = (0.0, 1e9)) -> Iterator[Gray]:
+def frames(path: Path, rate: float, span: tuple[float, float] = (0.0, 1e9)) -> Iterator[GrayImage]:
     """Full-range luma (H, W) of the frames nearest after each 1/``rate`` seconds."""
     due = span[0]
     with av.open(str(path)) as container:
@@ -96,7 +95,7 @@ def cut_out_faces(folder: Path, detector: MediaPipeFaceDetector) -> list[Cutout]
     return cutouts
 
 
-def cut(gray: Gray, box: Box) -> list[Cutout]:
+def cut(gray: GrayImage, box: Box) -> list[Cutout]:
     """The face with its surroundings, or nothing where they leave the frame by much."""
     (x, y), half = box.center, SURROUND * box.width / 2
     left, top = max(0, round(x - half)), max(0, round(y - half))
@@ -108,7 +107,7 @@ def cut(gray: Gray, box: Box) -> list[Cutout]:
 def recall_at(
     width: int,
     cutouts: list[Cutout],
-    backgrounds: dict[str, list[Gray]],
+    backgrounds: dict[str, list[GrayImage]],
     count: int,
     detector: MediaPipeFaceDetector,
 ) -> dict[str, Any]:
@@ -125,7 +124,9 @@ def recall_at(
     return {"width_px": width, "faces": pasted, "recall": found / pasted, "false_per_frame": wrong / count}
 
 
-def paste(background: Gray, width: int, cutouts: list[Cutout], random: np.random.Generator) -> tuple[Gray, list[Box]]:
+def paste(
+    background: GrayImage, width: int, cutouts: list[Cutout], random: np.random.Generator
+) -> tuple[GrayImage, list[Box]]:
     """Faces of one width in the cells of a 4 by 3 grid, with soft edges."""
     frame = cv2.resize(background, SIZE_WH, interpolation=cv2.INTER_CUBIC).copy()
     cell = (SIZE_WH[0] // 4, SIZE_WH[1] // 3)
@@ -153,11 +154,11 @@ def edge_mask(height: int, width: int) -> NDArray[np.float64]:
     return np.outer(*ramps)
 
 
-def detections_per_frame(grays: list[Gray], detector: MediaPipeFaceDetector) -> float:
+def detections_per_frame(grays: list[GrayImage], detector: MediaPipeFaceDetector) -> float:
     return sum(len(detector.detect(gray, [], 0, sweep=True)) for gray in grays) / len(grays)
 
 
-def costs(gray: Gray, detector: MediaPipeFaceDetector, repeats: int = 24) -> list[dict[str, Any]]:
+def costs(gray: GrayImage, detector: MediaPipeFaceDetector, repeats: int = 24) -> list[dict[str, Any]]:
     """Median milliseconds of a call, and of a whole sweep, by frame size and known faces."""
     rows = []
     for height in (720, 1080):
@@ -173,7 +174,9 @@ def _somewhere(k: int, height: int) -> Detection:
     return Detection(box=Box(100 + 150 * k, 200, height / 8, height / 8), keypoints=np.zeros((6, 2)), score=1.0)
 
 
-def _median_ms(detector: MediaPipeFaceDetector, gray: Gray, known: list[Detection], sweep: bool, repeats: int) -> float:
+def _median_ms(
+    detector: MediaPipeFaceDetector, gray: GrayImage, known: list[Detection], sweep: bool, repeats: int
+) -> float:
     taken = []
     detector.detect(gray, known, 0)
     for _ in range(repeats):

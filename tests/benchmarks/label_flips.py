@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from emocolor.analysis import AnalysisInput, classify_faces
-from emocolor.emotion import EmotionClassifier
+from emocolor.arrays import Vector
+from emocolor.classifier import EmotionClassifier
 from emocolor.errors import EmocolorError, SourceError
-from emocolor.faces import Observation, Vector
+from emocolor.faces import Observation
 from emocolor.scenes import PATIENCE_SECONDS, SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 from engines.spec import emotion_net_names

@@ -30,9 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.errors import ConfigurationError, EmocolorError, EngineError, MissingDependencyError, SinkError
+from emocolor.protocols import Precision
 from engines.runners.selection import BACKENDS, Backend, Runner, wants_cuda
 from engines.shapes import AnySpec
-from engines.spec import Precision
 from tests.benchmarks.__main__ import machine
 from tests.benchmarks.parity_kinds import KINDS, Arrays, Kind, Material
 from training.data.faces import faceless, read_faces

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-import engines
 from emocolor.chroma.conversion import luma_of
+from emocolor.classifier import FACES_PER_RUN, EmotionClassifier
 from emocolor.effects.colorize import ColorizeOptions, small_size
-from emocolor.emotion import FACES_PER_RUN, EmotionClassifier
+from engines.emotion import load_emotion_net
 from engines.spec import (
     ColorizerSpec,
     EmotionNetSpec,
@@ -64,7 +64,7 @@ class Kind:
 
 def faces_and_masks(spec: EmotionNetSpec, material: Material) -> list[Arrays]:
     """Crops as the program hands them to a classifier, with the masks that it draws."""
-    masks = EmotionClassifier(engines.emotion(spec.name, device="cpu"), passes=PASSES).masks
+    masks = EmotionClassifier(load_emotion_net(spec.name, device="cpu"), passes=PASSES).masks
     crops = material.faces.gray(spec.crop_size)[:, None].astype(np.float32) / np.float32(255)
     parts = [crops[first : first + FACES_PER_RUN] for first in range(0, len(crops), FACES_PER_RUN)]
     return [{"faces": part, **masks} for part in parts]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emocolor.arrays import GrayImage
 from emocolor.face_crops import FER2013, CropGeometry, crop_face, head_axis, observation_confidence, sharpness
 from emocolor.faces import Box, Detection
-from emocolor.protocols import Gray
 
 FACE = np.array([[-0.22, -0.2], [0.22, -0.2], [0.0, 0.05], [0.0, 0.25], [-0.45, -0.1], [0.45, -0.1]])
 """Keypoints of a frontal face about its box's centre, in box widths."""
@@ -24,7 +24,7 @@ def face_at(center: tuple[float, float], width: float, roll_degrees: float = 0.0
     return Detection(box=box, keypoints=np.array(center) + width * FACE @ turn.T, score=0.9)
 
 
-def frame_of(detection: Detection, size_wh: tuple[int, int] = (640, 480)) -> Gray:
+def frame_of(detection: Detection, size_wh: tuple[int, int] = (640, 480)) -> GrayImage:
     """Bright discs at the eyes and the mouth on gray."""
     frame = np.full((size_wh[1], size_wh[0]), 60, np.uint8)
     for x, y in detection.keypoints[[0, 1, 3]]:
@@ -33,7 +33,7 @@ def frame_of(detection: Detection, size_wh: tuple[int, int] = (640, 480)) -> Gra
     return frame
 
 
-def spots(crop: Gray) -> list[tuple[float, float]]:
+def spots(crop: GrayImage) -> list[tuple[float, float]]:
     """Centres (x, y) of bright spots as parts of the side, topmost first, then leftmost."""
     big = cv2.resize(crop, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR)
     _, _, _, centers = cv2.connectedComponentsWithStats((big > 130).astype(np.uint8))

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emocolor.arrays import GrayImage
 from emocolor.faces import Box, Detection
-from emocolor.protocols import Gray
 from emocolor.tracks import TrackOptions, Tracks
 
 SIZE_WH = (960, 540)
@@ -30,7 +30,7 @@ class Actor:
     path: Path
     width: float = WIDTH
 
-    def texture(self) -> Gray:
+    def texture(self) -> GrayImage:
         noise = np.random.default_rng(self.calls).uniform(0, 255, (6, 6)).astype(np.float32)
         side = round(1.5 * self.width)
         smooth = cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
@@ -42,7 +42,7 @@ class Actor:
         return Detection(box=box, keypoints=np.array([x, y]) + self.width * KEYPOINTS, score=score)
 
 
-def frame(actors: Sequence[Actor], time: float) -> Gray:
+def frame(actors: Sequence[Actor], time: float) -> GrayImage:
     """The actors painted in order: a later one hides an earlier one."""
     gray = np.full((SIZE_WH[1], SIZE_WH[0]), 90, np.uint8)
     for actor in actors:

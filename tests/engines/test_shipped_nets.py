@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from emocolor.emotion import EmotionClassifier
+from emocolor.classifier import EmotionClassifier
 from engines.emotion import load_emotion_net
 from engines.spec import EMOTION, emotion_net_names, read_emotion_spec
 

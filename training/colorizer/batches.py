@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 
 from ..data.film_look import apply_film_look, to_gray
 from ..data.photos import Photos, random_crop, stacked_crops
@@ -19,7 +19,7 @@ def batches(photos: Photos, recipe: ColorizerRecipe, epoch: int) -> Iterator[tup
     order = torch.randperm(len(photos), generator=generator).tolist()
     side = recipe.crop_at(epoch)
 
-    def crop(index: int) -> Rgb8:
+    def crop(index: int) -> RgbImage:
         return random_crop(photos.photo(index), side, np.random.default_rng([recipe.seed, epoch, index]))
 
     for squares in stacked_crops([order[i : i + recipe.batch] for i in range(0, len(order), recipe.batch)], crop):

@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emocolor.chroma.conversion import Rgb8, luma_of
+from emocolor.arrays import RgbImage
+from emocolor.chroma.conversion import luma_of
 from emocolor.errors import ConfigurationError, EmocolorError
 
 from ..data.photos import Photos, center_crop, read_photos, write_image
@@ -24,7 +25,7 @@ COLORIZED_SIZE = 256
 """Side at which photos are colorized, px."""
 
 
-def contact_sheet(photos: Photos, recolor: Recolorer, *, count: int, columns: int, size: int) -> Rgb8:
+def contact_sheet(photos: Photos, recolor: Recolorer, *, count: int, columns: int, size: int) -> RgbImage:
     """The sheet, (H, W, 3) uint8: at most ``count`` photos, their central squares ``size`` px wide.
 
     Raises ``ConfigurationError`` for a sheet without photos or columns.
@@ -37,17 +38,17 @@ def contact_sheet(photos: Photos, recolor: Recolorer, *, count: int, columns: in
     return np.concatenate(rows)
 
 
-def triptych(truth: Rgb8, recolor: Recolorer) -> Rgb8:
+def triptych(truth: RgbImage, recolor: Recolorer) -> RgbImage:
     """A photo (H, W, 3) uint8 in gray, colorized, and true, side by side: (H, 3 W, 3)."""
     gray = luma_of(truth)
     return np.hstack([np.repeat(gray[..., None], 3, axis=2), recolor(gray), truth])
 
 
-def _scaled(triple: Rgb8, size: int) -> Rgb8:
+def _scaled(triple: RgbImage, size: int) -> RgbImage:
     return np.asarray(cv2.resize(triple, (3 * size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _row(triples: Sequence[Rgb8], columns: int) -> Rgb8:
+def _row(triples: Sequence[RgbImage], columns: int) -> RgbImage:
     height, width = triples[0].shape[:2]
     row = np.full((height + GAP, columns * (width + GAP), 3), 255, np.uint8)
     for column, triple in enumerate(triples):

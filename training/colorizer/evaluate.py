@@ -8,14 +8,15 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Final
 
-from emocolor.chroma.conversion import Rgb8, luma_of
+from emocolor.arrays import RgbImage
+from emocolor.chroma.conversion import luma_of
 from emocolor.errors import ConfigurationError, MissingDependencyError
 
 from ..data.photos import Photos, center_crop, read_photos
 from .metrics import ColorizationMetrics
 from .recolorers import Recolorer, baseline_recolorer, load_recolorer
 
-FeatureDistance = Callable[[Rgb8, Rgb8], float]
+FeatureDistance = Callable[[RgbImage, RgbImage], float]
 MIN_SIZE: Final = 32
 """px; little of a photo is left below it."""
 

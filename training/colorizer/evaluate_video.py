@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.chroma.conversion import Gray, Rgb8, ab_of, rgb_of
+from emocolor.arrays import GrayImage, RgbImage
+from emocolor.chroma.conversion import ab_of, rgb_of
 from emocolor.chroma.stabilizer import ChromaEstimate
 from emocolor.effects.colorize import Colorize, ColorizeOptions
 from emocolor.errors import ConfigurationError, SourceError
@@ -101,7 +102,7 @@ class LevelColorizer:
         """``ab``: (256, 2) in CIELAB units."""
         self._ab = ab
 
-    def estimate(self, gray: Gray, vividness: float) -> ChromaEstimate:
+    def estimate(self, gray: GrayImage, vividness: float) -> ChromaEstimate:
         """The colours of ``gray``, (H, W) uint8, at a quarter of its sides; ``vividness`` changes nothing."""
         size_wh = gray.shape[1] // BASELINE_STRIDE, gray.shape[0] // BASELINE_STRIDE
         small = cv2.resize(gray, size_wh, interpolation=cv2.INTER_AREA)
@@ -180,7 +181,7 @@ class _ClipAccumulator:
         self._metrics = {variant: VideoMetrics() for variant in VARIANTS}
         self._motion = MotionTracker(name)
 
-    def update(self, frame: ClipFrame, per_frame: Rgb8, stabilized: Rgb8) -> None:
+    def update(self, frame: ClipFrame, per_frame: RgbImage, stabilized: RgbImage) -> None:
         """Count the next frame and its two colorizations."""
         flow = self._motion.update(frame)
         for metrics, rgb in zip(self._metrics.values(), (per_frame, stabilized, frame.rgb), strict=True):
@@ -203,7 +204,7 @@ def _colorizer(config: VideoEvalConfig) -> Colorizer:
     return LevelColorizer(ab_of(baseline_recolorer(config.baseline)(levels))[0])
 
 
-def _colorized(clip: Iterable[ClipFrame], effect: Colorize, *, every_frame_cuts: bool) -> Iterator[Rgb8]:
+def _colorized(clip: Iterable[ClipFrame], effect: Colorize, *, every_frame_cuts: bool) -> Iterator[RgbImage]:
     """The effect's result for each frame, late by its look-ahead."""
     for frame in clip:
         for done in effect.add(gray_frame(frame.time, frame.gray), cut=every_frame_cuts or frame.cut):
@@ -212,7 +213,7 @@ def _colorized(clip: Iterable[ClipFrame], effect: Colorize, *, every_frame_cuts:
         yield _rgb(done)
 
 
-def _rgb(frame: Frame) -> Rgb8:
+def _rgb(frame: Frame) -> RgbImage:
     chroma = (np.stack(frame.planes[1:], axis=2).astype(np.float32) - np.float32(128)) / np.float32(255)
     return rgb_of(np.asarray(frame.luma, np.uint8), chroma)
 

@@ -24,7 +24,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.chroma.conversion import Ab, Rgb8, ab_of
+from emocolor.arrays import AbMap, RgbImage
+from emocolor.chroma.conversion import ab_of
 from engines.nets.ab_bins import AbBins
 
 MAX_ERROR: Final = 150.0
@@ -35,13 +36,13 @@ MAX_PSNR: Final = 100.0
 """Of identical images, whose PSNR is infinite."""
 
 
-def psnr(predicted: Rgb8, truth: Rgb8) -> float:
+def psnr(predicted: RgbImage, truth: RgbImage) -> float:
     """Peak signal-to-noise ratio in dB, over all values, with a peak of 255; at most ``MAX_PSNR``."""
     error = float(np.square(predicted.astype(np.float64) - truth).mean())
     return min(MAX_PSNR, 10 * float(np.log10(255**2 / error))) if error else MAX_PSNR
 
 
-def ssim(predicted: Rgb8, truth: Rgb8) -> float:
+def ssim(predicted: RgbImage, truth: RgbImage) -> float:
     """Structural similarity (Wang et al. 2004) in [-1, 1], the mean over channels.
 
     Gaussian window of 11 px and sigma 1.5, K1 = 0.01, K2 = 0.03, range 255; only windows inside the image count, so
@@ -56,7 +57,7 @@ def ssim(predicted: Rgb8, truth: Rgb8) -> float:
     return float((similarity / ((mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2))).mean())
 
 
-def colorfulness(rgb: Rgb8) -> float:
+def colorfulness(rgb: RgbImage) -> float:
     """Hasler and Suesstrunk 2003, their simple measure: 0 for gray, 33 moderately, 82 highly colourful."""
     red, green, blue = cv2.split(rgb.astype(np.float64))
     red_green, yellow_blue = red - green, (red + green) / 2 - blue
@@ -78,7 +79,7 @@ class ColorizationMetrics:
     def __len__(self) -> int:
         return len(self._per_image)
 
-    def update(self, predicted: Rgb8, truth: Rgb8) -> None:
+    def update(self, predicted: RgbImage, truth: RgbImage) -> None:
         """Count an image (H, W, 3) uint8, at least 11 px wide and high, and the true one."""
         if predicted.shape != truth.shape or predicted.dtype != np.uint8:
             raise ValueError(
@@ -94,7 +95,7 @@ class ColorizationMetrics:
         self._squares += int(np.square(truth).sum())
         self._values += truth.size
 
-    def _add_ab(self, predicted: Ab, truth: Ab) -> None:
+    def _add_ab(self, predicted: AbMap, truth: AbMap) -> None:
         errors = np.linalg.norm(predicted - truth, axis=-1).ravel()
         bins, count = self._bins.nearest(truth.reshape(-1, 2)), len(self._pixels_of_bin)
         self._pixels_of_bin += np.bincount(bins, minlength=count)

@@ -7,14 +7,15 @@ from typing import Final
 import cv2
 import numpy as np
 
-from emocolor.chroma.conversion import Gray, Rgb8, rgb_of, with_chroma
+from emocolor.arrays import GrayImage, RgbImage
+from emocolor.chroma.conversion import rgb_of, with_chroma
 from emocolor.effects.colorize import ColorizeOptions, fine_chroma, small_size
 from emocolor.errors import ConfigurationError, nearest
 from emocolor.gradients import OPENCV_MAPS, parse_gradient
 from emocolor.protocols import Colorizer
 from engines.colorizer import load_colorizer
 
-Recolorer = Callable[[Gray], Rgb8]
+Recolorer = Callable[[GrayImage], RgbImage]
 """Gray (H, W) uint8, Y' of BT.601 in full range, to sRGB (H, W, 3) uint8 of the same size."""
 
 BASELINES: Final = ("gray", "mean", "intensity", "turbo", "jet", "hot", "viridis")
@@ -49,7 +50,7 @@ def load_recolorer(weights: str | None, vividness: float | None) -> Recolorer:
     return lambda gray: recolor(gray, colorizer, chosen)
 
 
-def recolor(gray: Gray, colorizer: Colorizer, vividness: float) -> Rgb8:
+def recolor(gray: GrayImage, colorizer: Colorizer, vividness: float) -> RgbImage:
     """Colorize one image as the effect does: the net gets a small copy, and chroma follows the edges of luma."""
     small = cv2.resize(gray, small_size(gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_AREA)
     estimate = colorizer.estimate(np.asarray(small, np.uint8), vividness)
@@ -57,9 +58,9 @@ def recolor(gray: Gray, colorizer: Colorizer, vividness: float) -> Rgb8:
     return rgb_of(gray, fine_chroma(levels, small, estimate.ab, "bt601"))
 
 
-def _gray(gray: Gray) -> Rgb8:
+def _gray(gray: GrayImage) -> RgbImage:
     return np.repeat(gray[..., None], 3, axis=2)
 
 
-def _mean(gray: Gray) -> Rgb8:
+def _mean(gray: GrayImage) -> RgbImage:
     return with_chroma(gray, np.full((1, 1, 2), MEAN_AB, np.float32))

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emocolor.chroma.conversion import Gray, Rgb8, with_chroma
+from emocolor.arrays import GrayImage, RgbImage
+from emocolor.chroma.conversion import with_chroma
 from emocolor.errors import ConfigurationError, EmocolorError
 from engines.nets.annealed import annealed_mean
 from engines.nets.cielab import rgb_to_lab
@@ -189,7 +190,7 @@ def trained_recolorer(net: ColorizerNet, temperature: float) -> Recolorer:
     """A net as a function of gray images of any size; ``temperature`` is that of the annealed mean."""
 
     @torch.inference_mode()
-    def recolor(gray: Gray) -> Rgb8:
+    def recolor(gray: GrayImage) -> RgbImage:
         net.eval()
         height, width = gray.shape
         padding = (-height % net.multiple, -width % net.multiple)

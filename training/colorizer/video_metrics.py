@@ -28,7 +28,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.chroma.conversion import Ab, Rgb8, ab_of
+from emocolor.arrays import AbMap, RgbImage
+from emocolor.chroma.conversion import ab_of
 
 from ..data.motion import MIN_CONSISTENT_SHARE, BackwardFlow, warp_error
 from .metrics import colorfulness, psnr
@@ -40,7 +41,7 @@ STRIDES: Final = (1, 2, 4)
 """Distances in frames between those whose colours ``cdc`` compares."""
 
 
-def histograms(rgb: Rgb8) -> Histograms:
+def histograms(rgb: RgbImage) -> Histograms:
     """Shares of the levels of each channel of (H, W, 3) uint8."""
     counts = [np.bincount(channel.ravel(), minlength=256) for channel in cv2.split(rgb)]
     return np.stack(counts) / (rgb.shape[0] * rgb.shape[1])
@@ -56,7 +57,7 @@ class VideoMetrics:
     """Accumulates the metrics of one video frame by frame, in the memory of one frame."""
 
     def __init__(self) -> None:
-        self._ab: Ab | None = None
+        self._ab: AbMap | None = None
         self._histograms: deque[Histograms] = deque(maxlen=max(STRIDES))
         """Of the frames before in this shot; the latest comes last."""
         self._warp_errors: list[float] = []
@@ -64,7 +65,7 @@ class VideoMetrics:
         self._psnr: list[float] = []
         self._colorfulness: list[float] = []
 
-    def update(self, rgb: Rgb8, truth: Rgb8, flow: BackwardFlow | None) -> None:
+    def update(self, rgb: RgbImage, truth: RgbImage, flow: BackwardFlow | None) -> None:
         """Count the next frame and the true one; ``flow`` is None at the start of a shot."""
         ab = ab_of(rgb)
         if flow is None:

@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 import torch
 
-from emocolor.chroma.conversion import Rgb8, luma_of, rgb_of
+from emocolor.arrays import RgbImage
+from emocolor.chroma.conversion import luma_of, rgb_of
 from emocolor.effects.colorize import fine_chroma, small_size
 from emocolor.errors import EmocolorError
 from engines.nets.annealed import Annealed, annealed_mean
@@ -47,7 +48,7 @@ def measure_choices(net: Annealed, photos: Photos, choices: list[Choice]) -> lis
 
 
 @torch.inference_mode()
-def _colorized(net: Annealed, truth: Rgb8, choices: list[Choice]) -> list[Rgb8]:
+def _colorized(net: Annealed, truth: RgbImage, choices: list[Choice]) -> list[RgbImage]:
     gray = luma_of(truth)
     small = np.asarray(cv2.resize(gray, small_size(*gray.shape[::-1]), interpolation=cv2.INTER_AREA), np.uint8)
     levels = gray.astype(np.float32) / np.float32(255)

@@ -10,7 +10,8 @@ import av
 import numpy as np
 from av.video.reformatter import Colorspace, Interpolation
 
-from emocolor.chroma.conversion import Gray, Rgb8, luma_of
+from emocolor.arrays import GrayImage, RgbImage
+from emocolor.chroma.conversion import luma_of
 from emocolor.cuts import CutDetector
 from emocolor.errors import SourceError
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
@@ -35,8 +36,8 @@ class ClipFrame:
 
     time: float
     """Seconds from the first frame."""
-    rgb: Rgb8
-    gray: Gray
+    rgb: RgbImage
+    gray: GrayImage
     """Its luma (BT.601, full range)."""
     cut: bool
     """Whether it starts a shot other than the first."""
@@ -67,7 +68,7 @@ def read_clip(path: Path, *, seconds: float, height: int) -> Iterator[ClipFrame]
         yield ClipFrame(time, rgb, gray, cuts.is_cut(gray_frame(time, gray)))
 
 
-def gray_frame(time: float, gray: Gray) -> Frame:
+def gray_frame(time: float, gray: GrayImage) -> Frame:
     """A gray frame of the program, 4:4:4 so that chroma is measured at full resolution."""
     planes = gray, np.full_like(gray, 128), np.full_like(gray, 128)
     pts = round(time / CLOCK)
@@ -79,7 +80,7 @@ def _clips_below(folder: Path) -> list[Path]:
     return sorted(path for path in hits if not path.name.startswith("."))
 
 
-def _decoded(path: Path, seconds: float, height: int) -> Iterator[tuple[float, Rgb8]]:
+def _decoded(path: Path, seconds: float, height: int) -> Iterator[tuple[float, RgbImage]]:
     """Time in seconds from the first frame, and R'G'B' (H, W, 3) uint8 as the decoder has it, of each frame."""
     try:
         with av.open(f"file:{path}", metadata_errors="replace") as container:
@@ -119,7 +120,7 @@ def _measured_size(name: str, video: av.VideoCodecContext, height: int) -> tuple
     return round(video.width * scale), round(video.height * scale)
 
 
-def _rgb(frame: av.VideoFrame, size_wh: tuple[int, int]) -> Rgb8:
+def _rgb(frame: av.VideoFrame, size_wh: tuple[int, int]) -> RgbImage:
     untagged_hd = frame.colorspace == UNSPECIFIED and frame.height >= HD_HEIGHT
     scaled = frame.reformat(
         *size_wh,

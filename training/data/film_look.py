@@ -23,11 +23,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from emocolor.arrays import Levels
 from emocolor.color import LUMA_WEIGHTS
 from emocolor.errors import ConfigurationError
-
-GrayImage = NDArray[np.float32]
-"""(H, W) in [0, 1]."""
 
 Chance = tuple[float, float, float]
 """Probability of a degradation, and the range of its strength: least and most."""
@@ -195,7 +193,7 @@ def _flicker(gray: Tensor, change: Tensor, generator: torch.Generator) -> Tensor
 
 
 def _one_by_one(
-    degrade: Callable[[GrayImage, float, np.random.Generator], GrayImage],
+    degrade: Callable[[Levels, float, np.random.Generator], Levels],
 ) -> Callable[[Tensor, Tensor, torch.Generator], Tensor]:
     """A degradation that works on one image at a time."""
 
@@ -207,7 +205,7 @@ def _one_by_one(
     return to_all
 
 
-def _scratches(image: GrayImage, count: float, random: np.random.Generator) -> GrayImage:
+def _scratches(image: Levels, count: float, random: np.random.Generator) -> Levels:
     """Nearly vertical lines, clear or dark, some of them with gaps."""
     height, width = image.shape
     mask = np.zeros((height, width))
@@ -230,7 +228,7 @@ def _gaps(height: int, random: np.random.Generator) -> NDArray[np.float64]:
     return np.clip(0.5 + 1.5 * np.sin(2 * math.pi * phase), 0, 1)
 
 
-def _dust(image: GrayImage, count: float, random: np.random.Generator) -> GrayImage:
+def _dust(image: Levels, count: float, random: np.random.Generator) -> Levels:
     """Specks of irregular outline and now and then a hair, all light (dust on the negative) or all dark."""
     height, width = image.shape
     mask = np.zeros((height, width), np.uint8)
@@ -261,13 +259,13 @@ def _hair(random: np.random.Generator) -> NDArray[np.float64]:
     return np.cumsum(steps, axis=0)
 
 
-def _blended(image: GrayImage, mask: NDArray[np.float64], random: np.random.Generator) -> GrayImage:
+def _blended(image: Levels, mask: NDArray[np.float64], random: np.random.Generator) -> Levels:
     """Blend toward light or dark where the mask is 1."""
     level = random.uniform(0.8, 1) if random.random() < 0.6 else random.uniform(0, 0.15)
     return np.asarray(image + mask * (level - image), np.float32)
 
 
-def _compression(image: GrayImage, quality: float, random: np.random.Generator) -> GrayImage:
+def _compression(image: Levels, quality: float, random: np.random.Generator) -> Levels:
     codes = np.rint(image * 255).astype(np.uint8)
     _, packed = cv2.imencode(".jpg", codes, [cv2.IMWRITE_JPEG_QUALITY, round(quality)])
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.float32) / np.float32(255)

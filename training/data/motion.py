@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.chroma.conversion import Gray
+from emocolor.arrays import GrayImage
 from emocolor.chroma.motion import carried
 from emocolor.errors import SourceError
 
@@ -51,14 +51,14 @@ class FlowEstimator:
     def __init__(self) -> None:
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
-    def backward_flow(self, before: Gray, gray: Gray) -> BackwardFlow:
+    def backward_flow(self, before: GrayImage, gray: GrayImage) -> BackwardFlow:
         """The flow from ``gray`` to the frame before it; both (H, W) uint8, sides of at least ``clips.MIN_SIDE`` px."""
         backward, forward = self._flow(gray, before), self._flow(before, gray)
         back = carried(forward, backward)
         tolerance = RELATIVE_TOLERANCE * (_squared_length(backward) + _squared_length(back)) + ABSOLUTE_TOLERANCE
         return BackwardFlow(backward, (_squared_length(backward + back) <= tolerance) & _inside(backward))
 
-    def _flow(self, start: Gray, end: Gray) -> NDArray[np.float32]:
+    def _flow(self, start: GrayImage, end: GrayImage) -> NDArray[np.float32]:
         return np.asarray(self._search.calc(np.ascontiguousarray(start), np.ascontiguousarray(end), None), np.float32)
 
 
@@ -69,7 +69,7 @@ class MotionTracker:
         """``name`` is for messages."""
         self._name = name
         self._estimator = FlowEstimator()
-        self._before: Gray | None = None
+        self._before: GrayImage | None = None
         self._shares: list[float] = []
         """The consistent share of each pair of frames."""
         self._frames, self._shot, self._longest_shot = 0, 0, 0

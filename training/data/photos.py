@@ -19,7 +19,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 from emocolor.errors import SinkError, SourceError
 
 SUFFIXES: Final = (".webp", ".png", ".jpg", ".jpeg")
@@ -45,7 +45,7 @@ class EncodedPhoto:
     """The folder or file it was read from."""
     content: bytes
 
-    def decode(self) -> Rgb8:
+    def decode(self) -> RgbImage:
         """sRGB (H, W, 3) uint8, rotated as its EXIF data says; alpha is dropped.
 
         Raises ``SourceError``, naming the photo, where it cannot be decoded.
@@ -76,7 +76,7 @@ class Photos:
         """Indices of at most ``count`` photos, spread evenly over the set."""
         return [int(index) for index in np.linspace(0, len(self) - 1, min(count, len(self))).round()]
 
-    def photo(self, index: int) -> Rgb8:
+    def photo(self, index: int) -> RgbImage:
         """Decode one: sRGB (H, W, 3) uint8; raises ``SourceError`` where it is damaged."""
         return self.encoded[index].decode()
 
@@ -107,14 +107,14 @@ def drop_gray(photos: Photos) -> tuple[Photos, int]:
     return Photos(kept), len(photos) - len(kept)
 
 
-def is_gray(rgb: Rgb8) -> bool:
+def is_gray(rgb: RgbImage) -> bool:
     """Whether the channels of (H, W, 3) uint8 are nearly equal; see ``GRAY_SPREAD``."""
     red, green, blue = cv2.split(rgb)
     spread = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
     return bool(spread.mean() < GRAY_SPREAD)
 
 
-def random_crop(rgb: Rgb8, size: int, random: np.random.Generator) -> Rgb8:
+def random_crop(rgb: RgbImage, size: int, random: np.random.Generator) -> RgbImage:
     """A random square for training: (size, size, 3) uint8 of a photo (H, W, 3), mirrored half of the time.
 
     The result is that of scaling the short side to ``size`` to ``MAX_ZOOM * size`` px and then cropping; only the
@@ -127,13 +127,13 @@ def random_crop(rgb: Rgb8, size: int, random: np.random.Generator) -> Rgb8:
     return np.ascontiguousarray(square[:, ::-1]) if random.random() < 0.5 else square
 
 
-def stacked_crops(batches: Sequence[Sequence[int]], crop: Callable[[int], Rgb8]) -> Iterator[Rgb8]:
+def stacked_crops(batches: Sequence[Sequence[int]], crop: Callable[[int], RgbImage]) -> Iterator[RgbImage]:
     """Each batch of crops (N, S, S, 3), made by ``crop`` from the indices.
 
     Two threads work a few batches ahead, since decoding releases the GIL. The result does not depend on them.
     """
     with ThreadPoolExecutor(2) as pool:
-        pending: deque[list[Future[Rgb8]]] = deque()
+        pending: deque[list[Future[RgbImage]]] = deque()
         for batch in batches:
             pending.append([pool.submit(crop, index) for index in batch])
             if len(pending) > BATCHES_AHEAD:
@@ -142,7 +142,7 @@ def stacked_crops(batches: Sequence[Sequence[int]], crop: Callable[[int], Rgb8])
             yield np.stack([one.result() for one in pending.popleft()])
 
 
-def center_crop(rgb: Rgb8, size: int) -> Rgb8:
+def center_crop(rgb: RgbImage, size: int) -> RgbImage:
     """The central square for evaluation, (size, size, 3) uint8: the short side is scaled to ``size`` first."""
     height, width = rgb.shape[:2]
     scale = size / min(height, width)
@@ -151,7 +151,7 @@ def center_crop(rgb: Rgb8, size: int) -> Rgb8:
     return np.ascontiguousarray(scaled[top : top + size, left : left + size])
 
 
-def write_image(path: Path, rgb: Rgb8) -> None:
+def write_image(path: Path, rgb: RgbImage) -> None:
     """Write sRGB (H, W, 3) uint8 as JPEG where the name says so, else as PNG; raises ``SinkError`` where it cannot."""
     jpeg = path.suffix.lower() in (".jpg", ".jpeg")
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if jpeg else [cv2.IMWRITE_PNG_COMPRESSION, 9]
@@ -162,7 +162,7 @@ def write_image(path: Path, rgb: Rgb8) -> None:
         raise SinkError(f"Cannot write the image {path}: {error.strerror}. Choose another place.") from error
 
 
-def _scaled(rgb: Rgb8, height: int, width: int) -> Rgb8:
+def _scaled(rgb: RgbImage, height: int, width: int) -> RgbImage:
     """Area averaging where it shrinks, bicubic where it grows."""
     if rgb.shape[:2] == (height, width):
         return rgb

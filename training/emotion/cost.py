@@ -13,10 +13,11 @@ from typing import Any, get_args
 
 import numpy as np
 
-from emocolor.emotion import EmotionClassifier
+from emocolor.classifier import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError
+from emocolor.protocols import Precision
 from engines.emotion import load_emotion_net
-from engines.spec import EMOTION, Precision, emotion_net_names
+from engines.spec import EMOTION, emotion_net_names
 
 from ..records import machine_info, read_json, write_json
 from .card import card_text

@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.emotion import EmotionClassifier
+from emocolor.arrays import GrayImage
+from emocolor.classifier import EmotionClassifier
 from emocolor.errors import EmocolorError, SourceError
 from emocolor.face_crops import FER2013, CropGeometry, crop_face
 from emocolor.faces import Detection
-from emocolor.protocols import Gray
 from engines.emotion import load_emotion_net
 from engines.mediapipe.face_detector import MediaPipeFaceDetector
 
@@ -42,7 +42,7 @@ MARGIN = 0.25
 class FoundFace:
     """A labelled image in which exactly one face was found."""
 
-    gray: Gray
+    gray: GrayImage
     face: Detection
     label: int
 
@@ -103,12 +103,12 @@ def find_faces(path: Path, count: int, seed: int) -> list[FoundFace]:
     return found
 
 
-def to_gray(image: NDArray[np.uint8]) -> Gray:
+def to_gray(image: NDArray[np.uint8]) -> GrayImage:
     """Luma (BT.601) of an image (H, W) gray or (H, W, 3) RGB."""
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def with_margin(gray: Gray) -> Gray:
+def with_margin(gray: GrayImage) -> GrayImage:
     border = round(MARGIN * gray.shape[0])
     return np.asarray(cv2.copyMakeBorder(gray, *(border,) * 4, cv2.BORDER_REPLICATE), np.uint8)
 

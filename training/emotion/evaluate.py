@@ -9,10 +9,10 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.emotion import EmotionClassifier
+from emocolor.classifier import EmotionClassifier
 from emocolor.errors import ConfigurationError
+from emocolor.protocols import Precision
 from engines.emotion import load_emotion_net
-from engines.spec import Precision
 
 from ..data.faces import LabelSet, Split
 from .calibration import reliability

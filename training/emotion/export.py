@@ -20,7 +20,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from emocolor.emotion import EmotionClassifier
+from emocolor.classifier import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError, EngineError
 from engines.emotion import load_emotion_net
 from engines.nets.catalog import emotion_net
@@ -115,7 +115,7 @@ def export_run(
             _write(net, weights, card)
         card["parity"] = check_parity(net, weights, held_out.gray(net.size)[:256], card["temperatures"])
         card["metrics"] = measure_export(weights, held_out)
-        _check_accuracy(run, net, card["metrics"])
+        check_accuracy(run, net.label_sets, card["metrics"])
         write_json(weights.with_suffix(".json"), card)
         weights.with_suffix(".md").write_text(card_text(name, card))
     keep_records(run, f"emotion/{name}", plots=True, results=results)
@@ -170,9 +170,10 @@ def measure_export(weights: Path, faces: FaceSet) -> JsonObject:
     return metrics
 
 
-def _check_accuracy(run: Path, net: EmotionNet, metrics: JsonObject) -> None:
+def check_accuracy(run: Path, label_sets: Sequence[str], metrics: JsonObject) -> None:
+    """Raise ``EngineError`` where ``metrics`` of the exported net (:func:`measure_export`) are not those of its run."""
     trained = read_json(run / FINAL)["held_out"]
-    for label_set in net.label_sets:
+    for label_set in label_sets:
         found, wanted = metrics[label_set]["deterministic"]["accuracy"], trained[label_set]["accuracy"]
         if abs(found - wanted) > ACCURACY_TOLERANCE:
             raise EngineError(

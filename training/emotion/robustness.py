@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.emotion import EmotionClassifier
+from emocolor.arrays import GrayImage
+from emocolor.classifier import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError, SinkError
-from emocolor.protocols import Gray
 from engines.emotion import EmotionNetRunner, load_emotion_net
 
 from ..data.faces import FaceSet, LabelSet, Split
@@ -35,7 +35,7 @@ from ..records import JsonObject, machine_info, sha256_of, write_json
 from .calibration import mutual_information
 from .scoring import output_for, passes_of_all, scored_faces
 
-Corruption = Callable[[Gray, np.random.Generator], Gray]
+Corruption = Callable[[GrayImage, np.random.Generator], GrayImage]
 """A face (S, S) uint8 to a corrupted one; random numbers come from the generator."""
 Rectangle = tuple[int, int, int, int]
 """Top, bottom, left, right in pixels of ``SIDE``."""
@@ -48,48 +48,48 @@ MOUTH: Final[Rectangle] = (33, 44, 12, 36)
 COVER_LEVEL: Final = 128
 
 
-def unchanged(face: Gray, _: np.random.Generator) -> Gray:
+def unchanged(face: GrayImage, _: np.random.Generator) -> GrayImage:
     return face
 
 
-def blurred(face: Gray, _: np.random.Generator, *, sigma: float) -> Gray:
+def blurred(face: GrayImage, _: np.random.Generator, *, sigma: float) -> GrayImage:
     """Gaussian blur with standard deviation ``sigma``, in pixels of a 48 px crop."""
     sigma *= len(face) / SIDE
     return np.asarray(cv2.GaussianBlur(face, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def noisy(face: Gray, random: np.random.Generator, *, sigma: float) -> Gray:
+def noisy(face: GrayImage, random: np.random.Generator, *, sigma: float) -> GrayImage:
     """White Gaussian noise with standard deviation ``sigma`` in gray levels of 255."""
     return np.asarray((face + random.normal(0, sigma, face.shape)).round().clip(0, 255), np.uint8)
 
 
-def shrunk(face: Gray, _: np.random.Generator, *, side: int) -> Gray:
+def shrunk(face: GrayImage, _: np.random.Generator, *, side: int) -> GrayImage:
     """Scaled down to ``side`` of 48 px by area averaging and back up bilinearly, as small faces are."""
     small = max(1, round(side * len(face) / SIDE))
     few = cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(few, face.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def compressed(face: Gray, _: np.random.Generator, *, quality: int) -> Gray:
+def compressed(face: GrayImage, _: np.random.Generator, *, quality: int) -> GrayImage:
     """JPEG at a libjpeg quality."""
     _done, jpeg = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def rolled(face: Gray, _: np.random.Generator, *, degrees: float) -> Gray:
+def rolled(face: GrayImage, _: np.random.Generator, *, degrees: float) -> GrayImage:
     """Rotated about the centre, counter-clockwise where positive; the edge is replicated where it is uncovered."""
     middle = (len(face) - 1) / 2
     matrix = cv2.getRotationMatrix2D((middle, middle), degrees, 1.0)
     return np.asarray(cv2.warpAffine(face, matrix, face.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def with_gamma(face: Gray, _: np.random.Generator, *, gamma: float) -> Gray:
+def with_gamma(face: GrayImage, _: np.random.Generator, *, gamma: float) -> GrayImage:
     """Gray levels in [0, 1] to the power ``gamma``: below 1 brighter, above darker."""
     curve = (255 * (np.arange(256) / 255) ** gamma).round().astype(np.uint8)
     return np.asarray(curve[face], np.uint8)
 
 
-def covered(face: Gray, _: np.random.Generator, *, where: Rectangle) -> Gray:
+def covered(face: GrayImage, _: np.random.Generator, *, where: Rectangle) -> GrayImage:
     """With a rectangle of mid-gray."""
     top, bottom, left, right = (round(edge * len(face) / SIDE) for edge in where)
     face = face.copy()

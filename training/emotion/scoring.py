@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.emotion import EmotionClassifier
+from emocolor.classifier import EmotionClassifier
 from emocolor.errors import ConfigurationError, SourceError
 from engines.spec import EmotionNetSpec
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.emotion import EmotionClassifier
+from emocolor.classifier import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError, MissingDependencyError, SinkError, SourceError
 from engines.emotion import EmotionNetRunner, load_emotion_net
 

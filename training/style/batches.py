@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 from engines.nets.style_net import IDENTITY, SETS
 
 from ..data.photos import Photos, random_crop, stacked_crops
@@ -44,7 +44,7 @@ def batches(
     random = np.random.default_rng([recipe.seed, epoch])
     drawn = torch.randint(len(photos), (recipe.draws,), generator=generator).tolist()
 
-    def crop(place: int) -> Rgb8:
+    def crop(place: int) -> RgbImage:
         own = np.random.default_rng([recipe.seed, epoch, place])
         return random_crop(photos.photo(drawn[place]), recipe.crop + recipe.shift, own)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 from emocolor.errors import SourceError
 
 from ..data.clips import find_clips, read_clip
@@ -50,8 +50,8 @@ class FlowField:
 class ClipPair:
     """Two neighbouring frames of one shot."""
 
-    before: Rgb8
-    after: Rgb8
+    before: RgbImage
+    after: RgbImage
     offsets: NDArray[np.float16]
     """(H, W, 2), as in ``training.data.motion.BackwardFlow``."""
     consistent: NDArray[np.bool_]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 from emocolor.errors import ConfigurationError, EmocolorError
 
 from ..data.photos import Photos, center_crop, read_photos, write_image
@@ -29,7 +29,7 @@ MIN_SIZE = 36
 """px; nets take nothing smaller."""
 
 
-def contact_sheet(photos: Photos, nets: Sequence[CandidateNet], *, count: int, size: int) -> Rgb8:
+def contact_sheet(photos: Photos, nets: Sequence[CandidateNet], *, count: int, size: int) -> RgbImage:
     """The sheet, (H, W, 3) uint8: central squares ``size`` px wide of at most ``count`` photos.
 
     Raises ``ConfigurationError`` for a sheet without photos, or a size that nets do not take.
@@ -43,7 +43,9 @@ def contact_sheet(photos: Photos, nets: Sequence[CandidateNet], *, count: int, s
     return np.hstack([np.vstack(squares), *(sheet[:, size:] for sheet in sheets)])
 
 
-def style_sheet(images: Sequence[Rgb8], mixtures: Sequence[NDArray[np.float32]], stylize: "StylizeFunction") -> Rgb8:
+def style_sheet(
+    images: Sequence[RgbImage], mixtures: Sequence[NDArray[np.float32]], stylize: "StylizeFunction"
+) -> RgbImage:
     """A row for each image, (H, W, 3) uint8 all of one size: the original, then each mixture of styles."""
     rows = [np.hstack([image, *(stylize(image, mixture) for mixture in mixtures)]) for image in images]
     return np.vstack(rows)

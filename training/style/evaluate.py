@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 from emocolor.emotions import Emotion
 from emocolor.errors import ConfigurationError, EngineError, MissingDependencyError, SourceError
 
@@ -198,7 +198,7 @@ def _painting_file(emotion: Emotion, net: CandidateNet, config: StyleEvalConfig)
     return config.styles / file
 
 
-def _style_metrics(config: StyleEvalConfig, paintings: Mapping[Emotion, Rgb8]) -> "StyleMetrics":
+def _style_metrics(config: StyleEvalConfig, paintings: Mapping[Emotion, RgbImage]) -> "StyleMetrics":
     try:
         import torch
 
@@ -213,7 +213,7 @@ _ByStyle = dict[Emotion, list["Losses"]]
 """Of each photo, by style."""
 
 
-def _losses(photos: Sequence[Rgb8], net: CandidateNet, metrics: "StyleMetrics") -> tuple[_ByStyle, _ByStyle]:
+def _losses(photos: Sequence[RgbImage], net: CandidateNet, metrics: "StyleMetrics") -> tuple[_ByStyle, _ByStyle]:
     """Of the stylized photos, and of the original ones."""
     stylized: _ByStyle = {emotion: [] for emotion in net.paintings}
     originals: _ByStyle = {emotion: [] for emotion in net.paintings}
@@ -227,7 +227,7 @@ def _losses(photos: Sequence[Rgb8], net: CandidateNet, metrics: "StyleMetrics") 
 
 
 def _gatys(
-    photos: Sequence[Rgb8], net: CandidateNet, metrics: "StyleMetrics", stylized: _ByStyle, config: StyleEvalConfig
+    photos: Sequence[RgbImage], net: CandidateNet, metrics: "StyleMetrics", stylized: _ByStyle, config: StyleEvalConfig
 ) -> JsonObject:
     """Losses of direct optimisation of the first photos, and those of the net on the same."""
     few = photos[: config.gatys_photos]
@@ -284,7 +284,7 @@ def _consistency(clips: Sequence[Path], net: CandidateNet, seconds: float) -> Js
     }
 
 
-def _milliseconds(net: CandidateNet, photo: Rgb8) -> dict[str, float]:
+def _milliseconds(net: CandidateNet, photo: RgbImage) -> dict[str, float]:
     """Median time per frame, by size."""
     mixture, found = single_style(next(iter(net.paintings))), dict[str, float]()
     for width, height in TIMED_WH:

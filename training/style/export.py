@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 import torch
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError, EmocolorError, EngineError
 from engines.nets.emotion_net import count_parameters
@@ -139,7 +139,7 @@ def _config(run: Path) -> JsonObject:
 
 
 @torch.inference_mode()
-def check_parity(net: StyleNet, exported: str, photo: Rgb8) -> dict[str, float]:
+def check_parity(net: StyleNet, exported: str, photo: RgbImage) -> dict[str, float]:
     """Largest difference of a sample, of 255, between the exported file and the trained net, in any style.
 
     ``photo`` is sRGB (H, W, 3) uint8, sides multiples of 4. Up to half a code is the rounding of the exported net.

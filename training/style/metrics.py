@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 from emocolor.emotions import Emotion
 
 from ..optimization import pick_device
@@ -36,7 +36,7 @@ class Losses:
 class StyleMetrics:
     """Measures images against photos and paintings. Runs on a GPU where torch finds one."""
 
-    def __init__(self, vgg: Path | None, paintings: Mapping[Emotion, Rgb8]) -> None:
+    def __init__(self, vgg: Path | None, paintings: Mapping[Emotion, RgbImage]) -> None:
         """``paintings``: sRGB (H, W, 3) uint8; ``vgg`` as in ``training.vgg.Vgg16``, with its errors."""
         self._device = pick_device()
         last = max((*STYLE_LAYERS, CONTENT_LAYER), key=LAYERS.index)
@@ -44,7 +44,7 @@ class StyleMetrics:
         self._losses = StyleLosses(loss_net, dict.fromkeys(LAYERS, 1.0), STYLE_LAYERS, CONTENT_LAYER)
         self._grams = {emotion: self._losses.grams(self.features(painting)) for emotion, painting in paintings.items()}
 
-    def features(self, rgb: Rgb8) -> Features:
+    def features(self, rgb: RgbImage) -> Features:
         """VGG16's features of sRGB (H, W, 3) uint8."""
         with torch.no_grad():
             return self._losses.features(self._batch(rgb))
@@ -55,8 +55,8 @@ class StyleMetrics:
         return Losses(content.item(), style.item())
 
     def optimize(
-        self, photo: Rgb8, emotion: Emotion, *, steps: int, style_weight: float, compiled: bool = False
-    ) -> Rgb8:
+        self, photo: RgbImage, emotion: Emotion, *, steps: int, style_weight: float, compiled: bool = False
+    ) -> RgbImage:
         """A photo (H, W, 3) after ``steps`` of L-BFGS on content + ``style_weight`` x style (Gatys et al. 2016).
 
         The pixels themselves are optimised, starting from the photo: an anchor for the result of one pass of a net.
@@ -97,5 +97,5 @@ class StyleMetrics:
         style = self._losses.style(stylized, grams, mean_squares(grams))
         return self._losses.content(stylized, photo), style.mean()
 
-    def _batch(self, rgb: Rgb8) -> Tensor:
+    def _batch(self, rgb: RgbImage) -> Tensor:
         return (torch.from_numpy(rgb).movedim(2, 0)[None].float() / 255).to(self._device)

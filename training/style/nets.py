@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 from emocolor.emotions import EMOTIONS, Emotion
 from emocolor.errors import ConfigurationError, EngineError
 from engines.nets.from_onnx import fill
@@ -25,7 +25,7 @@ from .recipe import StyleImage, StyleRecipe
 class StylizeFunction(Protocol):
     """A style net between stored images."""
 
-    def __call__(self, rgb: Rgb8, mixture: NDArray[np.float32], /) -> Rgb8:
+    def __call__(self, rgb: RgbImage, mixture: NDArray[np.float32], /) -> RgbImage:
         """sRGB (H, W, 3) uint8 and the weights of the styles (8,) to the stylized image."""
         ...
 
@@ -54,14 +54,14 @@ def stylize_function(net: nn.Module) -> StylizeFunction:
     device = next(net.parameters()).device
 
     @torch.inference_mode()
-    def apply(rgb: Rgb8, mixture: NDArray[np.float32], /) -> Rgb8:
+    def apply(rgb: RgbImage, mixture: NDArray[np.float32], /) -> RgbImage:
         stylized = stylize(net, as_batch([rgb]).to(device), torch.from_numpy(mixture)[None].to(device))
         return np.ascontiguousarray(stylized[0].clamp(0, 1).mul(255).round().byte().movedim(0, 2).cpu().numpy())
 
     return apply
 
 
-def as_batch(images: list[Rgb8]) -> Tensor:
+def as_batch(images: list[RgbImage]) -> Tensor:
     """sRGB (H, W, 3) uint8 of one size as (N, 3, H, W) in [0, 1], channels last in memory."""
     return torch.from_numpy(np.stack(images)).movedim(3, 1).float() / 255
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 from emocolor.emotions import EMOTIONS, Emotion
 from engines.nets.style_net import IDENTITY
 
@@ -58,7 +58,10 @@ class StyleTargets:
 
 
 def style_targets(
-    paintings: Mapping[Emotion, Rgb8], styles: Mapping[Emotion, StyleImage], losses: StyleLosses, device: torch.device
+    paintings: Mapping[Emotion, RgbImage],
+    styles: Mapping[Emotion, StyleImage],
+    losses: StyleLosses,
+    device: torch.device,
 ) -> StyleTargets:
     """The targets that paintings, sRGB (H, W, 3) uint8, give."""
     grams: dict[Layer, Tensor] = {}

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 from emocolor.errors import SourceError
 
 MIN_SIDE = 64
@@ -13,7 +13,7 @@ MIN_SIDE = 64
 WHITE = 255
 
 
-def read_painting(path: Path, size: int) -> Rgb8:
+def read_painting(path: Path, size: int) -> RgbImage:
     """sRGB (H, W, 3) uint8, rotated as its EXIF data says, its short side scaled to ``size`` px.
 
     Gray becomes RGB, and transparency is blended with white. Raises ``SourceError`` where the file is not an image or
@@ -34,7 +34,7 @@ def read_painting(path: Path, size: int) -> Rgb8:
     return np.asarray(cv2.resize(rgb, (round(width * scale), round(height * scale)), interpolation=method), np.uint8)
 
 
-def _decoded(content: np.ndarray) -> Rgb8 | None:
+def _decoded(content: np.ndarray) -> RgbImage | None:
     """RGB over white, or None for what is not an image."""
     if not len(content):
         return None

@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from emocolor.chroma.conversion import Rgb8
+from emocolor.arrays import RgbImage
 from emocolor.emotions import EMOTIONS, Emotion
 from emocolor.errors import ConfigurationError, EmocolorError, nearest
 from engines.nets.style_net import SETS
@@ -222,7 +222,7 @@ def finish(
     write_image(run / "sheet.png", _sheet(net.eval(), held_out, targets.styles, SHEET_SCALE * recipe.crop))
 
 
-def _sheet(net: nn.Module, photos: Photos, styles: list[int], size: int) -> Rgb8:
+def _sheet(net: nn.Module, photos: Photos, styles: list[int], size: int) -> RgbImage:
     squares = [center_crop(photos.photo(index), size) for index in photos.evenly(SHEET_PHOTOS)]
     return style_sheet(squares, [np.eye(SETS, dtype=np.float32)[style] for style in styles], stylize_function(net))
 

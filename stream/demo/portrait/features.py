@@ -11,10 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-PortraitImage = NDArray[np.uint8]
-"""RGB, (H, W, 3) uint8."""
-Points = NDArray[np.float64]
-"""(N, 2), x and y."""
+from emocolor.arrays import RgbImage
+
 LipEdges = NDArray[np.float64]
 """(4, N, 2), points on the upper lip's top and edge and the lower lip's edge and bottom; corners first and last."""
 
@@ -63,7 +61,7 @@ SMILE_FOLDS: Final = (
 )
 
 
-def read_portrait() -> PortraitImage:
+def read_portrait() -> RgbImage:
     """The portrait, (512, 512, 3) RGB."""
     data = (resources.files("stream.demo") / "assets" / "portrait.jpg").read_bytes()
     bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

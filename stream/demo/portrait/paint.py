@@ -10,27 +10,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .features import (
-    FACE_XYWH,
-    LOWER_LIP_BOTTOM,
-    LOWER_LIP_EDGE,
-    MOUTH_X,
-    SMILE_FOLDS,
-    UPPER_LIP_EDGE,
-    UPPER_LIP_TOP,
-    Points,
-    PortraitImage,
-)
+from emocolor.arrays import Points, RgbImage
+
+from .features import FACE_XYWH, LOWER_LIP_BOTTOM, LOWER_LIP_EDGE, MOUTH_X, SMILE_FOLDS, UPPER_LIP_EDGE, UPPER_LIP_TOP
 
 Rgb = tuple[int, int, int]
-Mask = NDArray[np.float32]
+AreaMask = NDArray[np.float32]
 """(H, W, 1) in [0, 1]."""
 
 UPPER_LIP_RGB: Final = (170, 96, 88)
 LOWER_LIP_RGB: Final = (186, 104, 97)
 
 
-def relaxed(face: PortraitImage, *, detail: int) -> PortraitImage:
+def relaxed(face: RgbImage, *, detail: int) -> RgbImage:
     """The face without the folds of the smile and the shine on the lips."""
     folds = _lines_mask(face, SMILE_FOLDS, detail, width=5.0, softness=1.6)
     face = _mixed(face, cv2.GaussianBlur(face, (0, 0), 5 * detail), 0.85 * folds)
@@ -40,7 +32,7 @@ def relaxed(face: PortraitImage, *, detail: int) -> PortraitImage:
     return _mixed(face, np.array(LOWER_LIP_RGB), 0.75 * lower)
 
 
-def with_mouth_filled(face: PortraitImage, above: Rgb, below: Rgb, *, detail: int) -> PortraitImage:
+def with_mouth_filled(face: RgbImage, above: Rgb, below: Rgb, *, detail: int) -> RgbImage:
     """The face with a gradient of two colours between the lips, where the portrait shows teeth."""
     inside = _area_mask(face, _band(UPPER_LIP_EDGE, LOWER_LIP_EDGE), detail, softness=0.3)
     top, bottom = min(UPPER_LIP_EDGE), max(LOWER_LIP_EDGE)
@@ -54,22 +46,22 @@ def _band(upper: Sequence[float], lower: Sequence[float]) -> Points:
     return np.vstack([np.stack([MOUTH_X, upper], axis=1), np.stack([MOUTH_X, lower], axis=1)[::-1]])
 
 
-def _area_mask(face: PortraitImage, outline: Points, detail: int, *, softness: float) -> Mask:
+def _area_mask(face: RgbImage, outline: Points, detail: int, *, softness: float) -> AreaMask:
     mask = np.zeros(face.shape[:2], np.uint8)
     cv2.fillPoly(mask, [_in_face(outline, detail)], 255)
     return _softened(mask, softness * detail)
 
 
 def _lines_mask(
-    face: PortraitImage, lines: Sequence[Sequence[tuple[float, float]]], detail: int, *, width: float, softness: float
-) -> Mask:
+    face: RgbImage, lines: Sequence[Sequence[tuple[float, float]]], detail: int, *, width: float, softness: float
+) -> AreaMask:
     mask = np.zeros(face.shape[:2], np.uint8)
     points = [_in_face(np.array(line), detail) for line in lines]
     cv2.polylines(mask, points, False, 255, round(width * detail))
     return _softened(mask, softness * detail)
 
 
-def _softened(mask: NDArray[np.uint8], sigma: float) -> Mask:
+def _softened(mask: NDArray[np.uint8], sigma: float) -> AreaMask:
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma)[..., None] / 255, np.float32)
 
 
@@ -78,5 +70,5 @@ def _in_face(points: Points, detail: int) -> NDArray[np.int32]:
     return np.asarray(((points - FACE_XYWH[:2] + 0.5) * detail - 0.5).round(), np.int32)
 
 
-def _mixed(face: PortraitImage, color: NDArray[Any], part: Mask) -> PortraitImage:
+def _mixed(face: RgbImage, color: NDArray[Any], part: AreaMask) -> RgbImage:
     return np.asarray(face * (1 - part) + color * part + 0.5, np.uint8)

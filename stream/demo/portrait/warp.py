@@ -8,20 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emocolor.arrays import Points, RgbImage
 from emocolor.emotions import Emotion
 
 from .expressions import EXPRESSIONS, Expression, Paint
-from .features import (
-    FACE_XYWH,
-    FIXED_POINTS,
-    MIDLINE_FEATURES,
-    PAIRED_FEATURES,
-    LipEdges,
-    Points,
-    PortraitImage,
-    read_portrait,
-    smiling_lips,
-)
+from .features import FACE_XYWH, FIXED_POINTS, MIDLINE_FEATURES, PAIRED_FEATURES, LipEdges, read_portrait, smiling_lips
 from .paint import relaxed, with_mouth_filled
 
 Field = NDArray[np.float32]
@@ -46,7 +37,7 @@ class ExpressivePortrait:
         large = cv2.resize(read_portrait(), None, fx=detail, fy=detail, interpolation=cv2.INTER_LANCZOS4)
         self._image = np.asarray(large, np.uint8)
 
-    def show(self, weights: Mapping[Emotion, float]) -> PortraitImage:
+    def show(self, weights: Mapping[Emotion, float]) -> RgbImage:
         """The portrait with the expressions of ``weights``, which sum to one, mixed.
 
         Fields are mixed, not the places of features, which is quick, and right for small moves: a
@@ -70,7 +61,7 @@ class ExpressivePortrait:
         return {emotion: displacement_field(expression) for emotion, expression in EXPRESSIONS.items()}
 
     @cached_property
-    def _faces(self) -> dict[Paint, PortraitImage]:
+    def _faces(self) -> dict[Paint, RgbImage]:
         """The smiling face under each paint."""
         smiling = self._image[self._face]
         face = relaxed(smiling, detail=self.detail)
@@ -80,7 +71,7 @@ class ExpressivePortrait:
             "mouth open": with_mouth_filled(face, PALATE_RGB, TONGUE_RGB, detail=self.detail),
         }
 
-    def _painted(self, paints: Mapping[Paint, float]) -> PortraitImage:
+    def _painted(self, paints: Mapping[Paint, float]) -> RgbImage:
         """The faces under ``paints``, mixed by their weights."""
         if len(paints) == 1:
             return self._faces[next(iter(paints))]
@@ -174,7 +165,7 @@ def _fade(count: int) -> NDArray[np.float64]:
     return np.asarray(np.clip(np.minimum(steps, steps[::-1]) * (FIELD_STEP / PINNED_MARGIN), 0, 1))
 
 
-def _warped(face: PortraitImage, offsets: NDArray[Any]) -> PortraitImage:
+def _warped(face: RgbImage, offsets: NDArray[Any]) -> RgbImage:
     """``face`` fetched from ``offsets``, which are in its own pixels but may be coarser than it."""
     height, width = face.shape[:2]
     fetch = cv2.resize(offsets, (width, height), interpolation=cv2.INTER_CUBIC)

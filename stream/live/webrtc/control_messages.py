@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from emocolor.arrays import Vector
 from emocolor.errors import ConfigurationError, EmocolorError
-from emocolor.faces import Face, Scene, Vector
+from emocolor.faces import Face, Scene
 
 from ..controls import Controls
 from ..quality import Quality

@@ -13,11 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
+from emocolor.arrays import GrayImage, Points
 from emocolor.errors import EngineError
 from emocolor.face_search import likeness
-from emocolor.faces import Box, Detection, Vector
+from emocolor.faces import Box, Detection
 from emocolor.frames import Rotation
-from emocolor.protocols import Detector, Gray
+from emocolor.protocols import Detector
 from engines.mediapipe.face_detector import DetectorOptions, MediaPipeFaceDetector, _detector
 from engines.mediapipe.task import open_task
 
@@ -44,18 +45,18 @@ def clip(name: str) -> Path:
     return Path(folder) / name
 
 
-def first_luma(path: Path) -> Gray:
+def first_luma(path: Path) -> GrayImage:
     with av.open(str(path)) as container:
         return np.asarray(next(container.decode(video=0)).to_ndarray(format="gray"), np.uint8)
 
 
 @pytest.fixture(scope="module")
-def woman() -> Gray:
+def woman() -> GrayImage:
     """One face, 640x360."""
     return first_luma(clip("face_woman_pexels.mp4"))
 
 
-def placed(gray: Gray, scale: float, x: int, y: int) -> Gray:
+def placed(gray: GrayImage, scale: float, x: int, y: int) -> GrayImage:
     """``gray`` made small at (x, y) of a plain 1920x1080 image."""
     small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     image = np.full((1080, 1920), 100, np.uint8)
@@ -63,7 +64,7 @@ def placed(gray: Gray, scale: float, x: int, y: int) -> Gray:
     return image
 
 
-def upright_again(points: Vector, shape: tuple[int, ...], rotation: Rotation) -> Vector:
+def upright_again(points: Points, shape: tuple[int, ...], rotation: Rotation) -> Points:
     """Points (N, 2) of a stored image of ``shape`` where a player shows them."""
     height, width = shape
     x, y = points[:, 0], points[:, 1]
@@ -87,14 +88,14 @@ def test_images_of_any_size_without_a_face_have_none(detector: MediaPipeFaceDete
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.float32)])
-def test_what_is_not_luma_is_refused(detector: MediaPipeFaceDetector, wrong: Gray) -> None:
+def test_what_is_not_luma_is_refused(detector: MediaPipeFaceDetector, wrong: GrayImage) -> None:
     with pytest.raises(ValueError, match=r"\(H, W\) uint8"):
         detector.detect(wrong, [], 0)
 
 
 @pytest.mark.parametrize("rotation", TURNS)
 def test_a_face_is_found_where_it_lies_however_the_image_is_stored(
-    detector: MediaPipeFaceDetector, woman: Gray, rotation: Rotation
+    detector: MediaPipeFaceDetector, woman: GrayImage, rotation: Rotation
 ) -> None:
     turn = TURNS[rotation]
     stored = woman if turn is None else np.asarray(cv2.rotate(woman, turn), np.uint8)
@@ -106,7 +107,7 @@ def test_a_face_is_found_where_it_lies_however_the_image_is_stored(
 
 @pytest.mark.parametrize(("x", "y"), [(3, 5), (900, 500), (1780, 1000)])
 def test_a_face_of_forty_pixels_in_full_hd_is_found(
-    detector: MediaPipeFaceDetector, woman: Gray, x: int, y: int
+    detector: MediaPipeFaceDetector, woman: GrayImage, x: int, y: int
 ) -> None:
     (large,) = detector.detect(woman, [], 0, sweep=True)
     scale = 40 / large.box.width
@@ -115,14 +116,14 @@ def test_a_face_of_forty_pixels_in_full_hd_is_found(
     assert small.box.width == pytest.approx(40, rel=0.15)
 
 
-def test_the_tiles_of_a_few_calls_see_what_a_sweep_sees(detector: MediaPipeFaceDetector, woman: Gray) -> None:
+def test_the_tiles_of_a_few_calls_see_what_a_sweep_sees(detector: MediaPipeFaceDetector, woman: GrayImage) -> None:
     empty, image = np.full((1080, 1920), 100, np.uint8), placed(woman, 0.18, 1200, 640)
     detector.detect(empty, [], 0, sweep=True)
     calls = [detector.detect(image, [], 0) for _ in range(DetectorOptions().calls_per_sweep)]
     assert any(calls)
 
 
-def test_a_known_face_that_jumped_is_found_at_once(detector: MediaPipeFaceDetector, woman: Gray) -> None:
+def test_a_known_face_that_jumped_is_found_at_once(detector: MediaPipeFaceDetector, woman: GrayImage) -> None:
     (face,) = detector.detect(placed(woman, 0.5, 100, 100), [], 0, sweep=True)
     for x in (900, 1500, 1000, 100):
         image = placed(woman, 0.5, x, 500)
@@ -160,7 +161,7 @@ def test_what_was_no_face_is_left_alone_for_some_calls() -> None:
     assert any(vain[wait:])
 
 
-def test_a_known_face_is_found_in_every_call_and_once(detector: MediaPipeFaceDetector, woman: Gray) -> None:
+def test_a_known_face_is_found_in_every_call_and_once(detector: MediaPipeFaceDetector, woman: GrayImage) -> None:
     image = placed(woman, 0.18, 1200, 640)
     (face,) = detector.detect(image, [], 0, sweep=True)
     for offset in (-12.0, 0.0, 12.0):
@@ -169,7 +170,7 @@ def test_a_known_face_is_found_in_every_call_and_once(detector: MediaPipeFaceDet
             assert again.box.overlap(face.box) > 0.85
 
 
-def test_a_known_face_that_is_gone_is_not_reported(detector: MediaPipeFaceDetector, woman: Gray) -> None:
+def test_a_known_face_that_is_gone_is_not_reported(detector: MediaPipeFaceDetector, woman: GrayImage) -> None:
     (face,) = detector.detect(woman, [], 0, sweep=True)
     plain = np.full_like(woman, 100)
     assert detector.detect(plain, [face, moved(face, 5000.0)], 0) == []
@@ -182,7 +183,7 @@ def test_keypoints_are_in_the_order_of_the_person(detector: MediaPipeFaceDetecto
     assert max(right_eye[1], left_eye[1]) < nose[1] < mouth[1]
 
 
-def test_the_same_calls_give_the_same_results(woman: Gray) -> None:
+def test_the_same_calls_give_the_same_results(woman: GrayImage) -> None:
     images = [placed(woman, scale, 600, 300) for scale in (0.18, 0.2, 0.3, 0.25)]
     runs = []
     for _ in range(2):
@@ -197,7 +198,7 @@ def test_the_same_calls_give_the_same_results(woman: Gray) -> None:
 SCRIPT = """
 import os, sys
 import numpy as np
-from engines.face_detector import MediaPipeFaceDetector
+from engines.mediapipe.face_detector import MediaPipeFaceDetector
 detector = MediaPipeFaceDetector()
 detector.detect(np.zeros((90, 160), np.uint8), [], 0)
 detector.close()

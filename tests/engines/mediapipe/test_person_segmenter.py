@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from emocolor.arrays import Mask, RgbImage
 from emocolor.errors import EngineError
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame, Rotation
-from emocolor.person_regions import Mask, PersonMasks, plane_mask
-from emocolor.protocols import PersonSegmenter, Rgb
+from emocolor.person_regions import PersonMasks, plane_mask
+from emocolor.protocols import PersonSegmenter
 from engines.mediapipe.person_segmenter import MediaPipePersonSegmenter, _segmenter
 from engines.mediapipe.task import open_task
 
@@ -30,14 +31,14 @@ def segmenter() -> Iterator[MediaPipePersonSegmenter]:
 
 
 @pytest.fixture(scope="module")
-def portrait() -> Rgb:
+def portrait() -> RgbImage:
     """A woman before a wall, (512, 512, 3); her face is at (110, 210), the wall at her right, (60, 320)."""
     return np.asarray(
         cv2.cvtColor(cv2.imread(str(ROOT / "stream/demo/assets/portrait.jpg")), cv2.COLOR_BGR2RGB), np.uint8
     )
 
 
-def frame_of(rgb: Rgb, *, rotation: Rotation = 0, pts: int = 0, gray: bool = False) -> Frame:
+def frame_of(rgb: RgbImage, *, rotation: Rotation = 0, pts: int = 0, gray: bool = False) -> Frame:
     """A frame in full range of BT.601."""
     y, red, blue = cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb))
     name, planes = ("gray", (y,)) if gray else ("yuv444p", (y, blue, red))
@@ -60,7 +61,7 @@ def test_it_is_a_segmenter(segmenter: PersonSegmenter) -> None:
 
 @pytest.mark.parametrize("size_wh", [(512, 512), (256, 256), (640, 360), (181, 323)])
 def test_a_person_is_told_from_the_wall_behind_at_any_size(
-    segmenter: MediaPipePersonSegmenter, portrait: Rgb, size_wh: tuple[int, int]
+    segmenter: MediaPipePersonSegmenter, portrait: RgbImage, size_wh: tuple[int, int]
 ) -> None:
     mask = segmenter.segment(np.asarray(cv2.resize(portrait, size_wh, interpolation=cv2.INTER_AREA), np.uint8))
     assert mask.shape == size_wh[::-1]
@@ -71,7 +72,7 @@ def test_a_person_is_told_from_the_wall_behind_at_any_size(
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 @pytest.mark.parametrize("gray", [False, True])
 def test_frames_are_segmented_however_they_are_stored(
-    segmenter: MediaPipePersonSegmenter, portrait: Rgb, rotation: Rotation, gray: bool
+    segmenter: MediaPipePersonSegmenter, portrait: RgbImage, rotation: Rotation, gray: bool
 ) -> None:
     stored = np.ascontiguousarray(np.rot90(portrait, rotation // 90))
     mask = PersonMasks(segmenter).next(frame_of(stored, rotation=rotation, gray=gray), cut=False)
@@ -86,25 +87,25 @@ def test_where_nobody_is_the_mask_is_empty(
     assert segmenter.segment(np.full((*shape, 3), color, np.uint8)).max() < 0.01
 
 
-def test_a_wall_is_nobody(segmenter: MediaPipePersonSegmenter, portrait: Rgb) -> None:
+def test_a_wall_is_nobody(segmenter: MediaPipePersonSegmenter, portrait: RgbImage) -> None:
     wall = np.ascontiguousarray(portrait[:170, 270:340])
     assert segmenter.segment(np.asarray(cv2.resize(wall, (320, 180)), np.uint8)).mean() < 0.05
 
 
-def test_the_same_image_gives_the_same_mask(segmenter: MediaPipePersonSegmenter, portrait: Rgb) -> None:
+def test_the_same_image_gives_the_same_mask(segmenter: MediaPipePersonSegmenter, portrait: RgbImage) -> None:
     first = segmenter.segment(portrait)
     segmenter.segment(np.ascontiguousarray(portrait[::-1]))
     assert np.array_equal(segmenter.segment(portrait), first)
 
 
-def test_a_view_with_gaps_is_read_as_it_looks(segmenter: MediaPipePersonSegmenter, portrait: Rgb) -> None:
+def test_a_view_with_gaps_is_read_as_it_looks(segmenter: MediaPipePersonSegmenter, portrait: RgbImage) -> None:
     assert np.array_equal(segmenter.segment(portrait[::2, ::2]), segmenter.segment(portrait[::2, ::2].copy()))
 
 
 @pytest.mark.parametrize(
     "wrong", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32), np.zeros((8, 8, 4), np.uint8)]
 )
-def test_what_is_not_rgb_is_refused(segmenter: MediaPipePersonSegmenter, wrong: Rgb) -> None:
+def test_what_is_not_rgb_is_refused(segmenter: MediaPipePersonSegmenter, wrong: RgbImage) -> None:
     with pytest.raises(ValueError, match=r"\(H, W, 3\) uint8"):
         segmenter.segment(wrong)
 
@@ -119,7 +120,7 @@ def test_a_model_that_mediapipe_cannot_use_is_an_engine_error(tmp_path: Path) ->
 def test_nothing_is_left_on_stderr() -> None:
     script = """
 import numpy as np
-from engines.person_segmenter import MediaPipePersonSegmenter
+from engines.mediapipe.person_segmenter import MediaPipePersonSegmenter
 segmenter = MediaPipePersonSegmenter()
 segmenter.segment(np.zeros((90, 160, 3), np.uint8))
 segmenter.close()

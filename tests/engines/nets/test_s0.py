@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed; the nets' definitions need it")
 
-from emocolor.emotion import EmotionClassifier  # noqa: E402
+from emocolor.classifier import EmotionClassifier  # noqa: E402
 from engines.emotion import load_emotion_net  # noqa: E402
 from engines.nets.emotion_net import count_parameters  # noqa: E402
 from engines.nets.s0 import S0Net  # noqa: E402

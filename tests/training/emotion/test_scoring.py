@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emocolor.emotion import EmotionClassifier
+from emocolor.classifier import EmotionClassifier
 from emocolor.errors import ConfigurationError, SourceError
 from engines.emotion import load_emotion_net
 from engines.spec import read_emotion_spec

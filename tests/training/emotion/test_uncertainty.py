@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emocolor.emotion import EmotionClassifier
+from emocolor.classifier import EmotionClassifier
 from engines.emotion import load_emotion_net
 from engines.spec import EMOTION
 from training.emotion.calibration import apply_temperature, cross_fitted_passes, negative_log_likelihood

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emocolor.emotion import EmotionClassifier, summarise
+from emocolor.classifier import EmotionClassifier, summarise
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
 from engines.emotion import load_emotion_net

@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import GrayImage, NetArray
 from .errors import ConfigurationError
 from .faces import EmotionEstimate
-from .protocols import Gray, Tensor
 
 FACES_PER_RUN = 8
 """More faces than this are classified in several runs, which bounds memory at T passes each."""
@@ -38,7 +38,7 @@ class DropoutNet(Protocol):
         """Name of the output to use."""
         ...
 
-    def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def run(self, inputs: Mapping[str, NetArray]) -> dict[str, NetArray]:
         """``faces`` (N, 1, S, S) in [0, 1] and the masks (T, ...) to named probabilities (T, N, 7)."""
         ...
 
@@ -65,18 +65,18 @@ class EmotionClassifier:
         return self._net.crop_size
 
     @property
-    def masks(self) -> Mapping[str, Tensor]:
+    def masks(self) -> Mapping[str, NetArray]:
         """The masks in use, (T, ...) each: 0 where dropped, 1 / (1 - rate) where kept."""
         return self._masks
 
-    def estimate(self, crops: Sequence[Gray]) -> list[EmotionEstimate]:
+    def estimate(self, crops: Sequence[GrayImage]) -> list[EmotionEstimate]:
         """One estimate per crop; crops are (S, S) uint8 full-range gray."""
         if not crops:
             return []
         passes = self.passes_of(np.stack(crops))
         return [summarise(passes[:, face]) for face in range(len(crops))]
 
-    def passes_of(self, crops: NDArray[np.uint8], output: str | None = None) -> Tensor:
+    def passes_of(self, crops: NDArray[np.uint8], output: str | None = None) -> NetArray:
         """Class probabilities of every pass, (T, N, 7), for crops (N, S, S) uint8.
 
         ``output`` names another of the net's outputs than the one it answers with.
@@ -90,17 +90,17 @@ class EmotionClassifier:
         ]
         return np.concatenate(parts, axis=1)
 
-    def _draw(self) -> dict[str, Tensor]:
+    def _draw(self) -> dict[str, NetArray]:
         return {name: self._mask(shape, rate) for name, (shape, rate) in self._net.dropouts.items()}
 
-    def _mask(self, shape: tuple[int, ...], rate: float) -> Tensor:
+    def _mask(self, shape: tuple[int, ...], rate: float) -> NetArray:
         if self._passes == 0:
             return np.ones((1, *shape), np.float32)
         kept = self._random.random((self._passes, *shape), dtype=np.float32) >= rate
         return kept.astype(np.float32) / np.float32(1 - rate)
 
 
-def summarise(passes: Tensor) -> EmotionEstimate:
+def summarise(passes: NetArray) -> EmotionEstimate:
     """Mean, entropy and mutual information of T passes (T, 7) over one face."""
     sampled = passes.astype(np.float64)
     mean = sampled.mean(axis=0)
