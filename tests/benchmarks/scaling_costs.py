@@ -16,19 +16,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-import engines
 from emocolor.analysis import classify_faces
 from emocolor.chroma.stabilizer import StabilizerOptions
+from emocolor.classifier import EmotionClassifier
 from emocolor.effects import Colorize, ColorizeOptions, Grade, GradeOptions, Style, StyleOptions, Tint, TintOptions
-from emocolor.emotion import EmotionClassifier
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import SourceError
 from emocolor.faces import Box, Face, Scene
 from emocolor.frames import PIXEL_FORMATS, Frame
 from emocolor.protocols import Effect
 from engines.colorizer import load_colorizer
+from engines.emotion import load_emotion_net
 from engines.spec import emotion_net_names
-from stream.media.frames import unwrap, wrap
+from stream.media.frames import frame_from_av, frame_to_av
 from stream.media.source import VideoSource
 from stream.nets import WorkerNets
 from stream.settings import AnalysisOptions, JobSettings
@@ -91,7 +91,7 @@ class Footage:
             self._frames = [frame.handle for _, frame in zip(range(DISTINCT), frames, strict=False)]
         finally:
             source.close()
-        self._first = wrap(self._frames[0]).copy()
+        self._first = frame_from_av(self._frames[0]).copy()
         self._face = _face_in(self._first, path)
         self._sizes: dict[int, list[Frame]] = {}
 
@@ -99,7 +99,7 @@ class Footage:
         """The frames at 16:9 with this many lines, 4:2:0, in memory of their own."""
         if lines not in self._sizes:
             size_wh = size_of(lines)
-            self._sizes[lines] = [wrap(frame.reformat(*size_wh, "yuv420p")).copy() for frame in self._frames]
+            self._sizes[lines] = [frame_from_av(frame.reformat(*size_wh, "yuv420p")).copy() for frame in self._frames]
         return self._sizes[lines]
 
     def scene(self, index: int, lines: int) -> Scene:
@@ -223,7 +223,7 @@ def colorizing(footage: Footage, lines: int) -> Iterator[Work]:
 @contextmanager
 def encoding(footage: Footage, lines: int) -> Iterator[Work]:
     """A bare encode with the settings of the other benchmarks."""
-    frames = [unwrap(frame) for frame in footage.frames(lines)]
+    frames = [frame_to_av(frame) for frame in footage.frames(lines)]
     with TemporaryDirectory() as folder:
         yield lambda watch: _encode(frames, Path(folder) / "encoded.mp4", watch)
 
@@ -239,7 +239,7 @@ def decoding(footage: Footage, lines: int) -> Iterator[Work]:
 
     with TemporaryDirectory() as folder:
         clip = Path(folder) / "encoded.mp4"
-        _encode([unwrap(frame) for frame in footage.frames(lines)], clip, Stopwatch())
+        _encode([frame_to_av(frame) for frame in footage.frames(lines)], clip, Stopwatch())
         yield work
 
 
@@ -259,7 +259,7 @@ def _encode(frames: Sequence[av.VideoFrame], target: Path, watch: Stopwatch) -> 
 @contextmanager
 def classifying(footage: Footage, net: str, passes: int) -> Iterator[Work]:
     """One face after another through a classifier."""
-    classifier = EmotionClassifier(engines.emotion(net, device="cpu"), passes=passes)
+    classifier = EmotionClassifier(load_emotion_net(net, device="cpu"), passes=passes)
     crop = footage.crop(classifier.crop_size)
 
     def work(watch: Stopwatch) -> int:

@@ -244,7 +244,7 @@ def test_of_two_that_want_it_one_builds_and_the_other_waits(folder, caplog):
 HOLD = """
 import sys
 from pathlib import Path
-from engines.engine_cache import EngineCache, EngineKey
+from engines.cache import EngineCache, EngineKey
 
 def build():
     print("building", flush=True)

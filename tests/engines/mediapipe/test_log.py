@@ -5,7 +5,7 @@ import sys
 
 WRITE = """
 import os
-from engines.mediapipe_log import quiet_stderr, quiet_until_settled
+from engines.mediapipe.log import quiet_stderr, quiet_until_settled
 ONCE = b"W0000 00:00:1 7 inference_runner_litert.cc:1418] Input tensor memory is not aligned.\\n"
 def say(line): os.write(2, line)
 """

@@ -7,7 +7,7 @@ import pytest
 
 OPENED = """
 import sys
-from engines.face_detector import MediaPipeFaceDetector
+from engines.mediapipe.face_detector import MediaPipeFaceDetector
 MediaPipeFaceDetector().close()
 """
 

@@ -10,7 +10,7 @@ pytest.importorskip("onnx", reason="onnx is not installed; it reads the weights 
 
 from torch import nn  # noqa: E402
 
-from emocolor.emotion import EmotionClassifier  # noqa: E402
+from emocolor.classifier import EmotionClassifier  # noqa: E402
 from emocolor.errors import ConfigurationError, EngineError  # noqa: E402
 from engines.emotion import load_emotion_net  # noqa: E402
 from engines.nets.from_onnx import HALF, fill, load_net, load_weights  # noqa: E402

@@ -109,7 +109,7 @@ def test_other_weights_of_one_name_are_another_net(tmp_path):
 FIRST_RUNS_AT_ONCE = """
 import sys, threading
 import numpy as np
-from engines.openvino_runner import OpenVinoRunner
+from engines.runners.openvino import OpenVinoRunner
 from engines.spec import read_emotion_spec
 
 spec = read_emotion_spec("tiny")

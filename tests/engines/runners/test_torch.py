@@ -40,9 +40,9 @@ def test_compiled_it_gives_the_same_at_any_size():
 WITHOUT_COMPILER = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from test_torch_runner import INPUTS, small_graph
+from test_torch import INPUTS, small_graph
 from emocolor.errors import EngineError
-from engines.torch_runner import TorchRunner
+from engines.runners.torch import TorchRunner
 try:
     TorchRunner(small_graph(), device="cpu", compile_for=INPUTS)
 except EngineError as error:
