@@ -10,7 +10,7 @@ import typer
 
 from emocolor.errors import ConfigurationError
 
-from ..media.locations import is_standard_stream, shown
+from ..media.locations import display_name, is_standard_stream
 from ..media.sink import SinkOptions
 from ..settings import AnalysisOptions, JobSettings, LiveOptions, RawValues, chain_of, section_of
 from .ending import Quiet, Verbose, end
@@ -138,4 +138,4 @@ def _check_outputs(outputs: Sequence[str], *, view: bool, virtual_camera: bool) 
         raise ConfigurationError("Nobody would see the result: pass -o OUTPUT, --view or --virtual-camera.")
     twice = next((place for place in outputs if outputs.count(place) > 1), None)
     if twice is not None:
-        raise ConfigurationError(f"The output {shown(twice)} is named twice.")
+        raise ConfigurationError(f"The output {display_name(twice)} is named twice.")

@@ -25,7 +25,7 @@ from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 
 from ..graph import LiveChain, LiveChainBuilder
-from ..media.frames import to_working_format, unwrap, wrap
+from ..media.frames import frame_from_av, frame_to_av, to_pixel_format
 from ..nets import WorkerNets
 from .batched_classifier import BatchedClassifier
 from .clock import SYSTEM_CLOCK, Clock
@@ -240,8 +240,8 @@ def downscaled(frame: Frame, scale: float) -> Frame:
     if scale == 1:
         return frame
     width, height = (max(2, round(side * scale / 2) * 2) for side in frame.size_wh)
-    small = wrap(
-        to_working_format(unwrap(frame), frame.format, (width, height)),
+    small = frame_from_av(
+        to_pixel_format(frame_to_av(frame), frame.format, (width, height)),
         pts=frame.pts,
         duration=frame.duration,
         time_base=frame.time_base,

@@ -1,7 +1,4 @@
-"""The streams beside the video, on their way into the output: copied where it takes them, else converted.
-
-Each output has ``put``, which writes a packet of the input's stream, and ``flush``.
-"""
+"""Streams beside the video on their way into the output: copied where the container accepts them, else converted."""
 
 import io
 from collections.abc import Sequence
@@ -10,15 +7,15 @@ from typing import Any, Final, Literal, Protocol, cast
 
 import av
 from av.codec import Codec
+from av.container import OutputContainer
 
 from .packets import Packet
 from .source_facts import CompanionStream
 
 AudioPolicy = Literal["copy", "aac", "none"]
-Output = av.container.OutputContainer
 
 AUDIO_ENCODERS: Final = {"webm": "libopus", "ogg": "libopus", "avi": "libmp3lame", "mpeg": "mp2"}
-"""What audio becomes where it cannot be copied; AAC elsewhere."""
+"""The encoder for audio that cannot be copied, by container format; AAC for all others."""
 SUBTITLE_ENCODERS: Final = {
     "mp4": "mov_text",
     "mov": "mov_text",
@@ -31,15 +28,15 @@ TRANSPORT_STREAM_CODECS: Final = frozenset(
     {"mp2", "mp3", "aac", "ac3", "eac3", "dts", "truehd", "opus", "aac_latm", "s302m"}
     | {"dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle"}
 )
-"""MPEG-TS takes anything, and makes private data that nobody can play of what is not in this list."""
+"""FFmpeg's MPEG-TS muxer accepts every codec, but writes all others as private data that no player understands."""
 MOV_FORMATS: Final = frozenset({"mp4", "mov", "ipod", "3gp", "psp"})
-FRAME_FORMATS: Final = frozenset({"image2", "gif", "apng", "webp", "yuv4mpegpipe", "rawvideo"})
-"""Formats of frames alone."""
+VIDEO_ONLY_FORMATS: Final = frozenset({"image2", "gif", "apng", "webp", "yuv4mpegpipe", "rawvideo"})
 SEGMENT_FORMATS: Final = {"hls": "mpegts", "dash": "mp4", "rtsp": "mpegts"}
-"""What the formats that write several files, or none, hold their streams in."""
+"""The container inside formats that write several files, or none."""
 ATTACHING_FORMATS: Final = frozenset({"matroska"})
 COVER_FORMATS: Final = frozenset({"mp4", "ipod"})
 COVER_TYPES: Final = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
+"""File name and MIME type of cover art as a Matroska attachment, by codec; players look for these names."""
 STALE_KEYS: Final = (
     "encoder",
     "duration",
@@ -51,18 +48,18 @@ STALE_KEYS: Final = (
     "minor_version",
     "compatible_brands",
 )
-"""Beginnings of metadata keys that describe the old file, not what is in it."""
-USUAL_LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-"""What so many channels are taken for where the input does not name them, as FFmpeg does."""
+"""Prefixes of metadata keys that describe the input file itself and would be wrong in the output."""
+DEFAULT_LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""Channel layouts by number of channels, where the input does not name one; the same as FFmpeg's defaults."""
 BITS_PER_CHANNEL: Final = 80_000
-"""Bits a second for each channel of re-encoded audio."""
+"""Bits per second and channel of re-encoded audio."""
 
 
 class CompanionOutput(Protocol):
     """One output stream beside the video."""
 
     def put(self, packet: Packet) -> list[Packet]:
-        """Packets to write now, for one of the input's."""
+        """Take a packet of the input's stream; the packets to write now."""
         ...
 
     def flush(self) -> list[Packet]:
@@ -70,13 +67,8 @@ class CompanionOutput(Protocol):
         ...
 
 
-def live_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    """Metadata without what describes the old file's making."""
-    return {key: value for key, value in metadata.items() if not key.lower().startswith(STALE_KEYS)}
-
-
-class Copied:
-    """Writes packets as they are, with decoding times that rise."""
+class CopiedStream:
+    """Writes packets as they are, with decoding times that increase, as muxers demand."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -98,47 +90,49 @@ class Copied:
 
 
 class ReencodedAudio:
-    """Decodes, resamples where needed, and encodes; audio stays at the times that it had."""
+    """Decodes, resamples where needed, and encodes; samples keep their presentation times."""
 
     def __init__(self, source: av.AudioStream, stream: av.AudioStream) -> None:
         self._source, self._stream = source, stream
         self._resampler: av.AudioResampler | None = None
-        self._form: tuple[str, str, int] | None = None
+        self._input_format: tuple[str, str, int] | None = None
+        """Sample format, layout and rate that the resampler was made for; inputs may change them midway."""
 
     def put(self, packet: Packet) -> list[Packet]:
         try:
             frames = self._source.codec_context.decode(packet)
         except (av.FFmpegError, ValueError):
             return []  # a damaged packet: the resampler fills the gap with silence
-        return [made for frame in frames for made in self._encode(frame)]
+        return [encoded for frame in frames for encoded in self._encode(frame)]
 
     def flush(self) -> list[Packet]:
         try:
-            late = self._source.codec_context.decode(None)
+            frames = self._source.codec_context.decode(None)
         except (av.FFmpegError, ValueError):
-            late = []
-        made = [packet for frame in late for packet in self._encode(frame)]
-        if self._form is None:
-            return made
-        return made + self._drain() + self._stream.encode(None)
+            frames = []
+        packets = [encoded for frame in frames for encoded in self._encode(frame)]
+        if self._input_format is None:
+            return packets  # nothing was decoded, so the encoder has nothing to flush
+        return packets + self._drain() + self._stream.encode(None)
 
     def _encode(self, frame: av.AudioFrame) -> list[Packet]:
         if frame.time_base is None:
             frame.time_base = self._source.time_base
-        form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        made: list[Packet] = []
-        if form != self._form:
-            made += self._drain()
-            self._resampler, self._form = self._new_resampler(), form
+        input_format = (frame.format.name, frame.layout.name, frame.sample_rate)
+        packets: list[Packet] = []
+        if input_format != self._input_format:
+            packets += self._drain()
+            self._resampler, self._input_format = self._new_resampler(), input_format
         assert self._resampler is not None
-        for piece in self._resampler.resample(frame):
-            made += self._stream.encode(piece)
-        return made
+        for resampled in self._resampler.resample(frame):
+            packets += self._stream.encode(resampled)
+        return packets
 
     def _drain(self) -> list[Packet]:
+        """Encode the samples that are still in the resampler."""
         if self._resampler is None:
             return []
-        return [packet for piece in self._resampler.resample(None) for packet in self._stream.encode(piece)]
+        return [packet for frame in self._resampler.resample(None) for packet in self._stream.encode(frame)]
 
     def _new_resampler(self) -> av.AudioResampler:
         context = self._stream.codec_context
@@ -147,7 +141,7 @@ class ReencodedAudio:
             layout=context.layout,
             rate=context.sample_rate,
             frame_size=context.frame_size or None,
-            # Fills gaps with silence and drops overlaps, as timestamps demand.
+            # Fills gaps with silence and drops overlaps, as the timestamps demand.
             options={"async": "1"},
         )
 
@@ -157,94 +151,112 @@ class ConvertedSubtitles:
 
     def __init__(self, source: Any, stream: Any) -> None:
         self._source, self._stream = source, stream
-        self._copy = Copied(stream)
+        self._copy = CopiedStream(stream)
 
     def put(self, packet: Packet) -> list[Packet]:
         try:
-            shown = self._source.codec_context.decode2(packet)
+            subtitles = self._source.codec_context.decode2(packet)
         except (av.FFmpegError, ValueError):
             return []
-        if shown is None or not len(shown):
+        if subtitles is None or not len(subtitles):
             return []
-        made = cast(Packet, self._stream.codec_context.encode_subtitle(shown))
-        made.pts, made.dts, made.duration = packet.pts, packet.pts, packet.duration
-        made.time_base = packet.time_base
-        return self._copy.put(made)
+        encoded = cast(Packet, self._stream.codec_context.encode_subtitle(subtitles))
+        encoded.pts, encoded.dts, encoded.duration = packet.pts, packet.pts, packet.duration
+        encoded.time_base = packet.time_base
+        return self._copy.put(encoded)
 
     def flush(self) -> list[Packet]:
         return []
 
 
 def add_companions(
-    container: Output, companions: Sequence[CompanionStream], audio: AudioPolicy, warnings: list[str]
+    container: OutputContainer, companions: Sequence[CompanionStream], audio: AudioPolicy, warnings: list[str]
 ) -> dict[int, CompanionOutput]:
-    """Add an output stream for every companion that the container can take; by the input stream's index.
+    """Add an output stream for every companion that the container can hold; by the input stream's index.
 
-    What is converted or left out is told in ``warnings``.
+    ``warnings`` gets a line for each stream that is converted or left out.
     """
     outputs: dict[int, CompanionOutput] = {}
     for companion in companions:
         if companion.kind == "audio":
-            output = _audio(container, companion, audio, warnings)
+            output = _add_audio(container, companion, audio, warnings)
         elif companion.kind == "subtitle":
-            output = _subtitle(container, companion, warnings)
+            output = _add_subtitles(container, companion, warnings)
         else:
-            output = _extra(container, companion, warnings)
+            output = _add_file(container, companion, warnings)
         if output is not None:
             outputs[companion.index] = output
     return outputs
 
 
-def _audio(
-    container: Output, companion: CompanionStream, policy: AudioPolicy, warnings: list[str]
+def current_metadata(metadata: dict[str, str]) -> dict[str, str]:
+    """Metadata without the keys that describe the input file itself."""
+    return {key: value for key, value in metadata.items() if not key.lower().startswith(STALE_KEYS)}
+
+
+def stream_metadata(format_name: str, metadata: dict[str, str]) -> dict[str, str]:
+    """A stream's metadata as an output of that container format should have it."""
+    kept = current_metadata(metadata)
+    if format_name not in MOV_FORMATS:
+        kept.pop("handler_name", None)
+    if "name" in kept:  # MOV's demuxer gives what was written as "title" under "name"
+        kept.setdefault("title", kept.pop("name"))
+    return kept
+
+
+def _add_audio(
+    container: OutputContainer, companion: CompanionStream, policy: AudioPolicy, warnings: list[str]
 ) -> CompanionOutput | None:
     if policy == "none":
         return None
-    if policy == "copy" and _takes(container, companion):
-        return Copied(_copied_stream(container, companion))
+    if policy == "copy" and _accepts(container, companion):
+        return CopiedStream(_add_copied_stream(container, companion))
     encoder = AUDIO_ENCODERS.get(container.format.name, "aac")
-    stream = _encoded_audio_stream(container, companion, encoder)
+    stream = _add_encoded_audio(container, companion, encoder)
     if stream is None:
         warnings.append(f"The output cannot hold audio: {companion.label} is left out.")
         return None
     if policy == "copy" or encoder != "aac":
-        warnings.append(f"{container.format.name} does not take {companion.label} as it is; it becomes {encoder}.")
+        warnings.append(_conversion(container, companion, encoder))
     return ReencodedAudio(companion.handle, stream)
 
 
-def _encoded_audio_stream(container: Output, companion: CompanionStream, encoder: str) -> av.AudioStream | None:
+def _add_encoded_audio(container: OutputContainer, companion: CompanionStream, encoder: str) -> av.AudioStream | None:
     source, codec = companion.handle.codec_context, Codec(encoder, "w")
     rates = codec.audio_rates or [source.sample_rate]
-    above = [rate for rate in rates if rate >= source.sample_rate]
-    rate = min(above) if above else max(rates)
+    sufficient = [rate for rate in rates if rate >= source.sample_rate]
+    rate = min(sufficient) if sufficient else max(rates)
     for layout in (source.layout, "stereo"):
-        context = cast(av.AudioCodecContext, av.CodecContext.create(codec, "w"))
-        context.sample_rate, context.layout = rate, layout
+        # A stream cannot be removed again, so the encoder is tried on a context of its own first.
+        trial = cast(av.AudioCodecContext, av.CodecContext.create(codec, "w"))
+        trial.sample_rate, trial.layout = rate, layout
         try:
-            _settle(context, rate)
-            context.open()
+            _configure(trial, rate)
+            trial.open()
             stream = container.add_stream(encoder, rate=rate)
         except (av.FFmpegError, ValueError):
             continue
         assert isinstance(stream, av.AudioStream)
         stream.codec_context.layout = layout
-        _settle(stream.codec_context, rate)
+        _configure(stream.codec_context, rate)
         stream.codec_context.open()
-        _describe(container, stream, companion)
+        _copy_metadata(container, stream, companion)
         return stream
     return None
 
 
-def _settle(context: Any, rate: int) -> None:
+def _configure(context: Any, rate: int) -> None:
     context.time_base = Fraction(1, rate)
     context.bit_rate = BITS_PER_CHANNEL * context.layout.nb_channels
     if context.codec.audio_formats:
         context.format = context.codec.audio_formats[0]
 
 
-def _subtitle(container: Output, companion: CompanionStream, warnings: list[str]) -> CompanionOutput | None:
-    if _takes(container, companion):
-        return Copied(_copied_stream(container, companion))
+def _add_subtitles(
+    container: OutputContainer, companion: CompanionStream, warnings: list[str]
+) -> CompanionOutput | None:
+    if _accepts(container, companion):
+        return CopiedStream(_add_copied_stream(container, companion))
     encoder = SUBTITLE_ENCODERS.get(container.format.name)
     if encoder is None or not companion.handle.codec_context.codec.text_sub:
         warnings.append(f"{container.format.name} cannot hold {companion.label}: it is left out.")
@@ -252,39 +264,47 @@ def _subtitle(container: Output, companion: CompanionStream, warnings: list[str]
     source = companion.handle.codec_context
     source.open(strict=False)
     stream = cast(Any, container.add_stream(encoder))
+    # The ASS header, with the styles that the decoded lines refer to: encoders refuse to open without it.
     stream.codec_context.subtitle_header = source.subtitle_header
     stream.codec_context.time_base = stream.time_base = companion.handle.time_base
     stream.codec_context.open()
-    _describe(container, stream, companion)
-    warnings.append(f"{container.format.name} does not take {companion.label} as it is; it becomes {encoder}.")
+    _copy_metadata(container, stream, companion)
+    warnings.append(_conversion(container, companion, encoder))
     return ConvertedSubtitles(companion.handle, stream)
 
 
-def _extra(container: Output, companion: CompanionStream, warnings: list[str]) -> CompanionOutput | None:
-    """Cover art and attached files."""
+def _conversion(container: OutputContainer, companion: CompanionStream, encoder: str) -> str:
+    return f"{container.format.name} does not support {companion.label} as it is: it is converted to {encoder}."
+
+
+def _add_file(container: OutputContainer, companion: CompanionStream, warnings: list[str]) -> CompanionOutput | None:
+    """Add cover art or an attached file."""
     name = container.format.name
     if companion.kind == "attachment" and name in ATTACHING_FORMATS:
         title, mimetype = companion.metadata.get("filename", "attachment"), companion.metadata.get("mimetype", "")
         container.add_attachment(title, mimetype, companion.content)
     elif companion.codec in COVER_TYPES and companion.content and name in ATTACHING_FORMATS:
         container.add_attachment(*COVER_TYPES[companion.codec], companion.content)
-    elif companion.kind == "frame" and name in COVER_FORMATS and _takes(container, companion):
-        return Copied(_copied_stream(container, companion))
+    elif companion.kind == "cover" and name in COVER_FORMATS and _accepts(container, companion):
+        return CopiedStream(_add_copied_stream(container, companion))
     else:
         warnings.append(f"{name} cannot hold {companion.label}: it is left out.")
     return None
 
 
-def _takes(container: Output, companion: CompanionStream) -> bool:
-    """Whether the container takes the stream's packets as they are: asked by writing a header with it alone."""
+def _accepts(container: OutputContainer, companion: CompanionStream) -> bool:
+    """Whether the container holds the stream's packets as they are.
+
+    FFmpeg has no list of that, so a header with this stream alone is written to memory.
+    """
     name = container.format.name
-    if name in FRAME_FORMATS or (name == "mpegts" and companion.codec not in TRANSPORT_STREAM_CODECS):
+    if name in VIDEO_ONLY_FORMATS or (name == "mpegts" and companion.codec not in TRANSPORT_STREAM_CODECS):
         return False
     trial = av.open(io.BytesIO(), "w", format=SEGMENT_FORMATS.get(name, name))
     try:
-        stream = _added(trial, companion)
+        stream = _add_stream_like(trial, companion)
         if name in MOV_FORMATS and companion.codec.startswith("pcm_") and _is_unnamed(stream.codec_context.layout):
-            return False  # told by MOV's header only when it is written, at the end
+            return False  # the MOV muxer rejects such a layout only at the end, when it writes its header
         trial.start_encoding()
         trial.close()
     except (av.FFmpegError, ValueError, OSError):
@@ -292,35 +312,26 @@ def _takes(container: Output, companion: CompanionStream) -> bool:
     return True
 
 
-def _copied_stream(container: Output, companion: CompanionStream) -> Any:
-    stream = _added(container, companion)
-    _describe(container, stream, companion)
+def _add_copied_stream(container: OutputContainer, companion: CompanionStream) -> Any:
+    stream = _add_stream_like(container, companion)
+    _copy_metadata(container, stream, companion)
     return stream
 
 
-def _added(container: Output, companion: CompanionStream) -> Any:
+def _add_stream_like(container: OutputContainer, companion: CompanionStream) -> Any:
+    # Opaque: the codec parameters are copied and no encoder is opened, so that codecs without one can be copied too.
     stream = container.add_stream_from_template(companion.handle, opaque=True)
     if companion.kind == "audio" and _is_unnamed(layout := stream.codec_context.layout):
-        usual = USUAL_LAYOUTS.get(layout.nb_channels)
-        stream.codec_context.layout = layout if usual is None else usual
+        default = DEFAULT_LAYOUTS.get(layout.nb_channels)
+        stream.codec_context.layout = layout if default is None else default
     return stream
 
 
 def _is_unnamed(layout: av.AudioLayout) -> bool:
-    """Whether only the number of channels is known, as of PCM in AVI and Matroska."""
+    """Whether only the number of channels is known, as for PCM in AVI and Matroska."""
     return layout.name.endswith(" channels")
 
 
-def _describe(container: Output, stream: Any, companion: CompanionStream) -> None:
+def _copy_metadata(container: OutputContainer, stream: Any, companion: CompanionStream) -> None:
     stream.metadata.update(stream_metadata(container.format.name, companion.metadata))
     stream.disposition = int(companion.handle.disposition)
-
-
-def stream_metadata(format_name: str, metadata: dict[str, str]) -> dict[str, str]:
-    """A stream's metadata as an output of that format should have it."""
-    kept = live_metadata(metadata)
-    if format_name not in MOV_FORMATS:
-        kept.pop("handler_name", None)
-    if "name" in kept:  # what MOV files read back as "name" was written as "title"
-        kept.setdefault("title", kept.pop("name"))
-    return kept

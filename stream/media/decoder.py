@@ -1,4 +1,4 @@
-"""Video packets to frames, all of one size and format, each with a time."""
+"""Decodes video packets to frames that all have one size and format, and increasing times."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,35 +10,38 @@ import av
 from emocolor.frames import PIXEL_FORMATS, Frame, PixelFormat, Plane, Rotation
 
 from . import stream_facts
-from .frames import color_of, to_working_format, working_format, wrap
-from .guarded_decoder import Decoder, GuardedDecoder
+from .frames import color_of, frame_from_av, to_pixel_format, working_format
+from .guarded_decoder import MAX_KEPT_BYTES, Decoder, GuardedDecoder
 from .source_facts import Damage
 from .timestamps import FrameTimes
 
 FORMATS_WITHOUT_PRESENTATION_TIMES: Final = frozenset({"avi"})
 CUDA: Final = "cuda"
-"""FFmpeg's pixel format of frames in a GPU's memory."""
+"""FFmpeg's pixel format for frames in a GPU's memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """What decodes instead of FFmpeg's own decoders, and where its frames stay."""
+    """A hardware decoder in place of FFmpeg's software decoders, and where its frames stay."""
 
     open: Callable[[av.VideoStream], Decoder | None]
-    """Gives the decoder of a stream, or ``None`` where there is none for it."""
+    """Opens a decoder for a stream; ``None`` where there is none for it."""
     place: Callable[[av.VideoFrame], tuple[Plane, ...]] | None = None
-    """Planes in the GPU's memory of an NV12 frame, there or in the host's; ``None``: all frames go to the host, as
-    if software had decoded them."""
+    """Gives the planes of an NV12 frame in the GPU's memory, from there or from the host's. ``None``: all frames go to
+    the host, as if software had decoded them."""
+    max_kept_bytes: int = MAX_KEPT_BYTES
+    """Most bytes of packets that are kept for software to start over with."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
-    """What the first frame decides for all that follow."""
+class StreamFormat:
+    """What the first frame determines for all that follow."""
 
     first: av.VideoFrame
     """As it came from the decoder."""
     size_wh: tuple[int, int]
-    format: PixelFormat
+    pixel_format: PixelFormat
+    """The format of the frames that are passed on."""
     sample_aspect: Fraction
     display_matrix: tuple[int, ...] | None
     rotation: Rotation
@@ -47,21 +50,25 @@ class Shape:
 class FrameDecoder:
     """Decodes one video stream.
 
-    Pieces that cannot be decoded are counted and left out. Frames of another size or format than
-    the first are converted to it, as encoders cannot change in mid-stream.
+    Packets that cannot be decoded are counted and left out. Frames of another size or format than the first are
+    converted to it, since encoders cannot change either in mid-stream.
     """
 
     def __init__(
         self, stream: av.VideoStream, damage: Damage, warnings: list[str], hardware: Hardware | None = None
     ) -> None:
-        """With ``hardware`` that decodes where it can; raises what opening it raises."""
+        """``hardware`` decodes what it can; raises what opening it raises."""
         assert stream.time_base is not None
         self._stream, self._damage, self._warnings = stream, damage, warnings
         decoder = hardware.open(stream) if hardware else None
         self._guarded = decoder and GuardedDecoder(
-            decoder, self._from_software, restart=stream.codec_context.flush_buffers, warn=self._warn
+            decoder,
+            self._decode_in_software,
+            restart=stream.codec_context.flush_buffers,
+            warn=self._warn,
+            max_kept_bytes=hardware.max_kept_bytes if hardware else MAX_KEPT_BYTES,
         )
-        # Frames of more bits go to the host: effects in a GPU's memory work in NV12.
+        # Frames of more than 8 bits go to the host: effects on the GPU process NV12.
         eight_bits = working_format(stream.codec_context.pix_fmt or "")[0].bits == 8 if decoder else False
         self._place = hardware.place if hardware and eight_bits else None
         self.times = FrameTimes(
@@ -69,10 +76,10 @@ class FrameDecoder:
             stream_facts.frame_rate_of(stream),
             by_decoding=stream.container.format.name in FORMATS_WITHOUT_PRESENTATION_TIMES,
         )
-        self.shape: Shape | None = None
+        self.format: StreamFormat | None = None
         """Known once a frame is decoded."""
         self.failure: Exception | None = None
-        """The decoder's last complaint."""
+        """The decoder's latest error."""
 
     @property
     def on_device(self) -> bool:
@@ -83,15 +90,15 @@ class FrameDecoder:
         """Frames that ``packet`` completes, or with ``None`` those still in the decoder."""
         if packet is not None:
             self.times.note_packet(packet)
-        for frame in self._frames(packet):
-            if frame.is_corrupt:
+        for av_frame in self._decoded(packet):
+            if av_frame.is_corrupt:
                 self._damage.frames += 1
-            yield self._frame(frame)
+            yield self._frame(av_frame)
 
-    def _frames(self, packet: "av.Packet[Any] | None") -> Iterable[av.VideoFrame]:
-        return self._guarded.decode(packet) if self._guarded else self._from_software(packet)
+    def _decoded(self, packet: "av.Packet[Any] | None") -> Iterable[av.VideoFrame]:
+        return self._guarded.decode(packet) if self._guarded else self._decode_in_software(packet)
 
-    def _from_software(self, packet: "av.Packet[Any] | None") -> list[av.VideoFrame]:
+    def _decode_in_software(self, packet: "av.Packet[Any] | None") -> list[av.VideoFrame]:
         try:
             return self._stream.codec_context.decode(packet)
         except av.error.EOFError:
@@ -101,65 +108,69 @@ class FrameDecoder:
             self._damage.packets += 1
             return []
 
-    def _frame(self, frame: av.VideoFrame) -> Frame:
-        shape = self.shape or self._note_shape(frame)
-        if frame.format.name != CUDA and _look(frame) != _look(shape.first):
+    def _frame(self, av_frame: av.VideoFrame) -> Frame:
+        stream_format = self.format or self._note_format(av_frame)
+        if av_frame.format.name != CUDA and _describe(av_frame) != _describe(stream_format.first):
             self._warn(
-                f"The frame changes from {_spell(shape.first)} to {_spell(frame)}; it is converted to the former."
+                f"The frame changes from {_describe(stream_format.first)} to {_describe(av_frame)}; "
+                "it is converted to the former."
             )
         repaired = self.times.repaired
-        pts = self.times.place(frame)
+        pts = self.times.next_pts(av_frame)
         if self.times.repaired > repaired:
-            self._warn("Some frames' times do not rise; they are shown right after the frame before.")
+            self._warn("The times of some frames do not increase; they are shown right after the frame before.")
         if self._place is not None:
-            return self._placed(frame, pts, shape)
-        return wrap(
-            to_working_format(frame, shape.format, shape.size_wh),
+            return self._frame_on_device(self._place, av_frame, pts, stream_format)
+        return frame_from_av(
+            to_pixel_format(av_frame, stream_format.pixel_format, stream_format.size_wh),
             pts=pts,
             time_base=self.times.time_base,
-            sample_aspect=shape.sample_aspect,
-            rotation=shape.rotation,
+            sample_aspect=stream_format.sample_aspect,
+            rotation=stream_format.rotation,
         )
 
-    def _placed(self, frame: av.VideoFrame, pts: int, shape: Shape) -> Frame:
-        """The frame as a frame in the GPU's memory."""
-        assert self._place is not None
-        there = frame.format.name == CUDA
+    def _frame_on_device(
+        self,
+        place: Callable[[av.VideoFrame], tuple[Plane, ...]],
+        av_frame: av.VideoFrame,
+        pts: int,
+        stream_format: StreamFormat,
+    ) -> Frame:
+        """The frame in the GPU's memory; one that software decoded is uploaded."""
+        nv12 = av_frame
+        if av_frame.format.name != CUDA:
+            nv12 = to_pixel_format(av_frame, stream_format.pixel_format, stream_format.size_wh)
         return Frame(
-            planes=self._place(frame if there else to_working_format(frame, shape.format, shape.size_wh)),
-            format=shape.format,
-            color=color_of(frame),
+            planes=place(nv12),
+            format=stream_format.pixel_format,
+            color=color_of(av_frame),
             pts=pts,
             time_base=self.times.time_base,
-            duration=frame.duration,
-            sample_aspect=shape.sample_aspect,
-            rotation=shape.rotation,
-            handle=frame,
+            duration=av_frame.duration,
+            sample_aspect=stream_format.sample_aspect,
+            rotation=stream_format.rotation,
+            handle=av_frame,
         )
 
-    def _note_shape(self, frame: av.VideoFrame) -> Shape:
-        form, drops_alpha = working_format(frame.format.name)
+    def _note_format(self, first: av.VideoFrame) -> StreamFormat:
+        pixel_format, drops_alpha = working_format(first.format.name)
         if drops_alpha:
-            self._warn("The frame has transparency, which is dropped.")
-        matrix = stream_facts.display_matrix_of(frame)
-        self.shape = Shape(
-            first=frame,
-            size_wh=(frame.width, frame.height),
-            format=form if self._place is None else PIXEL_FORMATS["nv12"],
+            self._warn("The video has transparency, which is dropped.")
+        matrix = stream_facts.display_matrix_of(first)
+        self.format = StreamFormat(
+            first=first,
+            size_wh=(first.width, first.height),
+            pixel_format=pixel_format if self._place is None else PIXEL_FORMATS["nv12"],
             sample_aspect=self._stream.sample_aspect_ratio or Fraction(1),
             display_matrix=matrix,
-            rotation=stream_facts.rotation_of(frame, matrix),
+            rotation=stream_facts.rotation_of(first, matrix),
         )
-        return self.shape
+        return self.format
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.append(text)
 
 
-def _look(frame: av.VideoFrame) -> tuple[int, int, str]:
-    return frame.width, frame.height, frame.format.name
-
-
-def _spell(frame: av.VideoFrame) -> str:
-    return f"{frame.width}x{frame.height} {frame.format.name}"
+def _describe(av_frame: av.VideoFrame) -> str:
+    return f"{av_frame.width}x{av_frame.height} {av_frame.format.name}"

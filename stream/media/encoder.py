@@ -1,4 +1,4 @@
-"""Frames to packets of one output stream: the encoder is set up by the first frame."""
+"""Encodes the frames of one output stream; the encoder is opened when the first frame is known."""
 
 import io
 import os
@@ -16,8 +16,8 @@ from emocolor.errors import SinkError
 from emocolor.frames import PIXEL_FORMATS, Frame, PixelFormat
 
 from .companion_streams import SEGMENT_FORMATS
-from .encoder_choice import QUANTISERS, FormatChoice, coloured_form, format_choices
-from .frames import FULL, ColorTags, convert, unwrap, with_neutral_chroma
+from .encoder_choice import QUANTISERS, FormatChoice, format_choices, with_chroma_format
+from .frames import FULL, ColorTags, convert, frame_to_av, with_neutral_chroma
 from .nvenc import ENCODERS, SURFACE, NvencFrames
 from .source_facts import SourceFacts
 
@@ -26,26 +26,29 @@ FIXED_RATE_FORMATS: Final = frozenset({"avi", "yuv4mpegpipe", "mxf", "gxf", "dv"
 """Containers that hold frames by number, not by time."""
 FIXED_RATE_CODECS: Final = frozenset({"mpeg1video", "mpeg2video"})
 MPEG4_FINEST_UNIT: Final = 65535
-"""MPEG-4 part 2 counts at most this many units a second."""
+"""MPEG-4 part 2 stores at most this many time units per second, in 16 bits."""
 INTERLACED_CODECS: Final = frozenset({"libx264", "mpeg2video"})
-"""Encoders that mark fields as such."""
+"""Encoders that mark frames as interlaced."""
 FULL_RANGE_CODECS: Final = frozenset({"mjpeg"})
+"""JFIF is full range by definition."""
 ASPECT_WRITING_CODECS: Final = frozenset(
     {"libx264", "libx265", "mpeg4", "mpeg2video", "mpeg1video", "ffv1", "mjpeg", "png", "apng", "gif"}
 )
 """Encoders that put the sample aspect ratio into the stream itself."""
 QUANTISER_UNIT: Final = 118
-"""FFmpeg's FF_QP2LAMBDA."""
+"""FFmpeg's FF_QP2LAMBDA: the unit of ``global_quality``."""
 FRAME_DURATION: Final = 1 << 8
+"""FFmpeg's AV_CODEC_FLAG_FRAME_DURATION: durations of frames are valid and reach the packets."""
 FIELD_ORDERS: Final = {"top first": 2, "bottom first": 3}
+"""FFmpeg's AV_FIELD_TT and AV_FIELD_BB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Setup:
-    """All that an encoder is opened with."""
+    """Everything that an encoder is opened with."""
 
     size_wh: tuple[int, int]
-    format: str
+    pix_fmt: str
     rate: Fraction
     time_base: Fraction
     sample_aspect: Fraction
@@ -55,17 +58,17 @@ class _Setup:
     options: Mapping[str, str]
 
     def apply(self, context: av.VideoCodecContext, encoder: str) -> None:
-        """Put everything onto a context that is not open yet."""
+        """Configure a context that is not open yet."""
         describe_frames(
             context,
             size_wh=self.size_wh,
-            format=self.format,
+            pix_fmt=self.pix_fmt,
             time_base=self.time_base,
             tags=self.tags,
             sample_aspect=self.sample_aspect,
         )
         context.framerate = self.rate
-        # Frame threads: slices, which PyAV asks for, cost x264 quality and speed.
+        # Frame threads: PyAV asks for slices by default, which cost x264 quality and speed.
         context.thread_type = "AUTO"
         context.flags |= FRAME_DURATION
         if self.field_order:
@@ -81,14 +84,14 @@ def describe_frames(
     context: av.VideoCodecContext,
     *,
     size_wh: tuple[int, int],
-    format: str,
+    pix_fmt: str,
     time_base: Fraction,
     tags: ColorTags,
     sample_aspect: Fraction = Fraction(1),
 ) -> None:
-    """Tell an encoder that is not open yet what its frames are like."""
+    """Set the properties of its frames on an encoder that is not open yet."""
     context.width, context.height = size_wh
-    context.pix_fmt, context.time_base = format, time_base
+    context.pix_fmt, context.time_base = pix_fmt, time_base
     context.sample_aspect_ratio = sample_aspect
     context.color_range, context.colorspace = tags.range, tags.matrix
     context.color_primaries, context.color_trc = tags.primaries, tags.transfer
@@ -108,22 +111,26 @@ class VideoEncoder:
         warnings: list[str],
         on_device: bool = False,
     ) -> None:
-        """Add the stream and try the encoder on frames as ``facts`` describe them, in a GPU's memory or not.
+        """Add the stream and try to open the encoder for frames as ``facts`` describes them.
 
-        Raises ConfigurationError for a pixel format that the encoder does not take, and SinkError
-        where the container does not take the codec or the encoder cannot be opened.
+        ``on_device``: frames come in a GPU's memory, and NVENC encodes them there. ``warnings`` gets a line for
+        everything that the output cannot hold.
+
+        Raises ConfigurationError for a pixel format that the encoder does not support, SinkError where the container
+        does not support the codec or the encoder cannot be opened.
         """
         self._codec, self._facts, self._requested = codec, facts, pix_fmt
         self._options, self._warnings = dict(options), warnings
         if container.format.name == "avi" and codec.name != "mjpeg":
-            self._options.setdefault("bf", "0")  # AVI has no presentation times: B-frames would come out late
+            # AVI has no presentation times, so players show B-frames late and out of order.
+            self._options.setdefault("bf", "0")
         if codec.name == "libsvtav1":
-            os.environ.setdefault("SVT_LOG", "1")  # it tells its settings on stderr by itself
+            os.environ.setdefault("SVT_LOG", "1")  # errors only: it prints its settings to stderr otherwise
         direct = on_device and codec.name in ENCODERS and pix_fmt in (None, SURFACE)
         self._nvenc = NvencFrames() if direct else None
         self._container = container.format.name
         self._fixed_rate = _fixed_rate(container, codec, facts)
-        self._choice = self._usable_format(facts.format, (facts.width, facts.height))
+        self._choice = self._choose_format(facts.format, (facts.width, facts.height))
         self.stream = self._add_stream(container)
         self._warn_of_losses()
         self._opened_for: tuple[PixelFormat, tuple[int, int]] | None = None
@@ -134,11 +141,11 @@ class VideoEncoder:
     @property
     def summary(self) -> str:
         """Encoder, pixel format and options in a few words."""
-        shown = {name: value for name, value in self._options.items() if not name.endswith("-params")}
-        return " ".join([self._codec.name, self._choice.name, *(f"{name}={value}" for name, value in shown.items())])
+        options = (f"{name}={value}" for name, value in self._options.items() if not name.endswith("-params"))
+        return " ".join([self._codec.name, self._choice.name, *options])
 
     def encode(self, frame: Frame) -> "list[av.Packet[Any]]":
-        """Packets that are ready with this frame, which is used up. Raises SinkError where the encoder fails."""
+        """Encode a frame, which is used up; the packets that are ready. Raises SinkError where the encoder fails."""
         if frame.format.chroma == "none" and "gray" not in self._choice.name:
             frame = with_neutral_chroma(frame)
         if self._opened_for is None:
@@ -147,10 +154,10 @@ class VideoEncoder:
             raise SinkError(
                 f"A frame is {frame.size_wh[0]}x{frame.size_wh[1]} {frame.format.name}, those before it "
                 f"{self._opened_for[1][0]}x{self._opened_for[1][1]} {self._opened_for[0].name}. "
-                "Effects must give frames of one form."
+                "Effects must give frames of one size and format."
             )
-        av_frame = self._conformed(frame)
-        # The decoder's choice of frame types would be forced upon the encoder.
+        av_frame = self._to_encode(frame)
+        # The decoder left its type (I, P, B) on the frame, which would force the encoder to use the same.
         av_frame.pict_type = 0
         self.frames += 1
         return self._packets(av_frame)
@@ -159,58 +166,59 @@ class VideoEncoder:
         """The packets still in the encoder; nothing may be encoded after."""
         return self._packets(None) if self._opened_for is not None else []
 
-    def _packets(self, frame: av.VideoFrame | None) -> "list[av.Packet[Any]]":
+    def _packets(self, av_frame: av.VideoFrame | None) -> "list[av.Packet[Any]]":
         try:
-            return self.stream.encode(frame)
+            return self.stream.encode(av_frame)
         except (av.FFmpegError, ValueError) as error:
             raise SinkError(f"The encoder {self._codec.name} failed at frame {self.frames}: {error}.") from error
 
-    def _conformed(self, frame: Frame) -> av.VideoFrame:
-        """The frame as the encoder wants it: pixel format, range and time."""
-        color, form = frame.color, self._choice.name
+    def _to_encode(self, frame: Frame) -> av.VideoFrame:
+        """The frame in the encoder's pixel format, range and time."""
+        color, pix_fmt = frame.color, self._choice.name
         if self._nvenc is not None and frame.on_device and not has_captions(frame.handle):
             return self._on_device(self._nvenc, frame)
-        av_frame = unwrap(frame)
-        full = True if self._must_be_full_range(form) else None
-        if av_frame.format.name.replace("yuvj", "yuv") != form or (full and not color.full_range):
+        av_frame = frame_to_av(frame)
+        full = True if self._must_be_full_range(pix_fmt) else None
+        if av_frame.format.name.replace("yuvj", "yuv") != pix_fmt or (full and not color.full_range):
             pts, time_base, duration = av_frame.pts, av_frame.time_base, av_frame.duration
-            av_frame = convert(av_frame, color, form, full_range=full)
+            av_frame = convert(av_frame, color, pix_fmt, full_range=full)
             av_frame.pts, av_frame.time_base, av_frame.duration = pts, time_base, duration
         if self._fixed_rate:
-            self._number(av_frame)
+            self._set_frame_number(av_frame)
         return av_frame
 
     def _on_device(self, nvenc: NvencFrames, frame: Frame) -> av.VideoFrame:
-        """The frame's own memory, without what FFmpeg attaches to frames."""
+        """The frame in the GPU's memory that it lies in, without FFmpeg's side data."""
         av_frame = nvenc.av_frame(frame)
         av_frame.pts, av_frame.time_base, av_frame.duration = frame.pts, frame.time_base, frame.duration
-        self._tags(frame).put(av_frame)
+        self._tags(frame).apply_to(av_frame)
         if self._fixed_rate:
-            self._number(av_frame)
+            self._set_frame_number(av_frame)
         return av_frame
 
-    def _must_be_full_range(self, form: str) -> bool:
-        return self._codec.name in FULL_RANGE_CODECS or form not in PIXEL_FORMATS
+    def _must_be_full_range(self, pix_fmt: str) -> bool:
+        return self._codec.name in FULL_RANGE_CODECS or pix_fmt not in PIXEL_FORMATS
 
-    def _number(self, frame: av.VideoFrame) -> None:
+    def _set_frame_number(self, av_frame: av.VideoFrame) -> None:
         """Replace the frame's time by the nearest free number at the fixed frame rate."""
-        assert frame.pts is not None
-        assert frame.time_base is not None
-        exact = frame.pts * frame.time_base * self._rate
+        assert av_frame.pts is not None
+        assert av_frame.time_base is not None
+        exact = av_frame.pts * av_frame.time_base * self._rate
         index = max(round(exact), self._last_index + 1)
         if abs(index - exact) > Fraction(1, 4):
             self._warn(f"The output has a fixed frame rate ({float(self._rate):g}); frames' times are rounded to it.")
-        frame.pts, frame.time_base, frame.duration = index, 1 / self._rate, 1
+        av_frame.pts, av_frame.time_base, av_frame.duration = index, 1 / self._rate, 1
         self._last_index = index
 
     def _open(self, frame: Frame) -> None:
-        form, size_wh = frame.format, frame.size_wh
-        if (form, size_wh) != (coloured_form(self._facts.format), (self._facts.width, self._facts.height)):
-            self._choice = self._usable_format(form, size_wh)
+        pixel_format, size_wh = frame.format, frame.size_wh
+        expected = with_chroma_format(self._facts.format), (self._facts.width, self._facts.height)
+        if (pixel_format, size_wh) != expected:
+            self._choice = self._choose_format(pixel_format, size_wh)
         if self._choice.loses:
             self._warn(
-                f"The encoder {self._codec.name} takes {self._choice.name} at best: "
-                f"{self._choice.loses} of {form.name} are lost."
+                f"The best pixel format of the encoder {self._codec.name} is {self._choice.name}: "
+                f"{self._choice.loses} of {pixel_format.name} are lost."
             )
         setup = self._setup(self._choice.name, size_wh, self._tags(frame))
         setup.apply(self.stream.codec_context, self._codec.name)
@@ -218,14 +226,14 @@ class VideoEncoder:
             self.stream.codec_context.open()
         except (av.FFmpegError, ValueError) as error:
             raise self._cannot_open(error) from error
-        self._opened_for = (form, size_wh)
+        self._opened_for = (pixel_format, size_wh)
 
     def _tags(self, frame: Frame) -> ColorTags:
-        """The colour tags that the frames will carry once they are unwrapped and converted."""
+        """The colour tags that frames have when they reach the encoder."""
         av_frame = frame.handle
-        came_with = isinstance(av_frame, av.VideoFrame) and frame.color == self._facts.color
-        tags = ColorTags.of(av_frame) if came_with else ColorTags.for_spec(frame.color)
-        if self._choice.name not in PIXEL_FORMATS:
+        unchanged = isinstance(av_frame, av.VideoFrame) and frame.color == self._facts.color
+        tags = ColorTags.of(av_frame) if unchanged else ColorTags.for_spec(frame.color)
+        if self._choice.name not in PIXEL_FORMATS:  # RGB, which has no matrix
             return ColorTags(range=FULL, primaries=tags.primaries, transfer=tags.transfer)
         full = self._codec.name in FULL_RANGE_CODECS or frame.color.full_range
         return ColorTags(
@@ -235,12 +243,12 @@ class VideoEncoder:
             transfer=tags.transfer,
         )
 
-    def _usable_format(self, form: PixelFormat, size_wh: tuple[int, int]) -> FormatChoice:
-        """The best pixel format with which the encoder opens; some refuse odd sizes with halved chroma."""
+    def _choose_format(self, pixel_format: PixelFormat, size_wh: tuple[int, int]) -> FormatChoice:
+        """The best pixel format with which the encoder opens; some reject odd sizes with subsampled chroma."""
         failure: Exception | None = None
-        for choice in format_choices(self._codec, form, self._requested):
+        for choice in format_choices(self._codec, pixel_format, self._requested):
             try:
-                self._try(choice.name, size_wh)
+                self._try_to_open(choice.name, size_wh)
             except (av.FFmpegError, ValueError) as error:
                 failure = failure or error
             else:
@@ -248,11 +256,12 @@ class VideoEncoder:
         assert failure is not None
         raise self._cannot_open(failure) from failure
 
-    def _try(self, form: str, size_wh: tuple[int, int]) -> None:
+    def _try_to_open(self, pix_fmt: str, size_wh: tuple[int, int]) -> None:
+        """Open the encoder and write a header to memory, so that errors show before the output is touched."""
         trial = av.open(io.BytesIO(), "w", format=SEGMENT_FORMATS.get(self._container, self._container))
         stream = self._add_stream(trial)
-        tags = ColorTags(range=FULL if self._must_be_full_range(form) else 0)
-        self._setup(form, size_wh, tags).apply(stream.codec_context, self._codec.name)
+        tags = ColorTags(range=FULL if self._must_be_full_range(pix_fmt) else 0)
+        self._setup(pix_fmt, size_wh, tags).apply(stream.codec_context, self._codec.name)
         stream.codec_context.open()
         try:
             trial.start_encoding()
@@ -266,10 +275,10 @@ class VideoEncoder:
         except ValueError as error:
             raise self._does_not_fit() from error
 
-    def _setup(self, form: str, size_wh: tuple[int, int], tags: ColorTags) -> _Setup:
+    def _setup(self, pix_fmt: str, size_wh: tuple[int, int], tags: ColorTags) -> _Setup:
         return _Setup(
             size_wh=size_wh,
-            format=form,
+            pix_fmt=pix_fmt,
             rate=self._rate,
             time_base=1 / self._rate if self._fixed_rate else self._facts.time_base,
             sample_aspect=self._facts.sample_aspect,
@@ -285,7 +294,7 @@ class VideoEncoder:
     def _does_not_fit(self) -> SinkError:
         return SinkError(
             f"{self._container} files cannot hold the video of {self._codec.name}. "
-            "Choose another encoder, or another ending of the output."
+            "Choose another encoder, or another extension for the output."
         )
 
     def _cannot_open(self, error: Exception) -> SinkError:
@@ -298,22 +307,22 @@ class VideoEncoder:
     def _warn_of_losses(self) -> None:
         facts, name = self._facts, self._codec.name
         if facts.field_order != "progressive" and name not in INTERLACED_CODECS:
-            self._warn(f"The video is interlaced ({facts.field_order}), which {name} does not mark in its frames.")
+            self._warn(f"The video is interlaced ({facts.field_order}), which {name} cannot mark in its frames.")
         if facts.sample_aspect != 1 and name not in ASPECT_WRITING_CODECS:
-            self._warn(f"Pixels are {facts.sample_aspect} wide, which cannot be recorded with {name}.")
+            self._warn(f"The sample aspect ratio {facts.sample_aspect} cannot be stored with {name}.")
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.append(text)
 
 
-def has_captions(frame: Any) -> bool:
-    """Whether closed captions (CEA-708) are attached to a frame, which encoders write into the video."""
-    return isinstance(frame, av.VideoFrame) and cast(Any, frame.side_data).get(Type.A53_CC) is not None
+def has_captions(handle: Any) -> bool:
+    """Whether FFmpeg's frame carries closed captions (CEA-708), which encoders write into the video."""
+    return isinstance(handle, av.VideoFrame) and cast(Any, handle.side_data).get(Type.A53_CC) is not None
 
 
 def _fixed_rate(container: av.container.OutputContainer, codec: Codec, facts: SourceFacts) -> Fraction | None:
-    """The frame rate that the output counts frames by, or ``None`` where frames keep their times."""
+    """The rate at which the output counts its frames, or ``None`` where frames keep their times."""
     rate = facts.frame_rate or UNKNOWN_RATE
     if codec.name in FIXED_RATE_CODECS:
         allowed = [Fraction(rate.numerator, rate.denominator) for rate in codec.frame_rates or []]

@@ -1,7 +1,7 @@
-"""What a user may name as input or output: files, patterns of image files, pipes and network addresses.
+"""What users may name as input or output: files, patterns of image files, pipes and network addresses.
 
-FFmpeg takes all of them as one string; here they are told apart, and FFmpeg's errors get one line
-that says what to do.
+FFmpeg takes all of them as one string. Here they are told apart, and FFmpeg's errors become one line that says what
+happened and what to do.
 """
 
 import errno
@@ -15,8 +15,9 @@ import av
 from emocolor.errors import SinkError, SourceError
 
 PROTOCOLS: Final = ("file", "http", "https", "hls", "rtsp", "rtmp", "rtmps", "rtp", "udp", "tcp", "tls", "pipe")
-"""What the FFmpeg inside PyAV can reach; SRT is not among them."""
+"""Protocols of the FFmpeg inside PyAV's wheels, which is built without SRT."""
 STANDARD_STREAM: Final = "-"
+# At least two characters, so that a drive letter of Windows is no scheme.
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:")
 _PATTERN = re.compile(r"%0?\d*d")
 _NETWORK_ERRNOS: Final = {
@@ -25,16 +26,18 @@ _NETWORK_ERRNOS: Final = {
     errno.ETIMEDOUT: "nobody answered in time; check the address and the network",
     errno.EHOSTUNREACH: "the host cannot be reached",
     errno.ENETUNREACH: "the network cannot be reached",
+    # All that FFmpeg reports of a failed name lookup, for one.
     errno.EIO: "the host name is unknown or the connection failed",
 }
 
 
 def is_standard_stream(location: str) -> bool:
+    """Whether the location stands for standard input or output."""
     return location in (STANDARD_STREAM, "pipe:", "pipe:0", "pipe:1")
 
 
 def is_url(location: str) -> bool:
-    """Whether the location has a protocol other than a local file's; an existing file never does."""
+    """Whether the location has a protocol other than ``file``; the name of an existing file never has."""
     scheme = _SCHEME.match(location)
     return bool(scheme) and not location.startswith("file:") and not Path(location).exists()
 
@@ -45,26 +48,29 @@ def is_image_pattern(location: str) -> bool:
 
 
 def first_number(pattern: str) -> int | None:
-    """The lowest number for which the image pattern names an existing file, or ``None``."""
+    """The lowest number for which the image pattern names an existing file, or ``None``.
+
+    FFmpeg itself looks for the numbers 0 to 4 only.
+    """
     path = Path(pattern)
-    place = _PATTERN.search(path.name)
-    if place is None or not path.parent.is_dir():
+    placeholder = _PATTERN.search(path.name)
+    if placeholder is None or not path.parent.is_dir():
         return None
-    before, after = path.name[: place.start()], path.name[place.end() :]
+    before, after = path.name[: placeholder.start()], path.name[placeholder.end() :]
     numbered = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
     matches = (numbered.fullmatch(entry.name) for entry in path.parent.iterdir())
-    numbers = (int(match[1]) for match in matches if match and place[0] % int(match[1]) == match[1])
+    numbers = (int(match[1]) for match in matches if match and placeholder[0] % int(match[1]) == match[1])
     return min(numbers, default=None)
 
 
-def ffmpeg_name(location: str) -> str:
-    """The location as FFmpeg takes it; a path with a colon is not mistaken for a protocol."""
+def ffmpeg_url(location: str) -> str:
+    """The location as FFmpeg takes it: a path with a colon must not be mistaken for a protocol."""
     if is_standard_stream(location) or is_url(location) or ":" not in location:
         return location
     return location if location.startswith("file:") else f"file:{location}"
 
 
-def shown(location: str) -> str:
+def display_name(location: str) -> str:
     """The location for messages, without a password in it."""
     if not is_url(location):
         return "standard input" if is_standard_stream(location) else location
@@ -73,18 +79,36 @@ def shown(location: str) -> str:
 
 
 def open_failure(location: str, error: Exception) -> SourceError:
-    """FFmpeg's error from opening ``location`` as one line that says what happened and what to do."""
-    return SourceError(f"Cannot read {shown(location)}: {_reason(location, error)}.")
+    """FFmpeg's error on opening ``location``, as one line that says what happened and what to do."""
+    return SourceError(f"Cannot read {display_name(location)}: {_open_reason(location, error)}.")
 
 
-def _reason(location: str, error: Exception) -> str:
+def write_failure(target: str, error: Exception, *, disk_full: str) -> SinkError:
+    """FFmpeg's error on writing, as one line about ``target``, a name for messages.
+
+    ``disk_full`` says what a full disk means for the output, and what to do.
+    """
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return SinkError(f"The disk is full: {disk_full}.")
+    if number == errno.EPIPE:
+        return SinkError(f"The reader of {target} went away before the video ended.")
+    return SinkError(f"Cannot write {target}: {error_text(error)}.")
+
+
+def error_text(error: Exception) -> str:
+    """The error in its own words, without numbers and file names."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _open_reason(location: str, error: Exception) -> str:
     if isinstance(error, av.error.ProtocolNotFoundError):
         scheme = location.split(":", 1)[0]
         return f"the protocol {scheme!r} is not supported; use one of {', '.join(PROTOCOLS)}"
     if isinstance(error, (av.error.ExitError, av.error.TimeoutError)):
-        return _NETWORK_ERRNOS[errno.ETIMEDOUT]
+        return _NETWORK_ERRNOS[errno.ETIMEDOUT]  # PyAV interrupts FFmpeg with ExitError when its timeout is over
     if isinstance(error, av.error.HTTPError):
-        return f"the server answered {reason_of(error)!r}"
+        return f"the server answered {error_text(error)!r}"
     if is_url(location) and isinstance(error, OSError) and error.errno in _NETWORK_ERRNOS:
         return _NETWORK_ERRNOS[error.errno]
     if isinstance(error, FileNotFoundError):
@@ -94,38 +118,20 @@ def _reason(location: str, error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "permission denied"
     if isinstance(error, av.error.InvalidDataError):
-        return _invalid(location)
-    return reason_of(error)
+        return _invalid_data_reason(location)
+    return error_text(error)
 
 
-def _invalid(location: str) -> str:
+def _invalid_data_reason(location: str) -> str:
     path = Path(location.removeprefix("file:"))
     if is_url(location):
-        return "the server sent nothing in time, or nothing that FFmpeg knows as video"
+        return "the server sent nothing in time, or nothing that FFmpeg recognises as video"
     if not path.is_file():
-        return "the data is not in a format FFmpeg knows; pass --input-format if it is raw"
+        return "FFmpeg does not recognise its format; raw data needs the input format to be set"
     if path.stat().st_size == 0:
         return "the file is empty"
     with path.open("rb") as file:
         head = file.read(12)
     if head[4:8] == b"ftyp":
         return "its index (the moov atom) is missing; the recording or download did not finish"
-    return "it is not a video in a format FFmpeg knows, or its header is damaged"
-
-
-def write_failure(target: str, error: Exception, *, disk_full: str) -> SinkError:
-    """FFmpeg's error from writing as one line about ``target``, a name for messages.
-
-    ``disk_full`` says what it means and what to do where the disk is full.
-    """
-    number = getattr(error, "errno", None)
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return SinkError(f"The disk is full: {disk_full}.")
-    if number == errno.EPIPE:
-        return SinkError(f"The reader of {target} went away before the video ended.")
-    return SinkError(f"Cannot write {target}: {reason_of(error)}.")
-
-
-def reason_of(error: Exception) -> str:
-    """The error's own words, without numbers and file names."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return "it is not a video in a format that FFmpeg knows, or its header is damaged"

@@ -1,7 +1,7 @@
-"""Frames in a GPU's memory for FFmpeg's NVENC encoders, handed over without a copy.
+"""Frames in a GPU's memory for FFmpeg's NVENC encoders, passed on without a copy.
 
-NVENC is given the address of luma and the length of a row and takes chroma from right below, so frames must have the
-memory of ``engines.device.planes.new_av_frame``.
+NVENC gets the address of luma and the length of a row, and reads chroma from right below luma. So frames must have the
+memory layout of ``engines.device.planes.new_av_frame``.
 
 Written against the sources of PyAV 18.1 and FFmpeg. None of it has run yet: where there is a GPU, begin with
 ``REQUIRE_GPU=1 python -m pytest -m gpu``.
@@ -16,7 +16,7 @@ from av.video.frame import CudaContext
 from emocolor.frames import Frame
 
 from .decoder import CUDA
-from .nvdec import CURRENT_CONTEXT, make_context
+from .nvdec import CURRENT_CONTEXT, make_cuda_context
 
 if TYPE_CHECKING:
     import torch
@@ -26,36 +26,37 @@ SURFACE: Final = "nv12"
 
 
 class NvencFrames:
-    """Makes frames of an encoder's frames. Not for two threads at once."""
+    """Makes FFmpeg's frames for one encoder; for one thread at a time."""
 
     def __init__(self) -> None:
         self._context: CudaContext | None = None
 
     def accel(self) -> HWAccel:
         """The device for one encoder; a CUDA context is made current in this thread."""
-        make_context()
+        make_cuda_context()
         return HWAccel(CUDA, options=dict(CURRENT_CONTEXT))
 
     def av_frame(self, frame: Frame) -> av.VideoFrame:
-        """The frame's memory as a frame, without time and tags, once all that writes to it is done."""
+        """The memory of ``frame`` as FFmpeg's frame, without time and tags, once all writes to it are done."""
         from engines.device.planes import tensors_of
 
         luma, chroma = tensors_of(frame)
-        assert is_one_piece(luma, chroma)
+        assert is_contiguous(luma, chroma)
         if luma.is_cuda:
-            self._wait(luma)
+            self._synchronize(luma)
         return av.VideoFrame.from_dlpack((luma, chroma), format=SURFACE, cuda_context=self._context)
 
-    def _wait(self, tensor: "torch.Tensor") -> None:
+    def _synchronize(self, tensor: "torch.Tensor") -> None:
+        """Wait for the effects' kernels: NVENC reads on a CUDA stream of its own."""
         import torch
 
         if self._context is None:
-            make_context()  # in the thread that encodes, too
+            make_cuda_context()  # the encoding thread is not the one that opened the encoder
             self._context = CudaContext(tensor.get_device(), primary_ctx=False, current_ctx=True)
         torch.cuda.current_stream(tensor.device).synchronize()
 
 
-def is_one_piece(luma: "torch.Tensor", chroma: "torch.Tensor") -> bool:
-    """Whether chroma (H / 2, W / 2, 2) lies right below luma (H, W), in rows as long."""
+def is_contiguous(luma: "torch.Tensor", chroma: "torch.Tensor") -> bool:
+    """Whether chroma (H / 2, W / 2, 2) lies right below luma (H, W), with rows of the same length."""
     pitch = luma.stride(0)
     return chroma.stride(0) == pitch and chroma.data_ptr() == luma.data_ptr() + luma.shape[0] * pitch

@@ -1,4 +1,4 @@
-"""Packets of an input in the order they are stored, with times from zero, until it ends, breaks off or is stopped."""
+"""Packets of an input in their stored order, with times from zero, until it ends, fails or is stopped."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,11 @@ from .timestamps import PacketTimes
 if TYPE_CHECKING:
     Packet = av.Packet[Any]
 else:
-    Packet = av.Packet  # generic to type checkers alone
+    Packet = av.Packet  # generic in PyAV's type stubs alone
 
 
 class PacketReader:
-    """Reads the video stream's packets and its companions', noting where the input breaks off.
+    """Reads the packets of the video and of its companions, and records where the input breaks off.
 
     One thread reads; ``stop`` and ``close`` may be called from any.
     """
@@ -30,15 +30,15 @@ class PacketReader:
         origin: Fraction,
         damage: Damage,
     ) -> None:
-        """``origin`` is the time, in seconds of the input's clock, that becomes zero."""
+        """``origin``: the time that becomes zero, in seconds of the input's clock."""
         self._container, self._video, self._damage = container, video, damage
         self._times = PacketTimes(origin)
         self._demuxed = container.demux(video, *others)
         self._lock, self._stopped = threading.Lock(), threading.Event()
         self.failure: Exception | None = None
-        """What ended the reading, if it was not the end of the input."""
+        """The error that ended the reading, if any did."""
         self.video_end = Fraction(0)
-        """Latest end of a video packet seen, in seconds from zero."""
+        """Latest end of a video packet so far, in seconds from zero."""
 
     @property
     def stopped(self) -> bool:
@@ -46,23 +46,23 @@ class PacketReader:
 
     @property
     def jumps(self) -> int:
-        """How often the input's clock started anew."""
+        """How often the input's clock was restarted."""
         return self._times.jumps
 
     def stop(self) -> None:
-        """Let the packets end at the next one."""
+        """End the packets at the next one."""
         self._stopped.set()
 
     def close(self) -> None:
-        """Release the container, after a read in progress."""
+        """Release the container, once a read in progress has returned."""
         self._stopped.set()
         with self._lock:
             self._container.close()
 
     def packets(self) -> Iterator[Packet]:
-        """Packets of all streams; may be taken up again after it was left."""
-        # A damaged packet is held until the video goes on. One that ends the file is its torn edge:
-        # decoded with frame threads it would take the good frames still in flight with it.
+        """Packets of all streams; a new iteration continues where the last one stopped."""
+        # A damaged packet is held until the next of the video. If none follows, it is where the file was cut off;
+        # with frame threads, its error would discard the good frames that are still being decoded.
         held: Packet | None = None
         while (packet := self._next()) is not None:
             is_video = packet.stream.index == self._video.index
@@ -98,5 +98,5 @@ class PacketReader:
 
 
 def _is_flush(packet: Packet) -> bool:
-    """Whether this is one of the empty packets that PyAV gives for every stream at the end."""
+    """Whether this is one of the empty packets that PyAV gives for each stream at the end."""
     return packet.size == 0 and packet.pts is None and packet.dts is None

@@ -15,7 +15,14 @@ from av.stream import Disposition
 from emocolor.errors import SinkError
 from emocolor.options import Options, Spelling, option
 
-from .companion_streams import MOV_FORMATS, AudioPolicy, CompanionOutput, add_companions, live_metadata, stream_metadata
+from .companion_streams import (
+    MOV_FORMATS,
+    AudioPolicy,
+    CompanionOutput,
+    add_companions,
+    current_metadata,
+    stream_metadata,
+)
 from .encoder import VideoEncoder
 from .encoder_choice import default_encoder, encoder_options, find_encoder, holds_hdr
 from .locations import write_failure
@@ -101,7 +108,7 @@ class VideoSink:
         self._facts = facts
         self._target = Target(target, format_name=options.format, overwrite=options.overwrite, source=facts.location)
         self._check_single_image()
-        codec = find_encoder(options.codec or default_encoder(self._target.format, self._target.ending))
+        codec = find_encoder(options.codec or default_encoder(self._target.format, self._target.extension))
         settings = encoder_options(
             codec, crf=options.crf, preset=options.preset, options=options.options, hdr=facts.hdr
         )
@@ -160,7 +167,7 @@ class VideoSink:
         Raises SinkError; call ``abort`` then.
         """
         if self.frames_written == 0:
-            raise SinkError(f"No frame came, so {self._target.shown} is not written.")
+            raise SinkError(f"No frame came, so {self._target.display_name} is not written.")
         self._mux(self._encoder.flush())
         for companion in self._companions.values():
             self._mux(companion.flush())
@@ -186,13 +193,13 @@ class VideoSink:
             self._fail(error)
 
     def _fail(self, error: Exception) -> NoReturn:
-        disk_full = f"{self._target.room()}. Free some space, or write elsewhere"
-        raise write_failure(self._target.shown, error, disk_full=disk_full) from error
+        disk_full = f"{self._target.disk_usage()}. Free some space, or write elsewhere"
+        raise write_failure(self._target.display_name, error, disk_full=disk_full) from error
 
     def _check_single_image(self) -> None:
         if self._target.format == "image2" and not self._target.is_pattern and self._facts.frame_count != 1:
             raise SinkError(
-                f"{self._target.shown} holds one image, but the input is a video. "
+                f"{self._target.display_name} holds one image, but the input is a video. "
                 "Number the images with a pattern such as frames/%04d.png."
             )
 
@@ -205,7 +212,7 @@ class VideoSink:
             stream.set_display_matrix(facts.display_matrix)
         elif facts.display_matrix is not None:
             self.warnings.append(f"{name} cannot say that the frame is to be turned; it will show as stored.")
-        self._container.metadata.update(live_metadata(facts.metadata))
+        self._container.metadata.update(current_metadata(facts.metadata))
         if facts.chapters and name in CHAPTER_FORMATS:
             self._container.set_chapters(
                 [

@@ -21,14 +21,14 @@ from emocolor.options import Options, Spelling, TextForm, option
 from . import stream_facts
 from .decoder import FrameDecoder, Hardware
 from .locations import (
-    ffmpeg_name,
+    display_name,
+    error_text,
+    ffmpeg_url,
     first_number,
     is_image_pattern,
     is_standard_stream,
     is_url,
     open_failure,
-    reason_of,
-    shown,
 )
 from .packets import Packet, PacketReader
 from .source_facts import Chapter, CompanionStream, Damage, HdrMetadata, SourceFacts
@@ -205,9 +205,9 @@ class VideoSource:
         raise self._nothing()
 
     def _nothing(self) -> SourceError:
-        name, failure = shown(self._location), self._decoder.failure or self._reader.failure
-        if failure is not None and self._decoder.shape is None:
-            error = SourceError(f"No frame of {name} can be decoded ({reason_of(failure)}). It may be damaged.")
+        name, failure = display_name(self._location), self._decoder.failure or self._reader.failure
+        if failure is not None and self._decoder.format is None:
+            error = SourceError(f"No frame of {name} can be decoded ({error_text(failure)}). It may be damaged.")
             error.__cause__ = failure
             return error
         if self._options.start > 0:
@@ -298,9 +298,9 @@ class VideoSource:
             self.damage.end_seconds = float(end)
             self.damage.promised_seconds = None if promised is None else float(promised)
 
-    def _with_frame(self, companion: CompanionStream) -> CompanionStream:
-        """Cover art with its data, which FFmpeg gives before anything else."""
-        if companion.kind != "frame":
+    def _with_cover(self, companion: CompanionStream) -> CompanionStream:
+        """Cover art with its data, which FFmpeg gives before all other packets."""
+        if companion.kind != "cover":
             return companion
         read = (packet for unit in self._first for packet in unit.packets)
         content = next((bytes(packet) for packet in read if packet.stream.index == companion.index), b"")
@@ -312,33 +312,33 @@ class VideoSource:
         stream: av.VideoStream,
         companions: tuple[CompanionStream, ...],
     ) -> SourceFacts:
-        shape, options = self._decoder.shape, self._options
+        stream_format, options = self._decoder.format, self._options
         frame = self._first[-1].frame
-        assert shape is not None
+        assert stream_format is not None
         assert frame is not None
         origin = stream_facts.start_of(container) + options.start
         duration = _duration(stream_facts.duration_of(container, stream), options)
         rate = self._decoder.times.frame_rate
         whole = not options.start and options.length is None
         return SourceFacts(
-            location=shown(self._location),
+            location=display_name(self._location),
             container=container.format.name,
             codec=stream.codec_context.codec.canonical_name,
-            width=shape.size_wh[0],
-            height=shape.size_wh[1],
-            pix_fmt=shape.first.format.name,
-            format=shape.format,
+            width=stream_format.size_wh[0],
+            height=stream_format.size_wh[1],
+            pix_fmt=stream_format.first.format.name,
+            format=stream_format.pixel_format,
             color=frame.color,
             frame_rate=rate,
             time_base=frame.time_base,
             duration=None if duration is None else float(duration),
             frame_count=_frame_count(container, stream, duration, rate, whole=whole),
-            sample_aspect=shape.sample_aspect,
-            rotation=shape.rotation,
-            display_matrix=shape.display_matrix,
-            field_order=stream_facts.field_order_of(stream, shape.first),
-            hdr=stream_facts.hdr_of(shape.first),
-            companions=tuple(self._with_frame(companion) for companion in companions),
+            sample_aspect=stream_format.sample_aspect,
+            rotation=stream_format.rotation,
+            display_matrix=stream_format.display_matrix,
+            field_order=stream_facts.field_order_of(stream, stream_format.first),
+            hdr=stream_facts.hdr_of(stream_format.first),
+            companions=tuple(self._with_cover(companion) for companion in companions),
             left_out=stream_facts.left_out(container, {stream.index, *(other.index for other in companions)}),
             metadata=dict(container.metadata),
             video_metadata=dict(stream.metadata),
@@ -354,7 +354,7 @@ def open_container(location: str, options: SourceOptions) -> av.container.InputC
     settings = dict(options.options)
     if is_image_pattern(location) and (number := first_number(location)) is not None:
         settings.setdefault("start_number", str(number))
-    name = STANDARD_INPUT if is_standard_stream(location) else ffmpeg_name(location)
+    name = STANDARD_INPUT if is_standard_stream(location) else ffmpeg_url(location)
     timeout = NETWORK_TIMEOUT_SECONDS if is_url(location) else None
     try:
         return av.open(
@@ -365,7 +365,7 @@ def open_container(location: str, options: SourceOptions) -> av.container.InputC
 
 
 def _main_video(container: av.container.InputContainer, location: str, options: SourceOptions) -> av.VideoStream:
-    stream, name = stream_facts.main_video(container), shown(location)
+    stream, name = stream_facts.main_video(container), display_name(location)
     if stream is None:
         kinds = sorted({str(other.type) for other in container.streams})
         held = f"only {' and '.join(kinds)}" if kinds else "no streams at all"
@@ -376,7 +376,7 @@ def _main_video(container: av.container.InputContainer, location: str, options: 
     if width * height > options.max_pixels:
         raise SourceError(
             f"{name} is {width}x{height}, more than {options.max_pixels} pixels. "
-            f"Allow it with --max-pixels {width * height}."
+            f"Set the option max_pixels to {width * height} to allow it."
         )
     stream.thread_type = "AUTO"
     return stream

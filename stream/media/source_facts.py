@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from emocolor.frames import ColorSpec, PixelFormat, Rotation
 
-StreamKind = Literal["audio", "subtitle", "frame", "attachment"]
+StreamKind = Literal["audio", "subtitle", "cover", "attachment"]
 FieldOrder = Literal["progressive", "top first", "bottom first"]
 
 

@@ -56,7 +56,7 @@ def _companion_kind(stream: Any) -> StreamKind | None:
     if stream.codec_context is None:
         return None
     if stream.type == "video":
-        return "frame" if stream.disposition & Disposition.attached_pic else None
+        return "cover" if stream.disposition & Disposition.attached_pic else None
     return cast(StreamKind, stream.type) if stream.type in ("audio", "subtitle") else None
 
 

@@ -1,4 +1,4 @@
-"""Where an output goes: a file that appears when it is whole, or straight into a pipe, a URL or numbered images."""
+"""Where an output goes: a file that appears when it is complete, or straight into a pipe, a URL or numbered images."""
 
 import contextlib
 import os
@@ -11,13 +11,13 @@ from av.format import ContainerFormat
 
 from emocolor.errors import ConfigurationError, SinkError
 
-from .locations import PROTOCOLS, ffmpeg_name, is_image_pattern, is_standard_stream, is_url, shown
+from .locations import PROTOCOLS, display_name, ffmpeg_url, is_image_pattern, is_standard_stream, is_url
 
 STANDARD_OUTPUT: Final = "pipe:1"
-WRITES_FILES_ITSELF: Final = 1
-"""FFmpeg's AVFMT_NOFILE."""
+OPENS_FILES_ITSELF: Final = 1
+"""FFmpeg's AVFMT_NOFILE: the muxer opens its files by itself."""
 PIPE_FORMAT: Final = "matroska"
-"""For standard output, which has no ending to tell; it needs no seeking."""
+"""The format on standard output, which has no file extension to tell it; Matroska can be written without seeking."""
 URL_FORMATS: Final = {
     "rtmp": "flv",
     "rtmps": "flv",
@@ -26,62 +26,68 @@ URL_FORMATS: Final = {
     "tcp": "mpegts",
     "rtp": "rtp",
 }
+"""The format that receivers expect, by protocol."""
 
 
 class Target:
-    """Checks a place to write to, and puts the finished file there."""
+    """A place that was checked; a file is written under a temporary name, and ``place`` gives it its own."""
 
     def __init__(self, target: str, *, format_name: str | None, overwrite: bool, source: str) -> None:
         """``source`` is the input's location, which the output must not replace.
 
-        Raises ConfigurationError for an unknown format and SinkError for a place that cannot be
-        written to. Nothing is created yet.
+        Raises ConfigurationError for an unknown format, SinkError for a place that cannot be written to. Nothing is
+        created yet.
         """
-        self.shown = "standard output" if is_standard_stream(target) else shown(target)
+        self.display_name = "standard output" if is_standard_stream(target) else display_name(target)
+        """For messages, without a password."""
         self._path = None if is_standard_stream(target) or is_url(target) else Path(target.removeprefix("file:"))
         self._temporary: Path | None = None
         if self._path is not None:
             _check_folder(self._path)
         self.format = _format(target, format_name)
+        """FFmpeg's name of the container format."""
         self.is_pattern = self.format == "image2" and is_image_pattern(target)
         if self._path is None:
             self.name = STANDARD_OUTPUT if is_standard_stream(target) else target
+            """What FFmpeg is to open."""
             return
         if not self.is_pattern:
             _check_existing(self._path, overwrite=overwrite, source=source)
-        fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
-        _check_writable(fresh)
-        if self._direct:
-            self.name = ffmpeg_name(target)
+        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+        _check_writable(temporary)
+        if self._opens_files_itself:
+            self.name = ffmpeg_url(target)
         else:
-            self._temporary = fresh
-            self.name = ffmpeg_name(str(fresh))
+            self._temporary = temporary
+            self.name = ffmpeg_url(str(temporary))
 
     @property
-    def _direct(self) -> bool:
-        """Whether FFmpeg makes the files itself: images, and playlists with their segments."""
-        return bool(ContainerFormat(self.format, "w").flags & WRITES_FILES_ITSELF)
-
-    @property
-    def ending(self) -> str:
+    def extension(self) -> str:
+        """The file's extension with its dot, such as ``.png``; empty for pipes and URLs."""
         return "" if self._path is None else self._path.suffix
 
+    @property
+    def _opens_files_itself(self) -> bool:
+        """Whether the muxer names its files by itself: numbered images, and playlists with their segments."""
+        return bool(ContainerFormat(self.format, "w").flags & OPENS_FILES_ITSELF)
+
     def place(self) -> None:
-        """Make the finished file last, and give it its name. Raises OSError."""
+        """Flush the finished file to the disk, and give it its name. Raises OSError."""
         if self._temporary is None or self._path is None:
             return
+        # File, name, folder, in this order: after a power failure there is the old file or the complete new one.
         _sync(self._temporary)
         os.replace(self._temporary, self._path)
         _sync(self._path.parent)
 
     def remove(self) -> None:
-        """Remove what was written, as far as it has a temporary name."""
+        """Remove what was written under the temporary name, if there is any."""
         if self._temporary is not None:
             with contextlib.suppress(OSError):
                 self._temporary.unlink(missing_ok=True)
 
-    def room(self) -> str:
-        """What is written and what is left on the disk, for messages."""
+    def disk_usage(self) -> str:
+        """How much was written and how much space is left, for messages."""
         if self._path is None:
             return "the other side takes no more"
         free = shutil.disk_usage(self._path.parent).free
@@ -95,13 +101,13 @@ def _format(target: str, name: str | None) -> str:
             return ContainerFormat(name, "w").name
         except ValueError as error:
             raise ConfigurationError(
-                f"FFmpeg has no output format {name!r}. Leave --format out, or try mp4."
+                f"FFmpeg has no output format {name!r}. Leave the option format out, or try mp4."
             ) from error
     if is_standard_stream(target):
         return PIPE_FORMAT
     if is_url(target):
         return _url_format(target)
-    return _format_by_ending(target)
+    return _format_by_extension(target)
 
 
 def _url_format(target: str) -> str:
@@ -109,21 +115,22 @@ def _url_format(target: str) -> str:
     if scheme in URL_FORMATS:
         return URL_FORMATS[scheme]
     if scheme in PROTOCOLS:
-        return _format_by_ending(target)
+        return _format_by_extension(target)
     raise ConfigurationError(
-        f"The protocol {scheme!r} of {shown(target)} is not supported; use one of {', '.join(PROTOCOLS)}."
+        f"The protocol {scheme!r} of {display_name(target)} is not supported; use one of {', '.join(PROTOCOLS)}."
     )
 
 
-def _format_by_ending(target: str) -> str:
+def _format_by_extension(target: str) -> str:
     try:
-        # Nothing is opened before the first packet, so this only looks at the name.
+        # This only guesses from the name: PyAV opens an output at its first packet.
         return av.open(target, "w").format.name
     except ValueError as error:
-        ending = Path(target).suffix
-        seen = f"The ending {ending!r} tells" if ending else "A name without an ending tells"
+        extension = Path(target).suffix
+        what = f"The extension {extension!r} belongs to" if extension else "A name without an extension tells"
         raise ConfigurationError(
-            f"{seen} no video format: {shown(target)}. Name the output .mp4, .mkv, .mov or .webm, or pass --format."
+            f"{what} no video format: {display_name(target)}. "
+            "Name the output .mp4, .mkv, .mov or .webm, or set the option format."
         ) from error
 
 
@@ -134,14 +141,14 @@ def _check_folder(path: Path) -> None:
         raise SinkError(f"The folder {path.parent} does not exist. Make it first, or write elsewhere.")
 
 
-def _check_writable(fresh: Path) -> None:
-    """Make and remove a file; permissions alone do not tell of read-only disks."""
+def _check_writable(temporary: Path) -> None:
+    """Make and remove a file: permissions alone do not reveal a read-only disk."""
     try:
-        fresh.touch()
-        fresh.unlink()
+        temporary.touch()
+        temporary.unlink()
     except OSError as error:
         raise SinkError(
-            f"The folder {fresh.parent} cannot be written to: {error.strerror}. "
+            f"The folder {temporary.parent} cannot be written to: {error.strerror}. "
             "Check its permissions, or write elsewhere."
         ) from error
 
@@ -152,12 +159,12 @@ def _check_existing(path: Path, *, overwrite: bool, source: str) -> None:
     if Path(source).exists() and path.samefile(source):
         raise SinkError(f"The output {path} is the input itself. Give it another name.")
     if not overwrite:
-        raise SinkError(f"{path} exists. Pass --overwrite to replace it.")
+        raise SinkError(f"{path} exists. The option overwrite replaces it.")
 
 
 def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        os.fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)

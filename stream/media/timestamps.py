@@ -1,4 +1,4 @@
-"""Times of an input: one origin for all its streams, gaps and repeats in the video's fixed."""
+"""Timestamps of an input: one origin for all its streams, and times for the video's frames that always increase."""
 
 from fractions import Fraction
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 import av
 
 JUMP_SECONDS: Final = 1
-"""A step back in decoding time beyond this is a new start of the clock, as in joined broadcast files."""
+"""A step back in decoding time of more than this is a restart of the clock, as in concatenated broadcast files."""
 
 
 def in_units(seconds: Fraction, time_base: Fraction) -> int:
@@ -17,77 +17,79 @@ def in_units(seconds: Fraction, time_base: Fraction) -> int:
 class PacketTimes:
     """Shifts the packets of all streams by one origin, so that the input starts at zero.
 
-    Where the video's decoding time jumps back, everything after it is moved on to follow what came
-    before.
+    Where the video's decoding time jumps back, all later packets are shifted further, to continue where the earlier
+    ones ended.
     """
 
     def __init__(self, origin: Fraction) -> None:
         self._origin = origin
-        self._last_dts: Fraction | None = None
+        self._expected_dts: Fraction | None = None
+        """End of the latest video packet, in seconds from the origin."""
         self.jumps = 0
+        """How often the clock was restarted."""
 
     def shift(self, packet: "av.Packet[Any]", *, is_video: bool) -> None:
         """Change the packet's times in place."""
         if is_video and packet.dts is not None:
-            self._watch(packet)
+            self._continue_clock(packet)
         offset = in_units(self._origin, packet.time_base)
         if packet.pts is not None:
             packet.pts -= offset
         if packet.dts is not None:
             packet.dts -= offset
 
-    def _watch(self, packet: "av.Packet[Any]") -> None:
+    def _continue_clock(self, packet: "av.Packet[Any]") -> None:
+        """Move the origin where the clock was restarted."""
         assert packet.dts is not None
         dts = packet.dts * packet.time_base - self._origin
         step = (packet.duration or 0) * packet.time_base
-        if self._last_dts is not None and dts < self._last_dts - JUMP_SECONDS:
+        if self._expected_dts is not None and dts < self._expected_dts - JUMP_SECONDS:
             self.jumps += 1
-            self._origin -= self._last_dts - dts
-            dts = self._last_dts
-        self._last_dts = dts + step
+            self._origin -= self._expected_dts - dts
+            dts = self._expected_dts
+        self._expected_dts = dts + step
 
 
 class FrameTimes:
-    """Gives every frame a time: missing ones from the frame rate, and each later than the one before.
+    """Gives every frame a time later than that of the one before; missing times come from the frame rate.
 
-    With ``by_decoding`` the frames' presentation times are not believed: containers without any,
-    such as AVI, get them from FFmpeg in the wrong order. Decoding times rise with the frames, late
-    by the decoder's delay.
+    ``by_decoding`` ignores presentation times: for containers that store none, such as AVI, FFmpeg derives them in the
+    wrong order. Decoding times increase from frame to frame and are late by the decoder's delay, which is subtracted.
     """
 
     def __init__(self, time_base: Fraction, frame_rate: Fraction | None, *, by_decoding: bool = False) -> None:
         self.time_base, self.frame_rate = time_base, frame_rate
         self.repaired = 0
-        """Times that were not later than the one before."""
+        """How many times were not later than the one before."""
         self._by_decoding = by_decoding
-        self._first_decoded: int | None = None
-        self._delay: int | None = None
-        self._last: int | None = None
+        self._first_dts: int | None = None
+        self._decoder_delay: int | None = None
+        self._last_pts: int | None = None
 
     def note_packet(self, packet: "av.Packet[Any]") -> None:
-        """Take notice of a packet before it is decoded."""
-        if self._first_decoded is None:
-            self._first_decoded = packet.dts
+        """Note a packet before it is decoded."""
+        if self._first_dts is None:
+            self._first_dts = packet.dts
 
-    def place(self, frame: av.VideoFrame) -> int:
-        """The frame's time in units of ``time_base``; frames must come in order."""
-        time = self._decoding_time(frame) if self._by_decoding else frame.pts
-        if time is None:
-            time = 0 if self._last is None else self._last + self.step
-        elif self._last is not None and time <= self._last:
+    def next_pts(self, av_frame: av.VideoFrame) -> int:
+        """The time of the next frame in order, in units of ``time_base``."""
+        pts = self._pts_by_decoding(av_frame) if self._by_decoding else av_frame.pts
+        if pts is None:
+            pts = 0 if self._last_pts is None else self._last_pts + self.step
+        elif self._last_pts is not None and pts <= self._last_pts:
             self.repaired += 1
-            time = self._last + 1
-        self._last = time
-        return time
+            pts = self._last_pts + 1
+        self._last_pts = pts
+        return pts
 
-    def _decoding_time(self, frame: av.VideoFrame) -> int | None:
-        if frame.dts is None:
+    def _pts_by_decoding(self, av_frame: av.VideoFrame) -> int | None:
+        if av_frame.dts is None:
             return None
-        if self._delay is None:
-            self._delay = frame.dts - (self._first_decoded or 0)
-        return frame.dts - self._delay
+        if self._decoder_delay is None:
+            self._decoder_delay = av_frame.dts - (self._first_dts or 0)
+        return av_frame.dts - self._decoder_delay
 
     @property
     def step(self) -> int:
-        """Units from frame to frame at the nominal rate, 25 a second where that is unknown."""
+        """Units from frame to frame at the nominal rate, or at 25 frames per second where that is unknown."""
         return max(1, in_units(1 / (self.frame_rate or Fraction(25)), self.time_base))

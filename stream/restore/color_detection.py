@@ -6,12 +6,12 @@ from typing import Final
 
 import av
 
-from emocolor.chroma.detection import is_coloured
+from emocolor.chroma.detection import is_colored
 from emocolor.errors import SourceError
 from emocolor.frames import Frame
 
 from ..media import stream_facts
-from ..media.frames import in_working_format, wrap
+from ..media.frames import frame_from_av, to_working_format
 from ..media.locations import is_image_pattern, is_standard_stream, is_url
 from ..media.source import SourceOptions, open_container
 from ..media.source_facts import SourceFacts
@@ -31,7 +31,7 @@ def input_is_coloured(location: str, options: SourceOptions, facts: SourceFacts)
         return None
     try:
         samples = list(_samples(location, options, facts.duration))
-        return is_coloured(samples) if samples else None
+        return is_colored(samples) if samples else None
     except (av.FFmpegError, OSError, SourceError):
         return None
 
@@ -47,7 +47,7 @@ def _samples(location: str, options: SourceOptions, duration: float) -> Iterator
         short = duration <= SHORT_SECONDS
         frames = _decoded(container, stream, start, times) if short else _key_frames(container, stream, times)
         for frame in frames:
-            yield wrap(in_working_format(frame))
+            yield frame_from_av(to_working_format(frame))
 
 
 def _decoded(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from emocolor.frames import Frame, Plane
 
-from ..media.frames import convert, unwrap, with_neutral_chroma, wrap
+from ..media.frames import convert, frame_from_av, frame_to_av, with_neutral_chroma
 
 FieldOrder = Literal["top first", "bottom first"]
 
@@ -221,7 +221,7 @@ class _FieldGraph:
 
 def _filterable(frame: Frame) -> av.VideoFrame:
     """The frame's frame in a form that FFmpeg's filters take; converting it by itself FFmpeg may change its range."""
-    av_frame = unwrap(with_neutral_chroma(frame) if frame.format.chroma == "none" else frame)
+    av_frame = frame_to_av(with_neutral_chroma(frame) if frame.format.chroma == "none" else frame)
     form = FILTERED_AS.get(frame.format.name)
     return av_frame if form is None else convert(av_frame, frame.color, form)
 
@@ -230,4 +230,4 @@ def _with_frame(frame: Frame, av_frame: av.VideoFrame) -> Frame:
     """The frame with its planes in ``av_frame``, which the filters gave; gray frames have their luma there."""
     if frame.format.name in FILTERED_AS:
         av_frame = convert(av_frame, frame.color, frame.format.name)
-    return replace(frame, planes=wrap(av_frame).planes[: len(frame.planes)], handle=av_frame)
+    return replace(frame, planes=frame_from_av(av_frame).planes[: len(frame.planes)], handle=av_frame)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from emocolor.chroma.reference import SHORT_SIDE, ColorStatistics, statistics_of
 from emocolor.errors import SourceError
 
-from ..media.locations import reason_of
+from ..media.locations import error_text
 
 FEWEST_PIXELS: Final = 16
 _REDUCTIONS: Final = (
@@ -54,7 +54,7 @@ def _content(path: Path) -> NDArray[np.uint8]:
                 raise _failure(path, "the file is empty. Give a photo, such as a JPEG or PNG file")
             return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
     except OSError as error:
-        raise _failure(path, f"{reason_of(error)}. Give a file that can be read") from error
+        raise _failure(path, f"{error_text(error)}. Give a file that can be read") from error
 
 
 def _decoded(content: NDArray[np.uint8]) -> NDArray[np.uint8] | None:

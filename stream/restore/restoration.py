@@ -17,7 +17,7 @@ from emocolor.options import Options, option
 from emocolor.restoration.flicker import FlickerFilter
 from emocolor.restoration.grain import GrainFilter
 
-from ..media.frames import planes_of, unwrap
+from ..media.frames import frame_to_av, planes_of
 from ..media.source import Unit
 from .interlacing import Deinterlacer
 
@@ -120,7 +120,7 @@ def _without_frame(waiting: deque[Unit]) -> Iterator[Unit]:
 
 def _settled(frame: Frame) -> Frame:
     """The frame with its planes in its frame's own memory, so that it can be made writable further on."""
-    av_frame = unwrap(frame)
+    av_frame = frame_to_av(frame)
     return replace(frame, planes=planes_of(av_frame, frame.format), handle=av_frame)
 
 

@@ -208,7 +208,7 @@ def colorizing(footage: Footage, lines: int) -> Iterator[Work]:
     frames, (width, height) = [frame.copy() for frame in footage.frames(lines)], size_of(lines)
     options = ColorizeOptions()
     held = int(JobSettings.held_megabytes * 1e6 / (width * height * 3 / 2))
-    options = replace(options, history=StabilizerOptions(most_waiting=held))
+    options = replace(options, history=StabilizerOptions(max_waiting=held))
     colorizer = load_colorizer(options.net, device="cpu")
 
     def work(watch: Stopwatch) -> int:

@@ -22,9 +22,9 @@ from stream.graph import _stays_on_device, make_effects
 from stream.job import Job
 from stream.media.decoder import Hardware
 from stream.media.encoder import has_captions
-from stream.media.frames import color_of, convert, planes_of, to_working_format, working_format
+from stream.media.frames import color_of, convert, planes_of, to_pixel_format, working_format
 from stream.media.nvdec import SURFACES
-from stream.media.nvenc import NvencFrames, is_one_piece
+from stream.media.nvenc import NvencFrames, is_contiguous
 from stream.media.sink import SinkOptions, VideoSink
 from stream.media.source import VideoSource
 from stream.nets import WorkerNets
@@ -129,10 +129,10 @@ def test_frames_with_captions_are_known(make_clip: Any) -> None:
 def test_one_piece_is_told_from_two() -> None:
     rows = torch.zeros(6, 256, dtype=torch.uint8)
     luma, chroma = rows[:4, :8], rows[4:, :8].view(2, 4, 2)
-    assert is_one_piece(luma, chroma)
-    assert not is_one_piece(luma, chroma.clone())
-    assert not is_one_piece(luma[:2], chroma)
-    assert not is_one_piece(luma, torch.as_strided(rows, (2, 4, 2), (128, 2, 1), 4 * 256))
+    assert is_contiguous(luma, chroma)
+    assert not is_contiguous(luma, chroma.clone())
+    assert not is_contiguous(luma[:2], chroma)
+    assert not is_contiguous(luma, torch.as_strided(rows, (2, 4, 2), (128, 2, 1), 4 * 256))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_what_nvdec_gives_becomes_software_s_format_without_loss(form: str, surf
     working, _ = working_format(form)
     there = convert(given, color_of(given), surface)
     assert there.format.name == surface
-    back = to_working_format(there, working, (66, 50))
+    back = to_pixel_format(there, working, (66, 50))
     for one, other in zip(planes_of(back, working), planes_of(given, working), strict=True):
         assert np.array_equal(one, other)
 

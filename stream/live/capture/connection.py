@@ -13,8 +13,8 @@ from av.codec.context import Flags
 from emocolor.errors import SourceError
 from emocolor.frames import PIXEL_FORMATS, Frame
 from stream.media import stream_facts
-from stream.media.frames import ColorTags, color_of, convert, in_working_format, wrap
-from stream.media.locations import open_failure, reason_of
+from stream.media.frames import ColorTags, color_of, convert, frame_from_av, to_working_format
+from stream.media.locations import error_text, open_failure
 from stream.media.packets import Packet
 
 from ..audio import AudioFormat, AudioPacket
@@ -142,7 +142,7 @@ class Connection:
     def _broke_off(self, error: Exception) -> SourceError:
         if isinstance(error, av.error.ExitError):
             return SourceError(f"{self._source.shown} sent nothing for {self._source.timeout_s:g} s.")
-        return SourceError(f"{self._source.shown} broke off: {reason_of(error)}.")
+        return SourceError(f"{self._source.shown} broke off: {error_text(error)}.")
 
     def _frames_of(self, packet: Packet, now: float) -> Iterator[CapturedFrame]:
         if self._untimed:
@@ -170,12 +170,12 @@ class Connection:
         seconds = Fraction(decoded.pts or 0) * (decoded.time_base or 0) if timed else self._media_clock.at(now)
         rotation = stream_facts.rotation_of(decoded, stream_facts.display_matrix_of(decoded))
         aspect = self._video.sample_aspect_ratio or Fraction(1)
-        decoded = in_working_format(decoded)
+        decoded = to_working_format(decoded)
         # Missing tags are guessed from the size, which may change later: so the guess is written down here.
-        ColorTags.for_spec(color_of(decoded)).put(decoded)
+        ColorTags.for_spec(color_of(decoded)).apply_to(decoded)
         if rotation:
             decoded, aspect = _rotated(decoded, rotation), aspect if rotation == 180 else 1 / aspect
-        return wrap(decoded, pts=round(seconds / TICK), time_base=TICK, duration=0, sample_aspect=aspect)
+        return frame_from_av(decoded, pts=round(seconds / TICK), time_base=TICK, duration=0, sample_aspect=aspect)
 
     def _audio_of(self, packet: Packet) -> AudioPacket | None:
         assert self.audio_format is not None
@@ -264,7 +264,7 @@ def _failure(source: LiveInput, error: Exception) -> SourceError:
     elif isinstance(error, FileNotFoundError):
         what = "it is gone"
     else:
-        what = f"{reason_of(error)}; another program may use it, or it does not support the size or rate asked for"
+        what = f"{error_text(error)}; another program may use it, or it does not support the size or rate asked for"
     return SourceError(f"Cannot open the camera {source.location}: {what}.")
 
 
@@ -273,7 +273,7 @@ def _rotated(stored: av.VideoFrame, degrees: int) -> av.VideoFrame:
     tags, flat = ColorTags.of(stored), convert(stored, color_of(stored), "yuv420p")
     width, height = (flat.width, flat.height) if degrees == 180 else (flat.height, flat.width)
     turned = av.VideoFrame(width, height, PIXEL_FORMATS["yuv420p"].name)
-    for plane, target in zip(wrap(flat).planes, wrap(turned).planes, strict=True):
+    for plane, target in zip(frame_from_av(flat).planes, frame_from_av(turned).planes, strict=True):
         np.copyto(target, np.rot90(plane, -degrees // 90))
-    tags.put(turned)
+    tags.apply_to(turned)
     return turned

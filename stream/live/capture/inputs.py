@@ -10,13 +10,13 @@ from typing import Final, Literal
 from emocolor.errors import ConfigurationError, SourceError
 from stream.media.locations import (
     PROTOCOLS,
-    ffmpeg_name,
+    display_name,
+    ffmpeg_url,
     first_number,
     is_image_pattern,
     is_standard_stream,
     is_url,
     open_failure,
-    shown,
 )
 
 InputKind = Literal["camera", "network", "file", "pipe"]
@@ -61,7 +61,7 @@ class LiveInput:
     @property
     def shown(self) -> str:
         """For messages, without a password."""
-        return shown(self.location)
+        return display_name(self.location)
 
     @property
     def reopens(self) -> bool:
@@ -87,7 +87,7 @@ def parse_input(
         return LiveInput(location=str(device), kind="camera", format=CAMERA_FORMAT, options=attempts)
     if wanted:
         raise ConfigurationError(
-            f"Only cameras can be asked for a size or a frame rate, not {shown(text)}. Leave them out."
+            f"Only cameras can be asked for a size or a frame rate, not {display_name(text)}. Leave them out."
         )
     if is_standard_stream(text):
         if sys.stdin is not None and sys.stdin.isatty():
@@ -141,7 +141,8 @@ def _network_input(text: str) -> LiveInput:
     scheme = text.split(":", 1)[0].lower()
     if scheme not in PROTOCOLS:
         raise SourceError(
-            f"Cannot read {shown(text)}: the protocol {scheme!r} is not supported; use one of {', '.join(PROTOCOLS)}."
+            f"Cannot read {display_name(text)}: the protocol {scheme!r} is not supported; "
+            f"use one of {', '.join(PROTOCOLS)}."
         )
     segments = scheme == "hls" or text.split("?", 1)[0].endswith(".m3u8")
     return LiveInput(
@@ -158,9 +159,9 @@ def _file_input(text: str) -> LiveInput:
         number = first_number(text)
         if number is None:
             raise open_failure(text, FileNotFoundError())
-        return LiveInput(location=ffmpeg_name(text), kind="file", options=({"start_number": str(number)},))
+        return LiveInput(location=ffmpeg_url(text), kind="file", options=({"start_number": str(number)},))
     if path.is_dir():
         raise open_failure(text, IsADirectoryError())
     if not path.exists():
         raise open_failure(text, FileNotFoundError())
-    return LiveInput(location=ffmpeg_name(text), kind="file")
+    return LiveInput(location=ffmpeg_url(text), kind="file")

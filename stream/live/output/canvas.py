@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.frames import ColorSpec, Frame, Matrix
-from stream.media.frames import ColorTags, convert, unwrap
+from stream.media.frames import ColorTags, convert, frame_to_av
 
 from ..media_clock import TICK
 
@@ -81,7 +81,7 @@ class Canvas:
 
     def _scaled(self, frame: Frame, size_wh: tuple[int, int]) -> av.VideoFrame:
         """The frame at that size, in the canvas's format and colours; without a copy where it is in them already."""
-        return convert(unwrap(frame), frame.color, FORMAT, size_wh, full_range=False, matrix=self.color.matrix)
+        return convert(frame_to_av(frame), frame.color, FORMAT, size_wh, full_range=False, matrix=self.color.matrix)
 
     def _with_bars(self, inner: av.VideoFrame) -> av.VideoFrame:
         width, height = self.size_wh
@@ -96,7 +96,7 @@ class Canvas:
         return drawn
 
     def _finished(self, drawn: av.VideoFrame, pts: int) -> av.VideoFrame:
-        self.tags.put(drawn)
+        self.tags.apply_to(drawn)
         drawn.pts, drawn.time_base, drawn.duration = pts, TICK, 0
         # Encoders would take over the frame type (I, P or B) that the decoder left here.
         drawn.pict_type = 0

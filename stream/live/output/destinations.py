@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from emocolor.errors import ConfigurationError, SinkError
-from stream.media.locations import ffmpeg_name, is_standard_stream, is_url
+from stream.media.locations import ffmpeg_url, is_standard_stream, is_url
 from stream.media.target import Target
 
 DestinationKind = Literal["file", "pipe", "network"]
@@ -79,7 +79,7 @@ def parse_output(text: str, *, format_name: str | None, overwrite: bool, source:
     target = Target(text, format_name=format_name, overwrite=overwrite, source=source)
     if target.format not in FORMATS:
         raise ConfigurationError(
-            f"{target.shown} would be {target.format}, which cannot hold a live video. "
+            f"{target.display_name} would be {target.format}, which cannot hold a live video. "
             f"Use .mkv, .mp4, .mov, .ts or .flv, or set one of these formats: {', '.join(FORMATS)}."
         )
     if is_standard_stream(text):
@@ -87,8 +87,8 @@ def parse_output(text: str, *, format_name: str | None, overwrite: bool, source:
     else:
         kind = "network" if is_url(text) else "file"
     if target.format == "rtsp" and kind != "network":
-        raise SinkError(f"RTSP cannot be written to {target.shown}. Name a URL such as rtsp://host/name.")
-    return Destination(kind=kind, shown=_without_key(target.shown), name=ffmpeg_name(text), format=target.format)
+        raise SinkError(f"RTSP cannot be written to {target.display_name}. Name a URL such as rtsp://host/name.")
+    return Destination(kind=kind, shown=_without_key(target.display_name), name=ffmpeg_url(text), format=target.format)
 
 
 def _without_key(shown: str) -> str:

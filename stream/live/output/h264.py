@@ -48,7 +48,7 @@ def add_h264(
     """Add a stream that is ready for frames of ``canvas``. Raises FFmpeg's errors."""
     stream: Any = container.add_stream(ENCODER, rate=rate, options=options)
     context = stream.codec_context
-    describe_frames(context, size_wh=canvas.size_wh, format=FORMAT, time_base=TICK, tags=canvas.tags)
+    describe_frames(context, size_wh=canvas.size_wh, pix_fmt=FORMAT, time_base=TICK, tags=canvas.tags)
     context.open()
     assert isinstance(stream, av.VideoStream)
     return stream

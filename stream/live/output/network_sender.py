@@ -15,7 +15,7 @@ from typing import Final
 import av
 
 from emocolor.errors import SinkError
-from stream.media.locations import reason_of
+from stream.media.locations import error_text
 
 from .destinations import FORMATS, LOW_LATENCY, Destination
 
@@ -103,7 +103,7 @@ def main() -> int:
     try:
         send(carrier, format_name, url)
     except (av.FFmpegError, OSError, ValueError) as error:
-        print(reason_of(error), file=sys.stderr)
+        print(error_text(error), file=sys.stderr)
         return SinkError.exit_code
     return 0
 

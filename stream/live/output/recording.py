@@ -15,7 +15,7 @@ from typing import Any, Final
 import av
 
 from emocolor.errors import SinkError
-from stream.media.frames import wrap
+from stream.media.frames import frame_from_av
 
 from ..handoff import Handoff
 from ..media_clock import TICK
@@ -153,7 +153,7 @@ class RecordingWriter:
 
     def _open(self, first: av.VideoFrame, received_at: float) -> av.container.OutputContainer:
         container = self._container = av.open(str(self._path), "w", format="matroska", options=CONTAINER_OPTIONS)
-        self._canvas = Canvas.of(wrap(first))
+        self._canvas = Canvas.of(frame_from_av(first))
         self._video = add_h264(container, self._canvas, NOMINAL_RATE, EncoderOptions().x264_options(NOMINAL_RATE))
         if self._has_audio:
             self._audio: Any = container.add_stream("libopus", rate=SAMPLE_RATE, layout="stereo")
@@ -164,7 +164,7 @@ class RecordingWriter:
     def _write_video(self, container: av.container.OutputContainer, frame: av.VideoFrame, received_at: float) -> None:
         pts = self._video_times.place(float(frame.time or 0.0), received_at, TICK)
         if pts is not None:
-            container.mux(self._video.encode(self._canvas.draw(wrap(frame, pts=pts, time_base=TICK))))
+            container.mux(self._video.encode(self._canvas.draw(frame_from_av(frame, pts=pts, time_base=TICK))))
 
     def _write_audio(self, container: av.container.OutputContainer, frame: av.AudioFrame, received_at: float) -> None:
         pts = self._audio_times.place(float(frame.time or 0.0), received_at, SAMPLE)

@@ -16,9 +16,9 @@ from stream.media.frames import (
     RANGE_UNSPECIFIED,
     UNSPECIFIED,
     convert,
-    in_working_format,
-    unwrap,
-    wrap,
+    frame_from_av,
+    frame_to_av,
+    to_working_format,
 )
 
 MIN_SIDE: Final = 16
@@ -39,7 +39,7 @@ def frame_from_decoder(decoded: av.VideoFrame) -> Frame:
         decoded.color_primaries = _SMPTE170M
     if decoded.color_range == RANGE_UNSPECIFIED and not decoded.format.name.startswith("yuvj"):
         decoded.color_range = LIMITED
-    return wrap(in_working_format(decoded))
+    return frame_from_av(to_working_format(decoded))
 
 
 def frame_to_send(frame: Frame) -> av.VideoFrame:
@@ -47,14 +47,14 @@ def frame_to_send(frame: Frame) -> av.VideoFrame:
 
     The last column or row is cut off where their number is odd: 4:2:0 H.264 has even sizes only.
     """
-    even = unwrap(_even(frame))
+    even = frame_to_av(_even(frame))
     same = frame.color.matrix == "bt601" and not frame.color.full_range and frame.format.name == "yuv420p"
     return even if same else convert(even, frame.color, "yuv420p", full_range=False, matrix="bt601")
 
 
 def copy_video(frame: av.VideoFrame) -> av.VideoFrame:
     """The same frame in memory of its own. Encoders mark and retime their frames, so each encoder needs its own."""
-    return unwrap(replace(wrap(frame), handle=None))
+    return frame_to_av(replace(frame_from_av(frame), handle=None))
 
 
 def _even(frame: Frame) -> Frame:

@@ -11,7 +11,7 @@ from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
 from stream.live.controls import Controls
 from stream.live.quality import LEVELS, ControllerOptions
 from stream.live.session import LiveSession, downscaled
-from stream.media.frames import wrap
+from stream.media.frames import frame_from_av
 from tests.stream.live.manual_clock import ManualClock
 
 PATIENCE_S = 60
@@ -105,7 +105,7 @@ def face_planes(demo_clip):
 
 def frame_of(planes, time_s):
     decoded = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-    return wrap(decoded, pts=round(time_s * 90000), time_base=Fraction(1, 90000))
+    return frame_from_av(decoded, pts=round(time_s * 90000), time_base=Fraction(1, 90000))
 
 
 def plain(time_s, luma=100, size_wh=(64, 48)):
@@ -235,7 +235,7 @@ def test_the_size_may_change_in_mid_stream(live, face_planes):
     session, sink = live("colorize,tint:0.2,overlay")
     for k, size in enumerate([(480, 270), (64, 48), (322, 182), (480, 270)]):
         resized = frame_of(face_planes[0], k / 30).handle.reformat(*size)
-        session.submit(wrap(resized, pts=3000 * k, time_base=Fraction(1, 90000)))
+        session.submit(frame_from_av(resized, pts=3000 * k, time_base=Fraction(1, 90000)))
         sink.wait(lambda one, k=k: len(one.rendered) == k + 1)
         assert sink.rendered[-1].frame.size_wh == size
 
@@ -259,7 +259,7 @@ def test_a_bug_ends_the_session_and_is_reported_once(running_classifier):
 @pytest.mark.parametrize("size_wh", [(1280, 720), (640, 360)])
 def test_a_downscaled_frame_means_the_same_colours(size_wh):
     """Without tags, codes count as BT.709 from 720 lines up and as BT.601 below, whatever is then made of them."""
-    frame = wrap(av.VideoFrame(*size_wh, "yuv420p"), pts=7, time_base=Fraction(1, 30))
+    frame = frame_from_av(av.VideoFrame(*size_wh, "yuv420p"), pts=7, time_base=Fraction(1, 30))
     assert frame.color.matrix == ("bt709" if size_wh[1] == 720 else "bt601")
     small = downscaled(frame, 0.5)
     assert small.size_wh == (size_wh[0] // 2, size_wh[1] // 2)

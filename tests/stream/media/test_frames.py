@@ -10,13 +10,13 @@ from emocolor.frames import PIXEL_FORMATS, ColorSpec
 from stream.media.frames import (
     ColorTags,
     color_of,
+    frame_from_av,
+    frame_to_av,
     planes_of,
+    to_pixel_format,
     to_rgb,
-    to_working_format,
-    unwrap,
     with_neutral_chroma,
     working_format,
-    wrap,
     writable,
 )
 
@@ -42,7 +42,7 @@ def filled(form: str, codes: tuple[int, ...], **tags: Any) -> av.VideoFrame:
 @pytest.mark.parametrize("size_wh", SIZES)
 @pytest.mark.parametrize("form", sorted(PIXEL_FORMATS))
 def test_planes_have_the_shapes_that_a_frame_promises(form: str, size_wh: tuple[int, int]) -> None:
-    frame = wrap(blank(form, size_wh))
+    frame = frame_from_av(blank(form, size_wh))
     width, height = frame.format.chroma_size_wh(*size_wh)
     chroma = {"planar": [(height, width)] * 2, "interleaved": [(height, width, 2)], "none": []}
     assert [plane.shape for plane in frame.planes] == [size_wh[::-1], *chroma[frame.format.chroma]]
@@ -52,10 +52,10 @@ def test_planes_have_the_shapes_that_a_frame_promises(form: str, size_wh: tuple[
 @pytest.mark.parametrize("form", ["yuv420p", "nv12", "yuv444p10le", "gray"])
 def test_writing_to_a_plane_writes_to_the_frame(form: str) -> None:
     av_frame = blank(form)
-    frame = writable(wrap(av_frame))
+    frame = writable(frame_from_av(av_frame))
     for plane in frame.planes:
         plane[5, 7] = 99
-    encoded = unwrap(frame)
+    encoded = frame_to_av(frame)
     assert encoded is av_frame
     assert all(view[5, 7].min() == 99 for view in planes_of(av_frame, frame.format))
 
@@ -67,7 +67,7 @@ def test_editing_a_writable_frame_leaves_later_frames_alone(make_clip: Any) -> N
         found = []
         with av.open(str(path)) as container:
             for av_frame in container.decode(video=0):
-                frame = writable(wrap(av_frame))
+                frame = writable(frame_from_av(av_frame))
                 found.append(frame.luma.tobytes())
                 if edit:
                     frame.luma[:] = 0
@@ -77,23 +77,23 @@ def test_editing_a_writable_frame_leaves_later_frames_alone(make_clip: Any) -> N
 
 
 def test_planes_replaced_by_an_effect_are_encoded() -> None:
-    frame = wrap(filled("yuv420p", (50, 128, 128)))
+    frame = frame_from_av(filled("yuv420p", (50, 128, 128)))
     u, v = np.full((24, 32), 60, np.uint8), np.full((24, 32), 200, np.uint8)
-    views = planes_of(unwrap(replace(frame, planes=(frame.luma, u, v))), frame.format)
+    views = planes_of(frame_to_av(replace(frame, planes=(frame.luma, u, v))), frame.format)
     assert [int(view.min()) for view in views] == [50, 60, 200]
 
 
 def test_a_frame_without_a_handle_becomes_a_new_frame_with_its_time_and_tags() -> None:
-    frame = wrap(filled("yuv422p10le", (500, 400, 600)), pts=7, time_base=Fraction(1, 90000), duration=3)
+    frame = frame_from_av(filled("yuv422p10le", (500, 400, 600)), pts=7, time_base=Fraction(1, 90000), duration=3)
     frame = replace(frame.copy(), color=ColorSpec(matrix="bt2020", primaries="bt2020", transfer="pq"))
-    made = unwrap(frame)
+    made = frame_to_av(frame)
     assert (made.pts, made.time_base, made.duration) == (7, Fraction(1, 90000), 3)
     assert ColorTags.of(made) == ColorTags(range=1, matrix=9, primaries=9, transfer=16)
     assert [int(view.max()) for view in planes_of(made, frame.format)] == [500, 400, 600]
 
 
 def test_untagged_stays_untagged() -> None:
-    assert ColorTags.of(unwrap(wrap(blank("yuv420p")))) == ColorTags()
+    assert ColorTags.of(frame_to_av(frame_from_av(blank("yuv420p")))) == ColorTags()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_rgb_survives_the_working_format(height: int) -> None:
     colour = (200, 60, 120)
     rgb = np.full((height, 64, 3), colour, np.uint8)
     av_frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
-    frame = wrap(to_working_format(av_frame, PIXEL_FORMATS["yuv444p"], (64, height)))
+    frame = frame_from_av(to_pixel_format(av_frame, PIXEL_FORMATS["yuv444p"], (64, height)))
     assert frame.color.matrix == ("bt709" if height == 720 else "bt601")
     assert not frame.color.full_range
     np.testing.assert_allclose(to_rgb(frame), rgb, atol=2)
@@ -159,7 +159,7 @@ def test_rgb_survives_the_working_format(height: int) -> None:
 @pytest.mark.parametrize("color_range", [1, 2])
 def test_rgb_is_made_with_the_frames_own_matrix_and_range(matrix: int, color_range: int) -> None:
     y, u, v = 120, 90, 170
-    frame = wrap(filled("yuv444p", (y, u, v), colorspace=matrix, color_range=color_range))
+    frame = frame_from_av(filled("yuv444p", (y, u, v), colorspace=matrix, color_range=color_range))
     kr, kb = {1: (0.2126, 0.0722), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}[matrix]
     luma, scale = ((y - 16) / 219, 224) if color_range == 1 else (y / 255, 255)
     red, blue = luma + 2 * (1 - kr) * (v - 128) / scale, luma + 2 * (1 - kb) * (u - 128) / scale
@@ -171,18 +171,18 @@ def test_rgb_is_made_with_the_frames_own_matrix_and_range(matrix: int, color_ran
 
 
 def test_gray_gets_neutral_chroma_and_keeps_its_luma() -> None:
-    frame = wrap(filled("gray10le", (700,)))
+    frame = frame_from_av(filled("gray10le", (700,)))
     made = with_neutral_chroma(frame)
     assert made.format.name == "yuv420p10le"
     assert made.luma is frame.luma
     assert made.chroma is not None
     assert [int(plane.min()) for plane in made.chroma] == [512, 512]
-    assert ColorTags.of(unwrap(made)).range == 2, "untagged gray is full range, untagged YUV would not be"
+    assert ColorTags.of(frame_to_av(made)).range == 2, "untagged gray is full range, untagged YUV would not be"
 
 
 def test_a_format_that_is_none_to_work_in_is_refused() -> None:
     with pytest.raises(ValueError, match="rgb24"):
-        wrap(blank("rgb24"))
+        frame_from_av(blank("rgb24"))
 
 
 def test_interlaced_flags_survive_another_format(make_clip: Any) -> None:
@@ -190,6 +190,6 @@ def test_interlaced_flags_survive_another_format(make_clip: Any) -> None:
     with av.open(str(path)) as container:
         av_frame = next(container.decode(video=0))
     assert av_frame.interlaced_frame
-    frame = wrap(av_frame)
+    frame = frame_from_av(av_frame)
     other = replace(frame, format=PIXEL_FORMATS["yuv444p"], planes=(frame.luma,) * 3)
-    assert unwrap(other).interlaced_frame
+    assert frame_to_av(other).interlaced_frame

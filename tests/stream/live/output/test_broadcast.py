@@ -10,7 +10,7 @@ from emocolor.faces import Scene
 from stream.live.media_clock import TICK
 from stream.live.output.broadcast import Broadcast
 from stream.live.session import RenderedFrame
-from stream.media.frames import wrap
+from stream.media.frames import frame_from_av
 from tests.stream.live.manual_clock import ManualClock
 from tests.stream.live.stream_server import gray_frame
 
@@ -45,7 +45,7 @@ class Kept:
 
 
 def rendered(time_s, size_wh=(160, 120), luma=120):
-    frame = wrap(gray_frame(0, size_wh, luma), pts=round(time_s / TICK), time_base=TICK)
+    frame = frame_from_av(gray_frame(0, size_wh, luma), pts=round(time_s / TICK), time_base=TICK)
     return RenderedFrame(frame, SCENE, 0.0)
 
 

@@ -9,7 +9,7 @@ import pytest
 from emocolor.frames import ColorSpec
 from stream.live.media_clock import TICK
 from stream.live.output.canvas import Canvas
-from stream.media.frames import ColorTags, wrap
+from stream.media.frames import ColorTags, frame_from_av
 
 SD = ColorSpec(matrix="bt601", primaries="bt601-525")
 HD = ColorSpec(matrix="bt709")
@@ -23,8 +23,8 @@ def frame_of(size_wh, *, rgb=(200, 60, 40), format="yuv420p", color=SD, aspect=1
         dst_colorspace="itu601" if color.matrix == "bt601" else "itu709",
         dst_color_range="JPEG" if color.full_range else "MPEG",
     )
-    ColorTags.for_spec(color).put(coded)
-    return wrap(coded, pts=pts, time_base=TICK, sample_aspect=Fraction(aspect))
+    ColorTags.for_spec(color).apply_to(coded)
+    return frame_from_av(coded, pts=pts, time_base=TICK, sample_aspect=Fraction(aspect))
 
 
 def rgb_of(drawn, x, y):
@@ -41,7 +41,7 @@ def test_a_frame_of_the_canvas_form_stays_bit_for_bit():
     planes = [plane.copy() for plane in frame.planes]
     drawn = Canvas.of(frame).draw(frame)
     assert drawn is frame.handle
-    for plane, kept in zip(wrap(drawn).planes, planes, strict=True):
+    for plane, kept in zip(frame_from_av(drawn).planes, planes, strict=True):
         assert np.array_equal(plane, kept)
     assert (drawn.pts, drawn.time_base, drawn.pict_type) == (9000, TICK, 0)
 

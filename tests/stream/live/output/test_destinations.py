@@ -48,9 +48,9 @@ def test_standard_output_is_matroska_by_default():
     [
         ("a.avi", ConfigurationError, r"would be avi, .* Use \.mkv, \.mp4"),
         ("a.png", ConfigurationError, "would be image2"),
-        ("a.xyz", ConfigurationError, "tells no video format"),
+        ("a.xyz", ConfigurationError, "belongs to no video format"),
         ("no/such/a.mkv", SinkError, "does not exist"),
-        ("there.mkv", SinkError, "Pass --overwrite"),
+        ("there.mkv", SinkError, "option overwrite"),
         ("srt://host:1", ConfigurationError, "'srt'"),
     ],
 )

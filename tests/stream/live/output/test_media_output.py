@@ -22,7 +22,7 @@ from stream.live.output.destinations import parse_output
 from stream.live.output.h264 import EncoderOptions
 from stream.live.output.media_output import BytePipe, MediaOutput
 from stream.live.output.queued_output import OutputFormat
-from stream.media.frames import wrap
+from stream.media.frames import frame_from_av
 from tests.stream.live.stream_server import gray_frame
 
 SIZE = (160, 120)
@@ -35,7 +35,9 @@ def frames(count, size_wh=SIZE):
     """Frames on a canvas, from three seconds on."""
     drawn = []
     for index in range(count):
-        frame = wrap(gray_frame(index, size_wh, 120), pts=round((START_S + index / RATE) / TICK), time_base=TICK)
+        frame = frame_from_av(
+            gray_frame(index, size_wh, 120), pts=round((START_S + index / RATE) / TICK), time_base=TICK
+        )
         drawn.append(Canvas.of(frame).draw(frame))
     return drawn
 
@@ -46,7 +48,7 @@ def write_all(output, drawn):
 
 
 def output_format(audio=None, size_wh=SIZE):
-    return OutputFormat(Canvas.of(wrap(gray_frame(0, size_wh, 120))), RATE, audio)
+    return OutputFormat(Canvas.of(frame_from_av(gray_frame(0, size_wh, 120))), RATE, audio)
 
 
 def destination(text, **more):

@@ -11,7 +11,7 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from emocolor.frames import ColorSpec
 from stream.live.webrtc.frames import copy_video, frame_from_decoder, frame_to_send
-from stream.media.frames import wrap
+from stream.media.frames import frame_from_av
 
 
 def decoded(size_wh=(64, 48), form="yuv420p", value=100):
@@ -52,7 +52,7 @@ def test_other_matrices_and_ranges_become_bt601_limited():
         src_color_range=ColorRange.JPEG,
         dst_color_range=ColorRange.JPEG,
     )
-    frame = replace(wrap(received), color=ColorSpec(matrix="bt709", full_range=True))
+    frame = replace(frame_from_av(received), color=ColorSpec(matrix="bt709", full_range=True))
     sent = frame_to_send(frame)
     y = 16 + 219 * (0.299 * 200 + 0.587 * 60 + 0.114 * 90) / 255
     u = 128 + 224 * 0.564 * (90 - (0.299 * 200 + 0.587 * 60 + 0.114 * 90)) / 255
