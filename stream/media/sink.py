@@ -1,6 +1,6 @@
-"""Frames and carried packets into a file, a pipe, a network stream or numbered images.
+"""Writes frames and the packets of other streams to a file, a pipe, a network stream or numbered images.
 
-A file appears under its name only when it is whole. The same input and options give the same bytes.
+A file appears under its name only when it is complete. The same input and options give the same bytes.
 """
 
 import contextlib
@@ -35,20 +35,20 @@ __all__ = ["AudioPolicy", "SinkOptions", "VideoSink"]
 
 BITEXACT: Final = 0x400
 """FFmpeg's AVFMT_FLAG_BITEXACT."""
-TURNING_FORMATS: Final = MOV_FORMATS | {"matroska", "webm"}
-"""Containers that tell a player to turn the frame."""
+ROTATION_FORMATS: Final = MOV_FORMATS | {"matroska", "webm"}
+"""Containers that store a rotation for players."""
 CHAPTER_FORMATS: Final = MOV_FORMATS | {"matroska", "webm", "ogg", "asf", "nut"}
 CHAPTER_UNIT: Final = Fraction(1, 1000)
 MUXER_OPTIONS: Final[dict[str, dict[str, str]]] = {
-    # Offsets between streams are rounded to the movie's unit, by default a millisecond.
+    # Offsets between streams are rounded to units of the movie's time scale, by default a millisecond.
     **{name: {"movflags": "+faststart", "movie_timescale": "90000"} for name in MOV_FORMATS},
-    "yuv4mpegpipe": {"strict": "-1"},  # more than 8 bits are FFmpeg's own extension
+    "yuv4mpegpipe": {"strict": "-1"},  # allows more than 8 bits, an extension of FFmpeg's own
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class SinkOptions(Options):
-    """How to encode, and what to carry along."""
+    """How to encode, and what to do with the other streams."""
 
     section: ClassVar[str] = "output"
 
@@ -75,17 +75,17 @@ class SinkOptions(Options):
     ] = None
     overwrite: Annotated[bool, option("Replace existing outputs.", cli=Spelling(letter="y"))] = False
     options: Mapping[str, str] = field(default_factory=dict)
-    """Further options of the encoder, by FFmpeg's names."""
+    """More options of the encoder, by FFmpeg's names."""
 
 
 class VideoSink:
-    """One output being written, by one thread.
+    """One output, written by one thread.
 
-    Call ``write`` for every unit, then ``finish``; or ``abort``, after which nothing is left behind.
+    Call ``write`` for every unit, then ``finish``; or ``abort``, which leaves no file behind.
     """
 
     warnings: list[str]
-    """What the output cannot hold or was changed for it, one line each; writing may add to them."""
+    """What the output cannot hold, and what was converted for it, one line each; writing may add to them."""
 
     def __init__(
         self,
@@ -95,12 +95,11 @@ class VideoSink:
         *,
         on_device: bool = False,
     ) -> None:
-        """Check everything that can be checked before work starts; the source must still be open.
+        """Check everything that can be checked before the work starts; the source must still be open.
 
         ``on_device``: frames come in a GPU's memory, and NVENC encodes them there.
 
-        Raises ConfigurationError for options that do not fit, SinkError for a place or a container
-        that cannot be used.
+        Raises ConfigurationError for options that do not fit, SinkError for a place or a container that cannot be used.
         """
         options = options or SinkOptions()
         facts = source if isinstance(source, SourceFacts) else source.facts
@@ -120,7 +119,7 @@ class VideoSink:
             format=self._target.format,
             container_options=MUXER_OPTIONS.get(self._target.format, {}),
         )
-        # Random identifiers and version strings would make two runs differ.
+        # Without it muxers write random identifiers and version strings, so that two runs differ.
         self._container.flags |= BITEXACT
         self._encoder = VideoEncoder(
             self._container,
@@ -131,29 +130,30 @@ class VideoSink:
             warnings=self.warnings,
             on_device=on_device,
         )
-        self._describe()
+        self._copy_metadata()
         self._companions: dict[int, CompanionOutput] = add_companions(
             self._container, facts.companions, options.audio, self.warnings
         )
         self._waiting: list[Packet] = []
+        """Packets of other streams that came before the first frame."""
         self._closed = False
 
     @property
     def frames_written(self) -> int:
-        """Frames handed to the encoder so far."""
+        """Frames given to the encoder so far."""
         return self._encoder.frames
 
     @property
     def summary(self) -> str:
-        """Container, encoder, and the streams that are carried along, in one line."""
+        """Container, encoder and the other streams, in one line."""
         others = [f"with {other.label}" for other in self._facts.companions if other.index in self._companions]
         return ", ".join([self._target.format, self._encoder.summary, *others])
 
     def write(self, unit: Unit) -> None:
-        """Encode the unit's frame and carry its packets over. Raises SinkError."""
+        """Encode the unit's frame, and write its packets of other streams. Raises SinkError."""
         self._waiting.extend(unit.packets)
         if unit.frame is None and self.frames_written == 0:
-            return  # the header needs the first frame
+            return  # the encoder is opened by the first frame, and the header is written after that
         encoded = self._encoder.encode(unit.frame) if unit.frame is not None else []
         for packet in self._waiting:
             if (companion := self._companions.get(packet.stream.index)) is not None:
@@ -162,10 +162,7 @@ class VideoSink:
         self._mux(encoded)
 
     def finish(self) -> None:
-        """Write what is left, and put the file in place.
-
-        Raises SinkError; call ``abort`` then.
-        """
+        """Write what is left, and put the file in place. Raises SinkError; call ``abort`` then."""
         if self.frames_written == 0:
             raise SinkError(f"No frame came, so {self._target.display_name} is not written.")
         self._mux(self._encoder.flush())
@@ -179,7 +176,7 @@ class VideoSink:
             self._fail(error)
 
     def abort(self) -> None:
-        """Close, and remove what was written; never raises over the error that led here."""
+        """Close, and remove what was written; never raises, so that the error that led here is the one that shows."""
         if not self._closed:
             self._closed = True
             with contextlib.suppress(av.FFmpegError, OSError, ValueError):
@@ -203,15 +200,15 @@ class VideoSink:
                 "Number the images with a pattern such as frames/%04d.png."
             )
 
-    def _describe(self) -> None:
-        """Carry over what the container tells of the video: turn, names, language, chapters."""
+    def _copy_metadata(self) -> None:
+        """Copy rotation, names, languages and chapters from the input."""
         facts, name, stream = self._facts, self._target.format, self._encoder.stream
         stream.metadata.update(stream_metadata(name, facts.video_metadata))
         stream.disposition = Disposition(facts.video_disposition)
-        if facts.display_matrix is not None and name in TURNING_FORMATS:
+        if facts.display_matrix is not None and name in ROTATION_FORMATS:
             stream.set_display_matrix(facts.display_matrix)
         elif facts.display_matrix is not None:
-            self.warnings.append(f"{name} cannot say that the frame is to be turned; it will show as stored.")
+            self.warnings.append(f"{name} cannot store a rotation: players will show the video as it is stored.")
         self._container.metadata.update(current_metadata(facts.metadata))
         if facts.chapters and name in CHAPTER_FORMATS:
             self._container.set_chapters(

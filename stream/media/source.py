@@ -1,7 +1,7 @@
-"""Anything FFmpeg reads, as frames, with the packets of the other streams beside them.
+"""Whatever FFmpeg reads, as frames and the packets of the other streams.
 
-Packets that are not processed travel with the frames in the order they were read. So memory is
-bounded by the input's own interleaving, and the order of the output never depends on timing.
+These packets travel with the frames, in the order in which they were read. So memory is bounded by the interleaving of
+the input, and the order of the output never depends on timing.
 """
 
 import math
@@ -36,16 +36,17 @@ from .source_facts import Chapter, CompanionStream, Damage, HdrMetadata, SourceF
 __all__ = ["Chapter", "CompanionStream", "Damage", "HdrMetadata", "SourceFacts", "SourceOptions", "Unit", "VideoSource"]
 
 NETWORK_TIMEOUT_SECONDS: Final = 15.0
-MOST_PACKETS_BESIDE_A_FRAME: Final = 512
+MAX_PACKETS_PER_UNIT: Final = 512
+"""Bounds memory where the video starts late, or pauses."""
 STANDARD_INPUT: Final = "pipe:0"
 UNINDEXED_FORMATS: Final = frozenset({"mpegts", "mpeg"})
-"""Formats that seek by time alone and may land behind the last key frame."""
+"""Formats without an index of key frames: a seek finds a time, and may land after the key frame that leads to it."""
 UNINDEXED_MARGIN_SECONDS: Final = 15
-"""How much earlier to begin there; key frames are seldom further apart than ten seconds."""
+"""How much earlier decoding begins in them; key frames are seldom more than ten seconds apart."""
 TRAILING_SECONDS: Final = 1
-"""How far beyond the end to look for packets that belong before it."""
+"""How far beyond the end packets of other streams are read that may belong before it."""
 TOLERATED_SHORTFALL_SECONDS: Final = Fraction(1, 2)
-"""How much less than the header promises is no sign of a truncated file."""
+"""A file that ends earlier than its header states is truncated if it ends earlier by more than this."""
 
 
 def parse_time(text: str) -> float:
@@ -89,7 +90,7 @@ class SourceOptions(Options):
         str | None, option("Input format, for pipes and raw data.", cli=Spelling(flag="input-format", metavar="NAME"))
     ] = None
     options: dict[str, str] = field(default_factory=dict)
-    """Further options of FFmpeg's demuxer and protocol, such as ``framerate`` of image sequences."""
+    """More options of FFmpeg's demuxer and protocol, such as the ``framerate`` of image sequences."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -119,32 +120,32 @@ class Unit:
     """A frame, and the packets of the other streams that were read before it."""
 
     frame: Frame | None
-    """``None`` where only packets are left, or there are many of them before the next frame."""
+    """``None`` where only packets are left, or where many of them come before the next frame."""
     packets: tuple[Packet, ...] = ()
-    """In the order read, with times from the same zero as the frames'."""
+    """In the order in which they were read, with times from the same zero as the frames'."""
     before: Frame | None = None
-    """The frame as it was decoded, or a part of it, where it is to be shown beside the result."""
+    """The frame as it was decoded, or a part of it, if it is to be shown beside the result."""
 
 
 class VideoSource:
     """One video being read.
 
-    ``units`` may be read once, in one thread; ``stop`` may be called from any. Close it after use.
+    ``units`` may be iterated once, in one thread; ``stop`` may be called from any. Close it after use.
     """
 
     facts: SourceFacts
     damage: Damage
     """Counted while reading."""
     warnings: list[str]
-    """Things a user should know, one line each; reading may add to them."""
+    """Things that a user should know, one line each; reading may add to them."""
 
     def __init__(
         self, location: str, options: SourceOptions | None = None, *, hardware: Hardware | None = None
     ) -> None:
-        """Open the input and decode its first frame; with ``hardware``, that decodes what it can.
+        """Open the input and decode its first frame; ``hardware`` decodes what it can.
 
-        Raises SourceError, with one line that says what to do, where that is impossible, and what opening the
-        hardware raises.
+        Raises SourceError, with one line that says what to do, where this is impossible, and what opening the hardware
+        raises.
         """
         self._options = options or SourceOptions()
         self._location = location
@@ -174,13 +175,13 @@ class VideoSource:
         return self._decoder.on_device
 
     def units(self) -> Iterator[Unit]:
-        """Frames in presentation order, and every packet of the streams that are carried along."""
+        """Frames in order of presentation, and every packet of the companion streams."""
         while self._first:
             yield self._first.popleft()
         yield from self._rest
 
     def stop(self) -> None:
-        """Let ``units`` end at the next frame, as if the input ended there; safe from any thread."""
+        """End ``units`` at the next frame, as if the input ended there; may be called from any thread."""
         self._reader.stop()
 
     def close(self) -> None:
@@ -195,16 +196,16 @@ class VideoSource:
         try:
             container.seek(math.floor(target * av.time_base))
         except (av.FFmpegError, OSError):
-            self.warnings.append("The input cannot seek, so everything before the start is read and dropped.")
+            self.warnings.append("The input cannot seek, so everything before the start is decoded and dropped.")
 
     def _read_first_frame(self) -> None:
         for unit in self._rest:
             self._first.append(unit)
             if unit.frame is not None:
                 return
-        raise self._nothing()
+        raise self._no_frame_error()
 
-    def _nothing(self) -> SourceError:
+    def _no_frame_error(self) -> SourceError:
         name, failure = display_name(self._location), self._decoder.failure or self._reader.failure
         if failure is not None and self._decoder.format is None:
             error = SourceError(f"No frame of {name} can be decoded ({error_text(failure)}). It may be damaged.")
@@ -214,26 +215,26 @@ class VideoSource:
             return SourceError(f"{name} has no frame after {self._options.start_seconds:g} s. Start earlier.")
         return SourceError(f"{name} has no frames in it. It may be damaged or unfinished.")
 
-    def _read(self, carried: frozenset[int]) -> Iterator[Unit]:
+    def _read(self, companions: frozenset[int]) -> Iterator[Unit]:
         waiting: list[Packet] = []
         for packet in self._reader.packets():
-            if packet.stream.index in carried:
+            if packet.stream.index in companions:
                 waiting.extend(self._within(packet))
             else:
                 for frame in self._decoder.decode(packet):
                     if self._is_past_end(frame):
-                        yield from self._trailing(waiting, carried)
+                        yield from self._trailing(waiting, companions)
                         return
                     if frame.pts >= 0 or not self._options.start:
                         yield Unit(frame=frame, packets=tuple(waiting))
                         waiting.clear()
-            if len(waiting) >= MOST_PACKETS_BESIDE_A_FRAME:
+            if len(waiting) >= MAX_PACKETS_PER_UNIT:
                 yield Unit(frame=None, packets=tuple(waiting))
                 waiting.clear()
         yield from self._last(waiting)
 
     def _last(self, waiting: list[Packet]) -> Iterator[Unit]:
-        """What the decoder still holds, and the packets behind it."""
+        """The frames that are still in the decoder, and the packets after them."""
         if not self._reader.stopped:
             for frame in self._decoder.decode(None):
                 if self._is_past_end(frame):
@@ -244,24 +245,24 @@ class VideoSource:
         if waiting:
             yield Unit(frame=None, packets=tuple(waiting))
         if self._reader.jumps:
-            self.warnings.append("The input's clock starts anew in places; the parts are put one after the other.")
+            self.warnings.append("The input's clock restarts in places; the parts are joined one after the other.")
         if self._options.length is None and not self._reader.stopped:
             self._note_missing_end()
 
-    def _trailing(self, waiting: list[Packet], carried: frozenset[int]) -> Iterator[Unit]:
-        """The packets that belong before the end but are stored behind the last frame."""
+    def _trailing(self, waiting: list[Packet], companions: frozenset[int]) -> Iterator[Unit]:
+        """The packets that belong before the end but are stored after the last frame."""
         assert self._options.length is not None
         latest = self._options.length + TRAILING_SECONDS
         for packet in self._reader.packets():
             if packet.dts is not None and packet.dts * packet.time_base > latest:
                 break
-            if packet.stream.index in carried:
+            if packet.stream.index in companions:
                 waiting.extend(self._within(packet))
         if waiting:
             yield Unit(frame=None, packets=tuple(waiting))
 
     def _within(self, packet: Packet) -> list[Packet]:
-        """The packet, if it belongs to the part that is read; a subtitle that reaches out of it is shortened."""
+        """The packet, if it belongs to the part that is read; a subtitle that extends beyond it is shortened."""
         if packet.pts is None or packet.stream.type == "video":
             return [packet]
         limit = None if self._options.length is None else math.ceil(self._options.length / packet.time_base)
@@ -272,7 +273,7 @@ class VideoSource:
         return [packet] if packet.pts >= 0 or not self._options.start else []
 
     def _shortened(self, packet: Packet, limit: int | None) -> list[Packet]:
-        """A subtitle, shown no longer than the part that is read."""
+        """A subtitle, presented no longer than the part that is read."""
         assert packet.pts is not None
         start, end = packet.pts, packet.pts + (packet.duration or 0)
         if self._options.start:
@@ -290,7 +291,7 @@ class VideoSource:
         return self._options.length is not None and frame.pts * frame.time_base >= self._options.length
 
     def _note_missing_end(self) -> None:
-        """A header that promises more than there was tells a truncated file."""
+        """Note a truncated file: one whose header states a later end."""
         promised, end = self._promised_end, self._reader.video_end
         if promised is not None and end < promised - TOLERATED_SHORTFALL_SECONDS:
             self.damage.truncated = True

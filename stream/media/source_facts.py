@@ -1,4 +1,4 @@
-"""What is known of an input before and after it is read: values only, for sinks, reports and people."""
+"""What is known of an input before and after it is read: plain values for sinks, reports and people."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,15 +12,15 @@ FieldOrder = Literal["progressive", "top first", "bottom first"]
 
 @dataclass(frozen=True, kw_only=True)
 class HdrMetadata:
-    """Static HDR10 metadata: the mastering display (SMPTE ST 2086) and the content's light level."""
+    """Static HDR10 metadata: the mastering display (SMPTE ST 2086) and the light level of the content (CTA-861.3)."""
 
     red: tuple[Fraction, Fraction] | None = None
-    """Chromaticity (x, y) of the mastering display's primaries and white, all or none of them."""
+    """Chromaticity (x, y) of the mastering display's primaries and white point: all four, or none."""
     green: tuple[Fraction, Fraction] | None = None
     blue: tuple[Fraction, Fraction] | None = None
     white: tuple[Fraction, Fraction] | None = None
     luminance: tuple[Fraction, Fraction] | None = None
-    """Least and greatest of the display, in cd/m²."""
+    """Minimum and maximum of the display, in cd/m²."""
     light_level: tuple[int, int] | None = None
     """MaxCLL and MaxFALL, in cd/m²."""
 
@@ -37,7 +37,7 @@ class Chapter:
 
 @dataclass(frozen=True, kw_only=True)
 class CompanionStream:
-    """A stream that is carried along with the video: audio, subtitles, cover art or an attached file."""
+    """A stream that goes into the output beside the video: audio, subtitles, cover art or an attached file."""
 
     index: int
     kind: StreamKind
@@ -46,7 +46,7 @@ class CompanionStream:
     metadata: dict[str, str]
     """Language, title and the like, by FFmpeg's keys."""
     content: bytes = field(default=b"", repr=False)
-    """The frame or the attached file; empty for other kinds."""
+    """The cover image or the attached file; empty for other kinds."""
     handle: Any = field(repr=False)
     """The input's own stream; valid until the source is closed."""
 
@@ -60,10 +60,10 @@ class CompanionStream:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceFacts:
-    """What is known of an input once its first frame is decoded."""
+    """The properties of an input, known once its first frame is decoded."""
 
     location: str
-    """As it may be shown: without a password."""
+    """For messages, without a password."""
     container: str
     """FFmpeg's name of the container format."""
     codec: str
@@ -73,27 +73,27 @@ class SourceFacts:
     pix_fmt: str
     """FFmpeg's pixel format of the input."""
     format: PixelFormat
-    """The format of its frames; another than ``pix_fmt`` where that is none to work in."""
+    """The format of its frames; differs from ``pix_fmt`` where effects cannot process that."""
     color: ColorSpec
     frame_rate: Fraction | None
-    """Frames a second, nominal; ``None`` where unknown."""
+    """Nominal frames per second; ``None`` where unknown."""
     time_base: Fraction
     """Unit of the frames' times, in seconds."""
     duration: float | None
     """Seconds that will be read; ``None`` where unknown."""
     frame_count: int | None
-    """Frames that will be read, as the container states or its duration suggests; ``None`` where unknown."""
+    """Frames that will be read, stated by the container or estimated from its duration; ``None`` where unknown."""
     sample_aspect: Fraction
     rotation: Rotation
     """Degrees by which a player turns the frame clockwise."""
     display_matrix: tuple[int, ...] | None
-    """FFmpeg's nine numbers, where the container has them; they may mirror as well as turn."""
+    """FFmpeg's nine numbers, where the container has them; they may mirror the frame as well as rotate it."""
     field_order: FieldOrder
     hdr: HdrMetadata | None
     companions: tuple[CompanionStream, ...]
-    """Streams that are carried along."""
+    """Streams that can go into the output."""
     left_out: tuple[str, ...]
-    """Streams that are not, each named in a few words."""
+    """Streams that cannot, each named in a few words."""
     metadata: dict[str, str]
     """The container's, by FFmpeg's keys."""
     video_metadata: dict[str, str]
@@ -105,18 +105,18 @@ class SourceFacts:
 
 @dataclass
 class Damage:
-    """What was wrong with the input, counted while it is read."""
+    """Damage of the input, counted while it is read."""
 
     packets: int = 0
-    """Pieces of the video stream that could not be decoded."""
+    """Packets of the video stream that could not be decoded."""
     frames: int = 0
-    """Frames that the decoder gave but marked as damaged."""
+    """Frames that the decoder gave, but marked as damaged."""
     truncated: bool = False
-    """The input ends before it says it does."""
+    """The input ends earlier than its header states."""
     end_seconds: float | None = None
     """Where the video of a truncated input ends."""
     promised_seconds: float | None = None
-    """Where it should end, if its header tells."""
+    """Where its header states that it ends, if it does."""
 
     @property
     def any(self) -> bool:
@@ -124,7 +124,7 @@ class Damage:
 
     @property
     def text(self) -> str:
-        """One line with the counts; empty where nothing was wrong."""
+        """The counts in one line; empty where there is no damage."""
         parts = [
             f"{self.packets} damaged packets were skipped" if self.packets else "",
             f"{self.frames} frames are damaged" if self.frames else "",

@@ -1,4 +1,4 @@
-"""Reads an opened input's facts out of FFmpeg: which streams there are, how the frame is shown, when it starts."""
+"""Reads the properties of an opened input from FFmpeg: its streams, when it starts, how its frames are displayed."""
 
 import re
 import struct
@@ -15,14 +15,16 @@ from emocolor.frames import Rotation
 from .source_facts import Chapter, CompanionStream, FieldOrder, HdrMetadata, StreamKind
 
 TIMED_TEXT_OF_CHAPTERS: Final = "bin_data"
-"""MOV files keep chapter titles in a data stream of this name; they are read as chapters already."""
+"""MOV files keep chapter titles in a data stream of this name; FFmpeg has read them as chapters already."""
 _STILL: Final = Disposition.attached_pic | Disposition.timed_thumbnails
 _BOTTOM_FIRST: Final = (3, 4)
-_HIGHEST_PLAUSIBLE_RATE: Final = 1000
+"""FFmpeg's AV_FIELD_BB and AV_FIELD_TB."""
+_MAX_PLAUSIBLE_RATE: Final = 1000
+"""Frames per second; a higher guess is only the time base."""
 
 
 def main_video(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The video to process: the first that is marked as default, else the first; cover art never is."""
+    """The video to process: the first that is marked as default, else the first; never cover art."""
     moving = [
         stream
         for stream in container.streams.video
@@ -33,7 +35,7 @@ def main_video(container: av.container.InputContainer) -> av.VideoStream | None:
 
 
 def companions_of(container: av.container.InputContainer, main: av.VideoStream) -> tuple[CompanionStream, ...]:
-    """The streams that can be carried along with the main video."""
+    """The streams that can go into the output beside the main video."""
     others: list[Any] = [stream for stream in container.streams if stream.index != main.index]
     streams = [(stream, _companion_kind(stream)) for stream in others]
     return tuple(
@@ -61,7 +63,7 @@ def _companion_kind(stream: Any) -> StreamKind | None:
 
 
 def left_out(container: av.container.InputContainer, taken: Iterable[int]) -> tuple[str, ...]:
-    """The streams that are neither processed nor carried along, each in a few words."""
+    """The streams that are not in ``taken``, each in a few words."""
     indices, has_chapters = set(taken), bool(container.chapters())
     return tuple(
         f"{stream.type or 'unknown'} {stream.index} ({_codec_name(stream) or 'unknown codec'})"
@@ -77,9 +79,9 @@ def _codec_name(stream: Any) -> str:
 
 
 def frame_rate_of(stream: av.VideoStream) -> Fraction | None:
-    """Nominal frames a second; the average where the guess is a mere unit of time."""
+    """Nominal frames per second; the average where FFmpeg's guess is only the time base."""
     average, guessed = stream.average_rate, stream.guessed_rate
-    if guessed and average and (guessed > _HIGHEST_PLAUSIBLE_RATE or guessed > 4 * average):
+    if guessed and average and (guessed > _MAX_PLAUSIBLE_RATE or guessed > 4 * average):
         return average
     return guessed or average or None
 
@@ -90,16 +92,17 @@ def start_of(container: av.container.InputContainer) -> Fraction:
 
 
 def duration_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
-    """Seconds of the whole input, as far as its header or FFmpeg's estimate tells."""
+    """Seconds of the whole input, stated by its header or estimated by FFmpeg; ``None`` where unknown."""
     if container.duration:
         return Fraction(container.duration, av.time_base)
     return stream.duration * stream.time_base if stream.duration and stream.time_base else None
 
 
 def promised_end(stream: av.VideoStream, origin: Fraction) -> Fraction | None:
-    """When the video should end by its header, in seconds from ``origin``; ``None`` where it does not say."""
+    """When the video ends according to its header, in seconds from ``origin``; ``None`` where that states nothing."""
     if stream.duration and stream.time_base:
         return ((stream.start_time or 0) + stream.duration) * stream.time_base - origin
+    # Matroska has no duration for each stream; FFmpeg and mkvmerge write one as a tag.
     stated = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if stated is None:
         return None
@@ -109,7 +112,7 @@ def promised_end(stream: av.VideoStream, origin: Fraction) -> Fraction | None:
 def chapters_of(
     container: av.container.InputContainer, origin: Fraction, length: Fraction | None
 ) -> tuple[Chapter, ...]:
-    """The chapters moved to the frames' zero, cut to the part that is read, those outside left out."""
+    """The chapters from the frames' zero, cut to the part that is read; those outside are left out."""
     chapters = []
     for chapter in container.chapters():
         unit = chapter["time_base"] or Fraction(1)
@@ -122,6 +125,7 @@ def chapters_of(
 
 
 def field_order_of(stream: av.VideoStream, first: av.VideoFrame) -> FieldOrder:
+    """The field order by the flags of the stream and of its first frame, which are often wrong."""
     order = stream.codec_context.field_order
     if not first.interlaced_frame and order <= 1:
         return "progressive"
@@ -129,7 +133,7 @@ def field_order_of(stream: av.VideoStream, first: av.VideoFrame) -> FieldOrder:
 
 
 def display_matrix_of(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    """FFmpeg's 3x3 display matrix by rows, or ``None`` where the frame is shown as it is stored."""
+    """FFmpeg's 3x3 display matrix by rows, or ``None`` where frames are displayed as they are stored."""
     data = _side_data(frame, Type.DISPLAYMATRIX)
     if data is None:
         return None
@@ -138,12 +142,12 @@ def display_matrix_of(frame: av.VideoFrame) -> tuple[int, ...] | None:
 
 
 def rotation_of(frame: av.VideoFrame, matrix: tuple[int, ...] | None) -> Rotation:
-    """Clockwise turn of the display, to the nearest quarter; a mirrored frame is taken as if it were not."""
+    """Clockwise rotation for display, to the nearest 90 degrees; mirroring is ignored."""
     if matrix is None:
         return 0
     if matrix[0] * matrix[4] - matrix[1] * matrix[3] > 0:
         return cast(Rotation, round(-frame.rotation / 90) * 90 % 360)
-    # Mirrored left to right first, then turned: undo the mirroring, and what is left is a turn.
+    # A negative determinant: mirrored left to right, then rotated. Without the mirroring, a rotation is left.
     a, b = -matrix[0], -matrix[1]
     if abs(a) >= abs(b):
         return 0 if a > 0 else 180
@@ -169,6 +173,6 @@ def hdr_of(frame: av.VideoFrame) -> HdrMetadata | None:
 
 
 def _side_data(frame: av.VideoFrame, kind: Type) -> bytes | None:
-    # PyAV types this as a dictionary; it is a mapping from Type to buffers.
+    # PyAV's type stubs call this a dictionary; it is a mapping from Type to buffers.
     found = cast(Any, frame.side_data).get(kind)
     return None if found is None else bytes(found)
