@@ -1,7 +1,8 @@
 """Nets, their weights with cards, and what runs them fast."""
 
 from .emotion import EmotionNetRunner, load_emotion_net
-from .runners.selection import Runner, open_runner
+from .runners.base import Runner
+from .runners.selection import open_runner
 from .spec import EmotionNetSpec, emotion_net_names, read_emotion_spec
 
 __all__ = [

@@ -1,15 +1,17 @@
 """Compiled nets on disk, so that a net is compiled once and not at every start.
 
-They lie in ``$EMOCOLOR_CACHE``, else ``$XDG_CACHE_HOME/emocolor-stream``, else ``~/.cache/emocolor-stream``, one file
-per engine. A file is a line of JSON (all facts that the engine was built for, when and in how many seconds, and the
-SHA-256 of what follows), and the engine as its runtime serialises it: a blob of OpenVINO or a plan of TensorRT. None
-of them is a pickle or TorchScript, but runtimes take both for trusted: they are parsed in native code, and a plan
-holds code for the GPU. So a file is read only where it and its folder belong to the user (or to root) and nobody else
-may write them, and used only where facts and hash agree.
+The cache is the folder ``$EMOCOLOR_CACHE``, else ``$XDG_CACHE_HOME/emocolor-stream``, else
+``~/.cache/emocolor-stream``, with one file per engine. A file is one line of JSON (all facts that the engine was built
+for, when and in how many seconds, and the SHA-256 of what follows), then the engine as its runtime serialises it: a
+blob of OpenVINO or a plan of TensorRT.
 
-Files are written under another name and renamed, and built under a lock, so that of several processes that want one
-engine the first builds it and the others wait and load it. A cache that cannot be used is done without, and that is
-said once. An engine of a net takes the place of one of the same net with other weights.
+**Trust.** Neither is a pickle or TorchScript, but the runtimes trust both: they are parsed in native code, and a plan
+holds code for the GPU. A file is therefore read only if it and its folder belong to the user (or to root) and nobody
+else may write to them, and it is used only if facts and hash agree.
+
+**Several processes.** A file is written under a temporary name and renamed, and it is built under a lock: the first
+process builds, the others wait and load. If the cache cannot be used, the program goes on without it and warns once.
+A new engine replaces one of the same net with other weights.
 """
 
 import contextlib
@@ -34,24 +36,24 @@ from emocolor.errors import EngineError
 Engine = TypeVar("Engine")
 
 SUFFIX: Final = ".engine"
-LONGEST_HEADER: Final = 65536
-"""bytes."""
-LOOK_AGAIN_SECONDS: Final = 0.1
-"""How often a process that waits for another one's engine looks whether it is there."""
+MAX_HEADER_BYTES: Final = 65536
+POLL_INTERVAL_S: Final = 0.1
+"""Between two attempts at a lock that another process holds. ``flock`` can wait, but not with a time limit."""
 
 log = logging.getLogger(__name__)
-_ONE_AT_A_TIME: Final = threading.Lock()
+_USER_CACHE_LOCK: Final = threading.Lock()
+"""``functools.cache`` alone may call its function in two threads, and two caches would each warn."""
 
 
 @dataclass(frozen=True)
 class EngineKey:
-    """What an engine is built for. Another value of any fact makes it another engine."""
+    """What an engine is built for. If any fact differs, it is another engine."""
 
     backend: str
     net: str
     precision: str
     facts: Mapping[str, str]
-    """All else that shapes it: hash of the weights, versions, processor; sizes where they are built in."""
+    """All else that shapes it: hash of the weights, versions, CPU or GPU, and sizes if they are built in."""
 
     @property
     def all_facts(self) -> dict[str, str]:
@@ -69,19 +71,19 @@ class EngineKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """An engine in the cache, as its first line tells; what follows is not looked at."""
+    """An engine in the cache as its header describes it; the engine itself is not read."""
 
     path: Path
     facts: Mapping[str, str]
     built: str
-    """Date and time, local, ISO 8601."""
+    """Local date and time, ISO 8601."""
     seconds: float
-    """How long that took."""
+    """How long the build took."""
     size: int
-    """bytes of the file."""
+    """Size of the file in bytes."""
 
     def difference(self, facts: Mapping[str, str]) -> str:
-        """The first fact that is another one, for people to read; empty where all agree."""
+        """The first fact that differs, as text for people; empty if all agree."""
         for name, value in facts.items():
             if self.facts.get(name) != value:
                 return f"built for {name} {_short(self.facts.get(name, 'unknown'))}, here is {_short(value)}"
@@ -89,13 +91,13 @@ class Entry:
 
 
 class EngineCache:
-    """The engines in one folder, which need not exist. May be used by several threads and processes at once."""
+    """The engines in one folder, which need not exist yet. Safe for several threads and processes at a time."""
 
     def __init__(self, folder: Path | None) -> None:
         """Without a folder nothing is kept."""
         self.folder = folder
-        self._unspoken = threading.Semaphore(1)
-        """Taken by the first complaint, for good."""
+        self._first_warning = threading.Semaphore(1)
+        """Taken by the first warning and never released."""
 
     def engine(
         self,
@@ -103,14 +105,14 @@ class EngineCache:
         load: Callable[[bytes], Engine],
         build: Callable[[], tuple[Engine, bytes]],
         *,
-        patience_s: float = 60,
+        max_wait_s: float = 60,
         slow: bool = False,
     ) -> Engine:
-        """The engine that was kept for ``key``, loaded, or else one that is built now, and kept.
+        """Load the engine that was kept for ``key``, or build it and keep it.
 
-        ``load`` may refuse with ``EngineError`` what was kept: it is then built again. ``build`` gives the engine and
-        what is to be kept of it. A process waits ``patience_s`` for another one that builds the same, then builds
-        for itself alone. ``slow`` engines are announced before they are built. Raises what ``build`` raises.
+        ``load`` may refuse the stored bytes with ``EngineError``; the engine is then built again. ``build`` returns
+        the engine and the bytes to store. If another process is building the same engine, this one waits up to
+        ``max_wait_s``, then builds its own. A ``slow`` build is announced by a warning. Raises what ``build`` raises.
         """
         found = self._loaded(key, load)
         if found is not None:
@@ -118,28 +120,28 @@ class EngineCache:
         path = self._path_to_write(key)
         if path is None:
             return build()[0]
-        with _lock(path.with_suffix(".lock"), patience_s):
+        with _lock(path.with_suffix(".lock"), max_wait_s):
             found = self._loaded(key, load)  # another process may have built it
             if found is not None:
                 return found
-            minutes = "; this takes minutes" if slow else ""
-            log.log(logging.WARNING if slow else logging.INFO, "building %s%s%s", key, self._why(key), minutes)
+            level, note = (logging.WARNING, "; this takes minutes") if slow else (logging.INFO, "")
+            log.log(level, "building %s%s%s", key, self._rebuild_reason(key), note)
             started = time.monotonic()
             made, content = build()
             self._write(path, key, content, time.monotonic() - started)
             return made
 
     def holds(self, key: EngineKey) -> bool:
-        """Whether there is an engine for ``key``, whole and to be trusted."""
+        """Whether there is an engine for ``key`` that is complete and can be trusted."""
         return self._content(key) is not None
 
     def entries(self) -> list[Entry]:
-        """All engines, by name; files that are none are left out."""
+        """All engines, sorted by file name. Other files are left out."""
         paths = sorted(self.folder.glob(f"*{SUFFIX}")) if self.folder is not None and self.folder.is_dir() else []
         return [entry for entry in map(_read_entry, paths) if entry is not None]
 
     def remove(self, entries: list[Entry]) -> None:
-        """Remove engines; raises ``EngineError`` where one cannot be removed."""
+        """Remove engines. Raises ``EngineError`` if one cannot be removed."""
         for entry in entries:
             try:
                 entry.path.unlink(missing_ok=True)
@@ -153,11 +155,11 @@ class EngineCache:
         try:
             return load(content)
         except EngineError as error:
-            log.warning("the engine %s that was kept cannot be used, and is built again: %s", key, error)
+            log.warning("the cached engine %s cannot be used and is built again: %s", key, error)
             return None
 
     def _content(self, key: EngineKey) -> bytes | None:
-        """What was kept for ``key``, if it is there, whole, and to be trusted; else ``None``, saying why."""
+        """The bytes stored for ``key`` if they are complete and can be trusted; else ``None``, after a warning."""
         if self.folder is None:
             return None
         path = self.folder / key.file_name
@@ -165,37 +167,37 @@ class EngineCache:
             with path.open("rb") as file:
                 for place, found in ((self.folder, self.folder.stat()), (path, os.fstat(file.fileno()))):
                     if reason := _distrust(found):
-                        self._complain(f"{place} {reason}")
+                        self._warn_once(f"{place} {reason}")
                         return None
-                header, content = json.loads(file.readline(LONGEST_HEADER)), file.read()
+                header, content = json.loads(file.readline(MAX_HEADER_BYTES)), file.read()
             if header["facts"] != key.all_facts:
-                raise ValueError("it was built for something else")
+                raise ValueError("it was built for other facts")
             if header["sha256"] != hashlib.sha256(content).hexdigest():
-                raise ValueError("its hash is another one")
+                raise ValueError("its hash differs")
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._complain(f"{path} cannot be read: {error.strerror}")
+            self._warn_once(f"{path} cannot be read: {error.strerror}")
             return None
         except (ValueError, KeyError, TypeError) as error:
-            log.warning("the engine %s that was kept is damaged, and is built again: %s", path, error)
+            log.warning("the cached engine %s is damaged and is built again: %s", path, error)
             return None
         return content
 
     def _path_to_write(self, key: EngineKey) -> Path | None:
-        """Where the engine goes; ``None``, saying so once, where no file can be made."""
+        """Where the engine goes; ``None`` if no file can be made there, after a warning."""
         if self.folder is None:
             return None
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if reason := _distrust(self.folder.stat()):
-                self._complain(f"{self.folder} {reason}")
+                self._warn_once(f"{self.folder} {reason}")
                 return None
             if not os.access(self.folder, os.W_OK):
-                self._complain(f"{self.folder} cannot be written")
+                self._warn_once(f"{self.folder} cannot be written")
                 return None
         except OSError as error:
-            self._complain(f"{self.folder} cannot be used: {error.strerror}")
+            self._warn_once(f"{self.folder} cannot be used: {error.strerror}")
             return None
         return self.folder / key.file_name
 
@@ -216,25 +218,25 @@ class EngineCache:
                     Path(file.name).unlink(missing_ok=True)
                     raise
         except OSError as error:
-            self._complain(f"{path.parent} cannot be written: {error.strerror}")
+            self._warn_once(f"{path.parent} cannot be written: {error.strerror}")
             return
-        superseded = [entry for entry in self.entries() if _differs_in_weights_alone(entry.facts, key.all_facts)]
-        with contextlib.suppress(EngineError):
+        superseded = [entry for entry in self.entries() if _differs_only_in_weights(entry.facts, key.all_facts)]
+        with contextlib.suppress(EngineError):  # an old file costs space and nothing else
             self.remove(superseded)
 
-    def _why(self, key: EngineKey) -> str:
-        """What keeps the engine of the same name from being used, if there is one."""
-        same = [entry for entry in self.entries() if key.all_facts.items() >= _named(entry.facts).items()]
+    def _rebuild_reason(self, key: EngineKey) -> str:
+        """Why the engine of the same name cannot be used, in brackets; empty if there is none."""
+        same = [entry for entry in self.entries() if key.all_facts.items() >= _identity(entry.facts).items()]
         return f" ({same[-1].difference(key.facts)})" if same else ""
 
-    def _complain(self, what: str) -> None:
-        if self._unspoken.acquire(blocking=False):
-            log.warning("compiled nets are not kept: %s.", what)
+    def _warn_once(self, reason: str) -> None:
+        if self._first_warning.acquire(blocking=False):
+            log.warning("compiled nets are not kept: %s.", reason)
 
 
 def user_cache() -> EngineCache:
     """The user's cache, one object per folder and process."""
-    with _ONE_AT_A_TIME:
+    with _USER_CACHE_LOCK:
         return _cache_in(_user_folder())
 
 
@@ -243,9 +245,9 @@ def _user_folder() -> Path | None:
         return Path(folder)
     base = os.environ.get("XDG_CACHE_HOME", "")
     try:
-        # The XDG base directory specification has relative paths ignored.
+        # The XDG base directory specification says to ignore relative paths.
         return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "emocolor-stream"
-    except RuntimeError:  # there is no home
+    except RuntimeError:  # the user has no home
         return None
 
 
@@ -255,19 +257,19 @@ def _cache_in(folder: Path | None) -> EngineCache:
 
 
 def _distrust(found: os.stat_result) -> str:
-    """Why what lies there may be somebody else's work; empty where it may not."""
+    """Why a file or folder may be the work of another user; empty if it cannot be."""
     if found.st_uid not in (os.getuid(), 0):
         return "belongs to another user"
     return "can be written by others; chmod go-w fixes that" if found.st_mode & 0o022 else ""
 
 
 @contextlib.contextmanager
-def _lock(path: Path, patience_s: float) -> Iterator[None]:
-    """Hold a lock that ends with the process if nothing else ends it; goes on without it when patience ends.
+def _lock(path: Path, max_wait_s: float) -> Iterator[None]:
+    """Hold a lock, which a process that dies releases; after ``max_wait_s`` go on without it.
 
-    That is harmless: who builds without the lock builds the same, and files are put in place by renaming.
+    Going on is harmless: a process without the lock builds the same engine, and files are put in place by renaming.
     """
-    file = _acquire(path, patience_s)
+    file = _acquire(path, max_wait_s)
     try:
         yield
     finally:
@@ -277,8 +279,8 @@ def _lock(path: Path, patience_s: float) -> Iterator[None]:
             os.close(file)
 
 
-def _acquire(path: Path, patience_s: float) -> int | None:
-    deadline, said = time.monotonic() + patience_s, False
+def _acquire(path: Path, max_wait_s: float) -> int | None:
+    deadline, announced = time.monotonic() + max_wait_s, False
     while True:
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -286,26 +288,27 @@ def _acquire(path: Path, patience_s: float) -> int | None:
             return None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The last holder removes the file, so this lock may be on a file that is no longer there.
             if os.fstat(file).st_ino == path.stat().st_ino:
                 return file
         except (BlockingIOError, FileNotFoundError):
-            pass  # another process or thread has it, or had it and has removed the file
+            pass
         except OSError:  # a file system without locks
             os.close(file)
             return None
         os.close(file)
         if time.monotonic() > deadline:
             return None
-        if not said:
+        if not announced:
             log.info("%s is being built already; waiting for it", path.stem)
-            said = True
-        time.sleep(LOOK_AGAIN_SECONDS)
+            announced = True
+        time.sleep(POLL_INTERVAL_S)
 
 
 def _read_entry(path: Path) -> Entry | None:
     try:
         with path.open("rb") as file:
-            header: dict[str, Any] = json.loads(file.readline(LONGEST_HEADER))
+            header: dict[str, Any] = json.loads(file.readline(MAX_HEADER_BYTES))
         return Entry(
             path=path,
             facts=dict(header["facts"]),
@@ -317,14 +320,14 @@ def _read_entry(path: Path) -> Entry | None:
         return None
 
 
-def _differs_in_weights_alone(facts: Mapping[str, str], others: Mapping[str, str]) -> bool:
+def _differs_only_in_weights(facts: Mapping[str, str], others: Mapping[str, str]) -> bool:
     return facts.keys() == others.keys() and [name for name in facts if facts[name] != others[name]] == ["weights"]
 
 
-def _named(facts: Mapping[str, str]) -> dict[str, str]:
+def _identity(facts: Mapping[str, str]) -> dict[str, str]:
     return {name: facts.get(name, "") for name in ("backend", "net", "precision")}
 
 
 def _short(value: str) -> str:
-    """Hashes are told apart by their first digits."""
+    """A hash by its first digits, which are enough to tell two apart."""
     return value[:12] if re.fullmatch("[0-9a-f]{64}", value) else value

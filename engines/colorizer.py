@@ -10,7 +10,9 @@ from emocolor.chroma.stabilizer import ChromaEstimate
 from emocolor.errors import OutOfMemoryError
 from emocolor.protocols import Precision
 
-from .runners.selection import Device, Runner, open_runner
+from .runners.base import Runner
+from .runners.devices import Device
+from .runners.selection import open_runner
 from .spec import Choice, ColorizerSpec, read_colorizer_spec
 
 log = logging.getLogger(__name__)

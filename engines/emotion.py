@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from emocolor.errors import OutOfMemoryError
 
-from .runners.selection import Device, PrecisionChoice, Runner, open_runner
+from .runners.base import Runner
+from .runners.devices import Device, PrecisionChoice
+from .runners.selection import open_runner
 from .shapes import PASSES
 from .spec import EmotionNetSpec, read_emotion_spec
 

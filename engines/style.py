@@ -11,7 +11,9 @@ from emocolor.arrays import RgbImage, StyleMixture
 from emocolor.errors import OutOfMemoryError
 from emocolor.protocols import Precision
 
-from .runners.selection import Device, Runner, open_runner
+from .runners.base import Runner
+from .runners.devices import Device
+from .runners.selection import open_runner
 from .spec import StyleSpec, read_style_spec
 
 SMALLEST: Final = 64

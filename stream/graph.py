@@ -20,7 +20,7 @@ from emocolor.protocols import Effect, Nets
 from emocolor.scenes import SceneBuilder, Weighting
 from emocolor.smoothing import SmoothingOptions
 from engines.device.table import fits_device, make_device_effects
-from engines.runners.selection import Device, wants_cuda
+from engines.runners.devices import Device, wants_cuda
 
 from .media.decoder import Hardware
 from .nets import SharedNets, WorkerNets
@@ -28,7 +28,7 @@ from .pipeline.analysis import classify, detect_cuts, track_faces
 from .pipeline.colorizing import apply_chroma, predict_chroma, stabilize_chroma
 from .pipeline.pipeline import Stage
 from .pipeline.rendering import build_scenes, render, segment, with_chroma_planes, write
-from .report.comparison import keep_before, split_screen
+from .pipeline.split_screen import keep_original, split_screen
 from .restore.restoration import restore
 from .settings import JobSettings
 
@@ -86,7 +86,7 @@ class FileParts:
 def file_stages(settings: JobSettings, parts: FileParts) -> list[Stage]:
     """The stages between the source's units and the finished files, in order."""
     max_held = _max_held(settings, parts.facts)
-    before, after = ([Stage("keep", keep_before)], [Stage("split", split_screen)]) if settings.compare else ([], [])
+    before, after = ([Stage("keep", keep_original)], [Stage("split", split_screen)]) if settings.compare else ([], [])
     restoring = (
         [Stage("restore", partial(restore, options=settings.restoration))] if settings.restoration.is_needed else []
     )

@@ -6,12 +6,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from emocolor.chroma.detection import is_coloured
+from emocolor.chroma.detection import is_colored
 from emocolor.errors import EmocolorError
 from emocolor.frames import Frame
 from emocolor.options import options_of
 from emocolor.protocols import Precision
-from engines.runners.selection import check_device
+from engines.runners.devices import check_device
 
 from .graph import FileParts, file_stages, hardware_for
 from .media.sink import VideoSink
@@ -149,7 +149,7 @@ class Job:
         return found
 
     def _frames_have_colors(self, frames: Sequence[Frame]) -> bool:
-        found = is_coloured(frames)
+        found = is_colored(frames)
         if found:
             self._note_colors()
         return found

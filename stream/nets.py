@@ -15,7 +15,7 @@ from emocolor.face_crops import FER2013
 from emocolor.options import Options, options_of
 from emocolor.protocols import Colorizer, Detector, Nets, PersonSegmenter, Precision, StyleTransfer
 from emocolor.tracks import Tracks
-from engines.runners.selection import Device
+from engines.runners.devices import Device
 from engines.spec import read_colorizer_spec, read_emotion_spec, read_style_spec
 
 from .settings import AnalysisOptions
@@ -92,7 +92,7 @@ class WorkerNets:
         from engines.emotion import load_emotion_net
 
         net = load_emotion_net(options.net, device=self._device, precision=options.precision)
-        return EmotionClassifier(net, passes=options.passes, seed=options.seed, hold_masks=not options.fresh_masks)
+        return EmotionClassifier(net, passes=options.passes, seed=options.seed, fixed_masks=not options.fresh_masks)
 
 
 class EffectNets(Nets, Protocol):

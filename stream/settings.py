@@ -18,7 +18,7 @@ from emocolor.options import Group, Need, Options, Readers, Spelling, load_optio
 from emocolor.palettes import Palette
 from emocolor.protocols import Precision
 from emocolor.smoothing import SmoothingOptions
-from engines.runners.selection import Device
+from engines.runners.devices import Device
 from engines.spec import colorizer_names, emotion_net_names, style_net_names
 
 from .config_files import palette_names, read_palette

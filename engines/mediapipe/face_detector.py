@@ -16,7 +16,15 @@ import numpy as np
 
 from emocolor.arrays import GrayImage
 from emocolor.errors import EngineError
-from emocolor.face_search import CropRegion, CropView, best_match, likeness, square_around, tiles_of, without_repeats
+from emocolor.face_search import (
+    CropRegion,
+    CropView,
+    best_match,
+    similarity,
+    square_around,
+    tiles_of,
+    without_duplicates,
+)
 from emocolor.faces import Box, Detection
 from emocolor.frames import Rotation
 
@@ -98,13 +106,13 @@ class MediaPipeFaceDetector:
             raise ValueError(f"gray must be (H, W) uint8, got {gray.shape} {gray.dtype}")
         image = _Image(gray, rotation)
         found = [self._look_closer(image, face, self._options.known_score) for face in known]
-        followed = without_repeats([face for face in found if face])
+        followed = without_duplicates([face for face in found if face])
         every = 1 if None in found else self._options.calls_per_whole * (2 if found else 1)
         tiles = self._tiles_of_this_call(gray.shape, sweep, every)
         coarse = [face for tile in tiles for face in self._full_range.faces(image, tile)]
-        candidates = [face for face in without_repeats(coarse, followed) if not self._was_refused(face)]
+        candidates = [face for face in without_duplicates(coarse, followed) if not self._was_refused(face)]
         found = [self._confirm(image, candidate) for candidate in candidates]
-        fresh = without_repeats([face for face in found if face], followed)
+        fresh = without_duplicates([face for face in found if face], followed)
         return sorted([*followed, *fresh], key=lambda face: -face.score)
 
     def close(self) -> None:
@@ -128,7 +136,7 @@ class MediaPipeFaceDetector:
         return found if self._turn % calls_per_whole else [whole, *found]
 
     def _was_refused(self, face: Detection) -> bool:
-        return any(likeness(face.box, refusal.box) > 0.6 for refusal in self._refused)
+        return any(similarity(face.box, refusal.box) > 0.6 for refusal in self._refused)
 
     def _confirm(self, image: "_Image", candidate: Detection) -> Detection | None:
         coarse, close = self._options.agreed_scores

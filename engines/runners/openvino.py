@@ -15,15 +15,14 @@ from emocolor.protocols import Precision
 from ..cache import EngineCache, EngineKey
 
 _LOADING: Final = threading.Lock()
-"""Held until OpenVINO's binding has made its table of NumPy's types, which it does at the first use: of two threads
-that come to it at once, one waits with the interpreter's lock for the other, which waits for that lock, both for ever
-(seen with 2026.4)."""
+"""Held until OpenVINO's binding has built its table of NumPy types, which it does at the first use. If two threads get
+there together, one waits for the other while holding the GIL, which the other needs: a deadlock (seen with 2026.4)."""
 
 
 class OpenVinoRunner:
-    """One net, compiled for this processor.
+    """One net, compiled for this CPU.
 
-    Not for two threads at once: it holds one inference request. Arrays are copied in and out.
+    Not for two threads at a time, since it holds one inference request. Output arrays are copies.
     """
 
     backend = "OpenVINO CPU"
@@ -37,14 +36,14 @@ class OpenVinoRunner:
         cache: EngineCache | None = None,
         sha256: str = "",
     ) -> None:
-        """Read an ONNX file and compile it, or load what ``cache`` keeps of that; ``sha256`` is the file's.
+        """Read an ONNX file and compile it, or load the compiled net from ``cache``; ``sha256`` is the file's.
 
-        What is loaded is the same compiled net, bit for bit, in a quarter of the time. The precision is always passed
-        on, as OpenVINO would choose bfloat16 by itself where the processor has it, and then results would depend on
-        the machine. Raises ``MissingDependencyError``, and ``EngineError`` where the file cannot be compiled.
+        A net from the cache computes the same, bit for bit, and is ready in a quarter of the time. Raises
+        ``MissingDependencyError``, and ``EngineError`` if the file cannot be compiled.
         """
         self._weights = weights
         self._settings: dict[str, Any] = {
+            # By default OpenVINO takes bfloat16 on CPUs that have it: results would depend on the machine.
             "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
@@ -59,7 +58,7 @@ class OpenVinoRunner:
         self._outputs = [output.get_any_name() for output in model.outputs]
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Named arrays in, named arrays out, of the types that the graph says."""
+        """Named arrays in, named arrays out, of the graph's types."""
         results = self._request.infer(dict(inputs), share_inputs=True)
         return {name: np.array(results[name]) for name in self._outputs}
 
@@ -82,7 +81,7 @@ class OpenVinoRunner:
 
 
 def openvino_key(net: str, sha256: str, precision: Precision, core: Any = None) -> EngineKey:
-    """What a compiled net depends on. The number of threads is none of it: that is set when the net is loaded.
+    """What a compiled net depends on. The number of threads does not count: it is set when the net is loaded.
 
     Raises ``MissingDependencyError``.
     """
@@ -101,7 +100,7 @@ def openvino_key(net: str, sha256: str, precision: Precision, core: Any = None) 
 def _new_core() -> Any:
     with _LOADING:
         try:
-            import openvino  # takes a quarter of a second, which commands that run no net need not pay
+            import openvino  # a quarter of a second, which commands that run no net need not wait
         except ImportError as error:
             raise MissingDependencyError(f"OpenVINO cannot be imported ({error}): pip install openvino.") from error
         openvino.Type.f32.to_dtype()

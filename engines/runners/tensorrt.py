@@ -29,7 +29,7 @@ from ..shapes import AnySpec, Axis, Input, inputs_of, outputs_of
 from .torch import NO_ROOM
 from .torch_export import exported, float_inputs
 
-BUILD_PATIENCE_S = 1800.0
+MAX_BUILD_WAIT_S = 1800.0
 """How long a process waits for another one that builds the same engine."""
 
 
@@ -48,7 +48,7 @@ def open_tensorrt(spec: AnySpec, precision: Precision, cache: EngineCache) -> "T
         tensorrt_key(spec, precision, facts),
         lambda plan: TensorRtRunner(plan, spec),
         build,
-        patience_s=BUILD_PATIENCE_S,
+        max_wait_s=MAX_BUILD_WAIT_S,
         slow=True,
     )
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from emocolor.errors import EmocolorError
-from engines.runners.selection import has_nvidia_driver, wants_cuda
+from engines.runners.devices import has_nvidia_driver, wants_cuda
 
 from ..media.locations import PROTOCOLS
 from ..pipeline.cores import usable_cores

@@ -16,15 +16,9 @@ from numpy.typing import NDArray
 from emocolor.errors import ConfigurationError, EmocolorError, EngineError, nearest
 from emocolor.protocols import Precision
 from engines.cache import EngineKey, Entry, user_cache
-from engines.runners.selection import (
-    BACKENDS,
-    Backend,
-    Device,
-    PrecisionChoice,
-    check_device,
-    exact_precision,
-    wants_cuda,
-)
+from engines.runners.base import Backend
+from engines.runners.devices import Device, PrecisionChoice, check_device, exact_precision, wants_cuda
+from engines.runners.selection import BACKENDS
 from engines.shapes import AnySpec, inputs_of
 from engines.spec import (
     colorizer_names,

@@ -9,7 +9,7 @@ from emocolor.analysis import AnalysisInput, observation_from
 from emocolor.classifier import EmotionClassifier
 from emocolor.faces import Observation
 from engines.emotion import EmotionNetRunner, load_emotion_net
-from engines.runners.selection import Device
+from engines.runners.devices import Device
 
 from .handoff import Closed, Handoff
 from .quality import Quality

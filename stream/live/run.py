@@ -16,7 +16,7 @@ from typing import Final
 
 from emocolor.errors import EmocolorError
 from emocolor.faces import Scene
-from engines.runners.selection import Device, check_device
+from engines.runners.devices import Device, check_device
 
 from ..graph import LiveChainBuilder
 from ..media.sink import SinkOptions

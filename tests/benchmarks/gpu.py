@@ -36,7 +36,8 @@ from emocolor.errors import EmocolorError
 from emocolor.faces import Scene
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
 from engines.device.table import make_device_effects
-from engines.runners.selection import BACKENDS, check_device, first_usable
+from engines.runners.devices import check_device
+from engines.runners.selection import BACKENDS, first_usable
 from engines.shapes import AnySpec, inputs_of
 from engines.spec import (
     colorizer_names,

@@ -31,7 +31,9 @@ from numpy.typing import NDArray
 
 from emocolor.errors import ConfigurationError, EmocolorError, EngineError, MissingDependencyError, SinkError
 from emocolor.protocols import Precision
-from engines.runners.selection import BACKENDS, Backend, Runner, wants_cuda
+from engines.runners.base import Backend, Runner
+from engines.runners.devices import wants_cuda
+from engines.runners.selection import BACKENDS
 from engines.shapes import AnySpec
 from tests.benchmarks.__main__ import machine
 from tests.benchmarks.parity_kinds import KINDS, Arrays, Kind, Material

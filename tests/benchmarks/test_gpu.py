@@ -61,7 +61,7 @@ def test_without_a_gpu_it_refuses_in_one_line():
         [sys.executable, "-m", "tests.benchmarks.gpu"], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("No GPU to measure: --device cuda: torch ")
+    assert done.stderr.startswith("No GPU to measure: The device cuda cannot be used: torch ")
     assert len(done.stderr.splitlines()) == 1
 
 

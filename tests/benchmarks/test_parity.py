@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from emocolor.errors import ConfigurationError, EngineError
+from engines.runners.base import Backend
 from engines.runners.openvino import OpenVinoRunner
-from engines.runners.selection import Backend
 from tests.benchmarks import parity
 from tests.benchmarks.parity_kinds import KINDS, Material, colour_errors, probability_errors, sample_errors
 from training.data.faces import FaceSet
@@ -152,7 +152,7 @@ def test_backends_of_a_gpu_are_left_out_where_there_is_none(capsys):
     if torch.cuda.is_available():
         pytest.skip("there is an NVIDIA GPU")
     assert parity.present([backend_of("fast", OpenVinoRunner, device="cuda")]) == []
-    assert "left out: fast on cuda: --device cuda: torch" in capsys.readouterr().err
+    assert "left out: fast on cuda: The device cuda cannot be used: torch" in capsys.readouterr().err
 
 
 def test_one_net_measured_anew_leaves_the_others_as_they_were(material, tmp_path, capsys):

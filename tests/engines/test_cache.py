@@ -139,7 +139,7 @@ def test_what_is_damaged_is_built_again_and_that_is_said_once(damage, folder, ca
     caplog.clear()
     made, builder = get(folder)
     assert (made, builder.built, builder.loaded) == ("engine", 1, 0)
-    assert "damaged, and is built again" in caplog.messages[0]
+    assert "damaged and is built again" in caplog.messages[0]
     assert len(caplog.messages[0].splitlines()) == 1
     assert get(folder)[1].built == 0
 
@@ -152,7 +152,7 @@ def test_what_the_runtime_refuses_is_built_again(folder, caplog):
 
     builder = Builder("new")
     assert EngineCache(folder).engine(KEY, refuse, builder.build) == "new"
-    assert "cannot be used, and is built again: not mine" in caplog.messages[0]
+    assert "cannot be used and is built again: not mine" in caplog.messages[0]
     assert get(folder)[0] == "new"
 
 
@@ -266,7 +266,7 @@ def holder(folder):
 
 
 def test_nobody_waits_for_ever(holder, folder):
-    assert get(folder, patience_s=0)[1].built == 1
+    assert get(folder, max_wait_s=0)[1].built == 1
     assert EngineCache(folder).holds(KEY)
     assert holder.poll() is None
 

@@ -7,7 +7,7 @@ import sys
 import av
 import pytest
 
-from engines.runners.selection import has_nvidia_driver
+from engines.runners.devices import has_nvidia_driver
 
 JOB = """
 import json, sys

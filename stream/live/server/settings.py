@@ -13,7 +13,7 @@ from aiortc import RTCIceServer
 from aiortc.rtcicetransport import parse_stun_turn_uri
 
 from emocolor.errors import ConfigurationError, SinkError
-from engines.runners.selection import Device
+from engines.runners.devices import Device
 
 from ...settings import AnalysisOptions, LiveOptions, ServerOptions
 from ..controls import Controls

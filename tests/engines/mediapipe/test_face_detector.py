@@ -15,7 +15,7 @@ import pytest
 
 from emocolor.arrays import GrayImage, Points
 from emocolor.errors import EngineError
-from emocolor.face_search import likeness
+from emocolor.face_search import similarity
 from emocolor.faces import Box, Detection
 from emocolor.frames import Rotation
 from emocolor.protocols import Detector
@@ -153,7 +153,7 @@ def test_what_was_no_face_is_left_alone_for_some_calls() -> None:
     for _ in range(DetectorOptions().calls_per_sweep):
         detector.in_vain.clear()
         detector.detect(image, [], 0)
-        vain.append(any(likeness(box, before) > 0.6 for box in detector.in_vain for before in refused))
+        vain.append(any(similarity(box, before) > 0.6 for box in detector.in_vain for before in refused))
     detector.close()
     assert refused
     wait = DetectorOptions().calls_per_refusal - 1

@@ -108,7 +108,7 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_opened(demo_cl
         pytest.skip("there is an NVIDIA GPU")
     done = call(demo_clip, "-o", tmp_path / "out.mp4", "--device", "cuda")
     assert done.returncode == 7
-    assert re.fullmatch(r"error: --device cuda: torch \S+ is built for .* Check the driver .*\n", done.stderr)
+    assert re.fullmatch(r"error: The device cuda cannot be used: torch \S+ is built for .* Check the driver .*\n", done.stderr)
     done = call(demo_clip, "-o", tmp_path / "out.mp4", "--effect", "style", "--style-precision", "f16")
     assert (done.returncode, done.stderr) == (7, "error: f16 is for GPUs; on the CPU there are f32 and bf16.\n")
     assert not (tmp_path / "out.mp4").exists()
