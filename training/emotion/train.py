@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError, EmocolorError
 from engines.nets.catalog import emotion_net
 from engines.nets.emotion_net import EmotionNet
@@ -35,12 +36,11 @@ from engines.spec import read_emotion_spec
 from ..data.faces import FaceSet, ferplus_majority
 from ..depthwise import speed_up_depthwise
 from ..optimization import TrainingState, check_finite, pick_device
-from ..records import sha256_of, write_json
+from ..records import read_json, sha256_of, write_json
 from ..run_folder import FINAL, Panel, draw_curves, log_epoch, open_run, save_checkpoint, training_machine
 from ..toml_recipe import read_recipe
 from .batches import Batch, EmotionData, as_input, batches, load_data
 from .metrics import classification_metrics
-from .plots import draw_confusion
 from .recipe import EmotionRecipe
 
 SMOKE_IMAGES = 256
@@ -140,6 +140,30 @@ def finish(run: Path, net: EmotionNet, data: EmotionData) -> None:
     )
     draw_curves(run, CURVES)
     draw_confusion(run)
+
+
+def draw_confusion(run: Path) -> None:
+    """``confusion.png`` from ``final.json``: predictions for each labelled emotion, in percent."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    final = read_json(run / FINAL)
+    measured = final["test"] if "test" in final else final["held_out"]
+    figure, panels = plt.subplots(1, len(measured), figsize=(4.6 * len(measured), 4.2), layout="constrained")
+    for axes, (name, found) in zip(np.atleast_1d(panels), measured.items(), strict=True):
+        counts = np.array(found["confusion"], float)
+        shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+        for (row, column), share in np.ndenumerate(shares):
+            color = "white" if share > 55 else "black"
+            axes.text(column, row, f"{share:.0f}", ha="center", va="center", fontsize=8, color=color)
+        axes.set_xticks(range(len(EMOTIONS)), EMOTIONS, rotation=45, ha="right")
+        axes.set_yticks(range(len(EMOTIONS)), EMOTIONS)
+        axes.set(xlabel="prediction", ylabel="label", title=f"{name} labels, accuracy {found['accuracy']:.3f}")
+    figure.savefig(run / "confusion.png", dpi=80)
+    plt.close(figure)
 
 
 def label_loss(logits: Tensor, batch: Batch) -> Tensor:

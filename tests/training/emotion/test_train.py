@@ -14,8 +14,9 @@ from engines.nets.from_onnx import load_net  # noqa: E402
 from engines.spec import read_emotion_spec  # noqa: E402
 from training.data.faces import read_faces  # noqa: E402
 from training.emotion.batches import Batch  # noqa: E402
+from training.emotion.metrics import classification_metrics  # noqa: E402
 from training.emotion.recipe import EmotionRecipe  # noqa: E402
-from training.emotion.train import distillation_loss, label_loss, main, measure, train  # noqa: E402
+from training.emotion.train import distillation_loss, draw_confusion, label_loss, main, measure, train  # noqa: E402
 from training.optimization import DivergedError  # noqa: E402
 from training.run_folder import final_weights, read_epochs  # noqa: E402
 from training.toml_recipe import read_recipe  # noqa: E402
@@ -147,3 +148,12 @@ def test_each_kind_of_labels_is_scored_by_the_output_trained_on_it(few_faces_fil
     assert found["fer2013"]["accuracy"] == 1
     assert found["ferplus"]["n"] <= len(faces)
     assert measure(probabilities[:, :1], faces, ("fer2013",)).keys() == {"fer2013", "ferplus"}
+
+
+@pytest.mark.parametrize("parts", [{"held_out"}, {"held_out", "test"}])
+def test_a_confusion_matrix_is_drawn(parts, tmp_path):
+    labels = np.arange(14) % 7
+    metrics = {"fer2013": classification_metrics(np.eye(7)[labels], labels)}
+    (tmp_path / "final.json").write_text(json.dumps(dict.fromkeys(parts, metrics)))
+    draw_confusion(tmp_path)
+    assert (tmp_path / "confusion.png").read_bytes().startswith(b"\x89PNG")
