@@ -123,7 +123,7 @@ class Unit:
     """``None`` where only packets are left, or where many of them come before the next frame."""
     packets: tuple[Packet, ...] = ()
     """In the order in which they were read, with times from the same zero as the frames'."""
-    before: Frame | None = None
+    original: Frame | None = None
     """The frame as it was decoded, or a part of it, if it is to be shown beside the result."""
 
 
