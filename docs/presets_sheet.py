@@ -28,7 +28,7 @@ def presets_sheet() -> RgbImage:
     with tempfile.TemporaryDirectory() as folder:
         clip, gray = Path(folder) / "clip.mp4", Path(folder) / "gray.mp4"
         make_demo_clip(clip)
-        rendered(clip, {"effect": "colormap:gray"}, output=str(gray))
+        rendered(clip, {"effect": "colormap:#000-#fff"}, output=str(gray))
         rows = [_row("as it is", rendered(clip, {"effect": "none"}))]
         rows.append(_row("default", rendered(clip, {})))
         for name in sorted(preset_names(), key=lambda name: name in FOR_GRAY_FILM):

@@ -15,8 +15,7 @@ from emocolor.effects.tint import S0_TINT
 from emocolor.errors import ConfigurationError, SourceError
 from stream.demo.clip import demo_frames
 from stream.job import Job
-from stream.media.source import SourceOptions, VideoSource
-from stream.restore.color_detection import input_is_coloured
+from stream.media.source import VideoSource
 from stream.restore.reference_photo import read_reference
 from stream.settings import AnalysisOptions, JobSettings
 
@@ -149,18 +148,6 @@ def test_toned_film_counts_as_gray(tmp_path):
     done, warnings = run(clip, ColorizeOptions())
     assert warnings == []
     assert not np.array_equal(done[0][0][1], decoded(clip)[0][1])
-
-
-def test_colour_that_comes_late_is_seen(tmp_path):
-    """A fade in from black with a single key frame: the first frames alone would pass for gray."""
-    frames = [np.zeros_like(frame) for frame in shots(60)] + shots(30)
-    clip = write(tmp_path / "in.mp4", frames, codec="libx264", g="500")
-    source = VideoSource(str(clip))
-    try:
-        assert input_is_coloured(str(clip), SourceOptions(), source.facts) is True
-        assert input_is_coloured("-", SourceOptions(), source.facts) is None
-    finally:
-        source.close()
 
 
 @pytest.mark.parametrize("in_color", [True, False])
