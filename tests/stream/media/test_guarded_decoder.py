@@ -9,11 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from emocolor.errors import EngineError
-from stream.media import guarded_decoder
 from stream.media.decoder import Hardware
-from stream.media.guarded_decoder import GuardedDecoder
-from stream.media.nvdec import open_nvdec, set_up, unsuited
+from stream.media.guarded_decoder import MAX_KEPT_BYTES, GuardedDecoder
+from stream.media.nvdec import copy_parameters
 from stream.media.source import SourceOptions, VideoSource
 
 STEP = 512
@@ -42,7 +40,7 @@ class PlayedHardware:
     def open(self, stream: av.VideoStream) -> "PlayedHardware":
         software = stream.codec_context
         self._context: Any = av.CodecContext.create(software.codec.name, "r")
-        set_up(self._context, software)
+        copy_parameters(software, self._context)
         return self
 
     def decode(self, packet: Any) -> list[av.VideoFrame]:
@@ -60,9 +58,11 @@ class PlayedHardware:
         return given
 
 
-def read(path: Path, hardware: PlayedHardware | None = None, **options: Any) -> tuple[VideoSource, list[Any]]:
+def read(
+    path: Path, hardware: PlayedHardware | None = None, *, max_kept_bytes: int = MAX_KEPT_BYTES, **options: Any
+) -> tuple[VideoSource, list[Any]]:
     """The source, closed, and its frames."""
-    given = Hardware(open=hardware.open) if hardware else None
+    given = Hardware(open=hardware.open, max_kept_bytes=max_kept_bytes) if hardware else None
     source = VideoSource(str(path), SourceOptions(**options), hardware=given)
     frames = [unit.frame for unit in source.units() if unit.frame is not None]
     source.close()
@@ -161,7 +161,7 @@ def test_hardware_that_does_not_show_the_first_frame_is_not_used(make_clip: Any,
     assert_same(frames, read(path)[1])
     assert not any(from_hardware(frames))
     assert source.warnings == [
-        "NVDEC shows the first frame otherwise than FFmpeg's own decoder; FFmpeg's software decoder is used."
+        "NVDEC decodes the first frame differently from FFmpeg's own decoder; FFmpeg's software decoder is used."
     ]
 
 
@@ -187,20 +187,16 @@ def test_one_frame_is_software_s(make_clip: Any) -> None:
     assert source.warnings == []
 
 
-def test_key_frames_too_rare_to_keep_all_packets_end_hardware_s_part(
-    make_clip: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_frames_too_rare_to_keep_all_packets_end_hardware_s_part(make_clip: Any) -> None:
     path = make_clip(frames=80, options={"g": "1000"})
-    monkeypatch.setattr(guarded_decoder, "MOST_KEPT_BYTES", path.stat().st_size // 2)
-    source, frames = read(path, PlayedHardware())
+    source, frames = read(path, PlayedHardware(), max_kept_bytes=path.stat().st_size // 2)
     assert_same(frames, read(path)[1])
     assert "key frames are this rare" in source.warnings[0]
 
 
-def test_packets_that_are_no_longer_needed_do_not_count(make_clip: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packets_that_are_no_longer_needed_do_not_count(make_clip: Any) -> None:
     path = make_clip(frames=200, options=GROUPS)
-    monkeypatch.setattr(guarded_decoder, "MOST_KEPT_BYTES", path.stat().st_size // 2)
-    source, frames = read(path, PlayedHardware())
+    source, frames = read(path, PlayedHardware(), max_kept_bytes=path.stat().st_size // 2)
     assert all(from_hardware(frames)[1:])
     assert source.warnings == []
 
@@ -261,32 +257,3 @@ def test_facts_are_what_software_says(make_clip: Any) -> None:
     assert frames[-1].rotation == 90
     assert (source.facts.pix_fmt, source.facts.format) == (alone.facts.pix_fmt, alone.facts.format)
     assert source.facts.sample_aspect == Fraction(4, 3)
-
-
-@pytest.mark.parametrize(
-    ("clip", "said"),
-    [
-        ({"codec": "mpeg4"}, "NVDEC is used for av1, h264, hevc, vp8, vp9, not for mpeg4."),
-        ({"form": "yuv422p"}, "NVDEC is used for yuv420p, yuvj420p, yuv420p10le, not for yuv422p."),
-        (
-            {"size_wh": (63, 48), "form": "yuv444p"},
-            "NVDEC is used for yuv420p, yuvj420p, yuv420p10le, not for yuv444p.",
-        ),
-        ({"size_wh": (63, 48), "codec": "libvpx-vp9"}, "NVDEC is used for frames with even sides, not for 63x48."),
-        ({"name": "clip.avi"}, "NVDEC is used where packets have times of presentation, which avi files lack."),
-        ({}, None),
-    ],
-)
-def test_what_is_left_to_software(make_clip: Any, clip: dict[str, Any], said: str | None) -> None:
-    with av.open(str(make_clip(**{"name": "clip.mkv", "frames": 2, **clip}))) as container:
-        stream = container.streams.video[0]
-        assert unsuited(stream.codec_context, container.format.name) == said
-
-
-def test_nvdec_that_cannot_be_had_is_left_or_refused(make_clip: Any) -> None:
-    pytest.importorskip("torch")
-    with av.open(str(make_clip(codec="mpeg4"))) as container:
-        stream = container.streams.video[0]
-        assert open_nvdec(stream) is None
-        with pytest.raises(EngineError, match=r"^--decoder nvdec: .* not for mpeg4\. Use --decoder auto"):
-            open_nvdec(stream, required=True)
