@@ -21,10 +21,9 @@ from stream.cli.app import main
 from stream.graph import _stays_on_device, make_effects
 from stream.job import Job
 from stream.media.decoder import Hardware
-from stream.media.encoder import has_captions
 from stream.media.frames import color_of, convert, planes_of, to_pixel_format, working_format
 from stream.media.nvdec import SURFACES
-from stream.media.nvenc import NvencFrames, is_contiguous
+from stream.media.nvenc import NvencFrames
 from stream.media.sink import SinkOptions, VideoSink
 from stream.media.source import VideoSource
 from stream.nets import WorkerNets
@@ -112,27 +111,6 @@ def test_nvenc_gets_the_frame_s_own_memory(make_clip: Any) -> None:
     with pytest.raises(AssertionError):
         NvencFrames().av_frame(frame)  # whose planes are two pieces of the decoder's memory
     source.close()
-
-
-def test_frames_with_captions_are_known(make_clip: Any) -> None:
-    """They go to NVENC by the host's memory, where PyAV keeps what is attached to them."""
-    path = make_clip("clip.h264", frames=3, options={"bf": "0"})
-    caption = bytes.fromhex("00000001 06 04 0e b5 0031 47413934 03 41 ff fc8080 ff 80")
-    data = path.read_bytes()
-    first = data.index(b"\x00\x00\x01\x65")
-    path.write_bytes(data[:first] + caption[1:] + data[first:])
-    with av.open(str(path)) as container:
-        assert [has_captions(one) for one in container.decode(video=0)] == [True, False, False]
-    assert not has_captions(None)
-
-
-def test_one_piece_is_told_from_two() -> None:
-    rows = torch.zeros(6, 256, dtype=torch.uint8)
-    luma, chroma = rows[:4, :8], rows[4:, :8].view(2, 4, 2)
-    assert is_contiguous(luma, chroma)
-    assert not is_contiguous(luma, chroma.clone())
-    assert not is_contiguous(luma[:2], chroma)
-    assert not is_contiguous(luma, torch.as_strided(rows, (2, 4, 2), (128, 2, 1), 4 * 256))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""Reads and writes clips: through sources and sinks, and with PyAV alone to see what was written."""
+
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+
+from stream.media.sink import SinkOptions, VideoSink
+from stream.media.source import SourceOptions, VideoSource
+
+
+def process(given: Any, target: Any, part: SourceOptions | None = None, **options: Any) -> VideoSink:
+    """Read everything and write it, without effects."""
+    source = VideoSource(str(given), part)
+    sink = VideoSink(str(target), source, SinkOptions(**options))
+    try:
+        for unit in source.units():
+            sink.write(unit)
+        sink.finish()
+    except BaseException:
+        sink.abort()
+        raise
+    finally:
+        source.close()
+    return sink
+
+
+def decoded_frames(path: Any) -> list[av.VideoFrame]:
+    with av.open(str(path)) as container:
+        return list(container.decode(container.streams.video[0]))
+
+
+def times(path: Any) -> list[Fraction]:
+    return [frame.pts * frame.time_base for frame in decoded_frames(path)]
+
+
+def packets(path: Any, index: int) -> list[tuple[Fraction, bytes]]:
+    with av.open(str(path)) as container:
+        found = [packet for packet in container.demux(container.streams[index]) if packet.size]
+        return [(packet.pts * packet.time_base, bytes(packet)) for packet in found]
+
+
+def samples(path: Any) -> tuple[float, np.ndarray[Any, Any]]:
+    """When the audio starts, in seconds, and its first channel."""
+    with av.open(str(path)) as container:
+        stream, made = container.streams.audio[0], []
+        frames = list(container.decode(stream))
+        resampler = av.AudioResampler("fltp", "stereo", stream.codec_context.sample_rate)
+        made = [piece for frame in frames for piece in resampler.resample(frame)]
+        return float(frames[0].pts * frames[0].time_base), np.concatenate([piece.to_ndarray()[0] for piece in made])
+
+
+def read(location: Any, **options: Any) -> tuple[VideoSource, list[Any]]:
+    """The source, closed, and all its units."""
+    source = VideoSource(str(location), SourceOptions(**options))
+    units = list(source.units())
+    source.close()
+    return source, units
+
+
+def frames_of(units: list[Any]) -> list[Any]:
+    return [unit.frame for unit in units if unit.frame is not None]
+
+
+def packets_of(units: list[Any]) -> list[Any]:
+    return [packet for unit in units for packet in unit.packets]

@@ -1,0 +1,180 @@
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from emocolor.errors import SinkError
+from emocolor.frames import PIXEL_FORMATS
+from stream.media.encoder import has_captions
+from stream.media.frames import ColorTags, planes_of
+from stream.media.sink import SinkOptions, VideoSink
+from stream.media.source import SourceOptions, Unit, VideoSource
+from tests.stream.media.clip_io import decoded_frames, frames_of, process, read
+
+LOSSLESS = {"libx264": {"qp": "0"}, "ffv1": {}, "libx265": {"x265-params": "lossless=1"}}
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.avi", "out.ts"])
+def test_sample_aspect_is_kept(make_clip: Any, tmp_path: Path, name: str) -> None:
+    process(make_clip(sample_aspect_ratio=Fraction(4, 3), frames=10), tmp_path / name)
+    with av.open(str(tmp_path / name)) as made:
+        assert made.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"color_range": 1, "colorspace": 6, "color_primaries": 5, "color_trc": 6},
+        {"color_range": 2, "colorspace": 1, "color_primaries": 1, "color_trc": 13},
+        {"color_range": 1, "colorspace": 9, "color_primaries": 9, "color_trc": 16},
+    ],
+)
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_colour_tags_are_kept(make_clip: Any, tmp_path: Path, name: str, tags: dict[str, int]) -> None:
+    path = make_clip(tags=tags, frames=3)
+    process(path, tmp_path / name)
+    assert ColorTags.of(decoded_frames(tmp_path / name)[0]) == ColorTags.of(decoded_frames(path)[0])
+
+
+@pytest.mark.parametrize(
+    ("form", "codec"),
+    [
+        ("yuv420p", "libx264"),
+        ("yuvj420p", "libx264"),
+        ("yuv444p", "libx264"),
+        ("yuv422p10le", "libx264"),
+        ("yuv420p10le", "libx265"),
+        ("yuv422p12le", "ffv1"),
+        ("yuv411p", "ffv1"),
+    ],
+)
+def test_planes_pass_unchanged_to_a_lossless_encoder(make_clip: Any, tmp_path: Path, form: str, codec: str) -> None:
+    path = make_clip("in.mkv", codec="ffv1" if form != "yuvj420p" else "libx264", form=form, frames=3)
+    sink = process(path, tmp_path / "out.mkv", codec=codec, options=LOSSLESS[codec])
+    given, made = decoded_frames(path), decoded_frames(tmp_path / "out.mkv")
+    assert sink.warnings == []
+    for one, other in zip(given, made, strict=True):
+        plain = PIXEL_FORMATS[form.replace("yuvj", "yuv")]
+        for expected, found in zip(planes_of(one, plain), planes_of(other, plain), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_raw_nv12_is_encoded_as_it_is(tmp_path: Path) -> None:
+    raw = tmp_path / "in.raw"
+    raw.write_bytes(np.random.default_rng(0).integers(30, 200, 64 * 72 * 3, np.uint8).tobytes())
+    part = SourceOptions(format="rawvideo", options={"video_size": "64x48", "pixel_format": "nv12"})
+    process(raw, tmp_path / "out.mp4", part, options={"qp": "0"})
+    found = decoded_frames(tmp_path / "out.mp4")
+    luma = np.concatenate([planes_of(one, PIXEL_FORMATS["yuv420p"])[0].ravel() for one in found])
+    frames = np.frombuffer(raw.read_bytes(), np.uint8).reshape(3, -1)
+    np.testing.assert_array_equal(luma, frames[:, : 64 * 48].ravel())
+
+
+def test_gray_becomes_neutral_colour_with_the_same_luma(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.mkv", codec="ffv1", form="gray", frames=2)
+    process(path, tmp_path / "out.mp4", options={"qp": "0"})
+    made = decoded_frames(tmp_path / "out.mp4")[0]
+    assert (made.format.name, made.color_range) == ("yuvj420p", 2)
+    luma, u, v = planes_of(made, PIXEL_FORMATS["yuv420p"])
+    np.testing.assert_array_equal(luma, planes_of(decoded_frames(path)[0], PIXEL_FORMATS["gray"])[0])
+    assert (u.min(), u.max(), v.min(), v.max()) == (128, 128, 128, 128)
+
+
+def test_odd_sizes_lose_no_line(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.mkv", codec="ffv1", size_wh=(33, 17), frames=3)
+    process(path, tmp_path / "out.mp4")
+    made = decoded_frames(tmp_path / "out.mp4")[0]
+    assert (made.width, made.height, made.format.name) == (33, 17, "yuv444p")
+
+
+def test_fewer_bits_are_told(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.mkv", codec="ffv1", form="yuv444p12le", frames=2)
+    sink = process(path, tmp_path / "out.mp4", codec="mpeg2video")
+    assert decoded_frames(tmp_path / "out.mp4")[0].format.name == "yuv422p"
+    assert any("bits and chroma resolution" in warning for warning in sink.warnings)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+def test_fields_are_kept(make_clip: Any, tmp_path: Path, codec: str) -> None:
+    process(make_clip(fields=True, frames=6), tmp_path / "out.mkv", codec=codec)
+    assert all(frame.interlaced_frame for frame in decoded_frames(tmp_path / "out.mkv"))
+    with av.open(str(tmp_path / "out.mkv")) as made:
+        assert made.streams.video[0].codec_context.field_order == 2
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_hdr_metadata_is_kept(shared_clips: Path, tmp_path: Path, codec: str) -> None:
+    given = shared_clips / "made_hdr10_pq.mp4"
+    process(given, tmp_path / "out.mp4", SourceOptions(end_seconds=0.2), codec=codec, preset="ultrafast")
+    first, second = VideoSource(str(given)), VideoSource(str(tmp_path / "out.mp4"))
+    assert second.facts.hdr == first.facts.hdr is not None
+    assert (second.facts.color, second.facts.pix_fmt) == (first.facts.color, "yuv420p10le")
+    first.close()
+    second.close()
+
+
+def test_images_have_the_colours_of_the_video(make_clip: Any, tmp_path: Path) -> None:
+    tags = {"color_range": 1, "colorspace": 1, "color_primaries": 1, "color_trc": 1}
+    path = make_clip("in.mkv", codec="ffv1", form="yuv444p", tags=tags, frames=1)
+    process(path, tmp_path / "%d.png")
+    y, u, v = (plane.astype(float) for plane in planes_of(decoded_frames(path)[0], PIXEL_FORMATS["yuv444p"]))
+    luma, blue, red = (y - 16) / 219, (u - 128) / 224, (v - 128) / 224
+    expected = np.stack([luma + 1.5748 * red, luma - 0.1873 * blue - 0.4681 * red, luma + 1.8556 * blue], axis=-1)
+    found = decoded_frames(tmp_path / "1.png")[0].to_ndarray(format="rgb24")
+    np.testing.assert_allclose(found, np.clip(expected * 255, 0, 255), atol=1.6)
+
+
+def test_frames_that_change_form_are_refused(make_clip: Any, tmp_path: Path) -> None:
+    source = VideoSource(str(make_clip()))
+    sink = VideoSink(str(tmp_path / "out.mp4"), source, SinkOptions())
+    units = source.units()
+    sink.write(next(units))
+    frame = next(units).frame
+    assert frame is not None
+    smaller = replace(frame, planes=tuple(plane[:16, :16] for plane in frame.planes), handle=None)
+    with pytest.raises(SinkError, match="16x16"):
+        sink.write(Unit(frame=smaller))
+    sink.abort()
+    source.close()
+
+
+def test_frames_with_captions_are_known(make_clip: Any) -> None:
+    """They go to NVENC by the host's memory, where PyAV keeps what is attached to them."""
+    path = make_clip("clip.h264", frames=3, options={"bf": "0"})
+    caption = bytes.fromhex("00000001 06 04 0e b5 0031 47413934 03 41 ff fc8080 ff 80")
+    data = path.read_bytes()
+    first = data.index(b"\x00\x00\x01\x65")
+    path.write_bytes(data[:first] + caption[1:] + data[first:])
+    with av.open(str(path)) as container:
+        assert [has_captions(one) for one in container.decode(video=0)] == [True, False, False]
+    assert not has_captions(None)
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate", "expected"),
+    [("mpeg2video", Fraction(25), 25), ("mpeg2video", Fraction(26), 25), ("mpeg4", Fraction(30000, 1001), 29.97)],
+)
+def test_encoders_that_count_frames_get_a_rate_that_they_have(
+    make_clip: Any, tmp_path: Path, codec: str, rate: Fraction, expected: float
+) -> None:
+    step = 1 / rate / Fraction(1, 90000)
+    path = make_clip(
+        "in.mkv", times=[round(step * index) for index in range(10)], rate=rate, time_base=Fraction(1, 90000)
+    )
+    process(path, tmp_path / "out.mkv", codec=codec)
+    with av.open(str(tmp_path / "out.mkv")) as made:
+        assert float(made.streams.video[0].average_rate) == pytest.approx(expected, abs=0.01)
+    assert len(decoded_frames(tmp_path / "out.mkv")) == 10
+
+
+def test_times_that_a_fixed_rate_cannot_hold_are_rounded_and_told(make_clip: Any, tmp_path: Path) -> None:
+    uneven = [512 * index + (200 if index == 20 else 0) for index in range(50)]
+    sink = process(make_clip("in.mkv", times=uneven), tmp_path / "out.avi")
+    _, units = read(tmp_path / "out.avi")
+    assert [frame.pts for frame in frames_of(units)] == list(range(50))
+    assert [warning for warning in sink.warnings if "fixed frame rate (25)" in warning]

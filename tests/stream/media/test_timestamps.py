@@ -1,0 +1,92 @@
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from stream.media.timestamps import FrameTimes, PacketTimes, in_units
+from tests.stream.media.clip_io import frames_of, packets_of, read
+
+AUDIO = {"codec": "aac", "parts": 20, "metadata": {"language": "ger"}}
+UNEVEN = [0, 512, 1024, 1100, 2048, 5000, 5512, 9000]
+
+
+@pytest.mark.parametrize(("codec", "options"), [("libx264", {"bf": "3"}), ("mpeg4", {"bf": "2"}), ("mjpeg", {})])
+def test_frames_of_avi_files_come_at_their_numbers(make_clip: Any, codec: str, options: dict[str, str]) -> None:
+    form = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    path = make_clip("clip.avi", times=range(20), time_base=Fraction(1, 25), codec=codec, form=form, options=options)
+    source, units = read(path)
+    assert [frame.pts for frame in frames_of(units)] == list(range(20))
+    assert source.warnings == []
+
+
+def test_one_origin_is_taken_from_all_streams(make_clip: Any) -> None:
+    late = [12800 + i * 512 for i in range(10)]
+    _, alone = read(make_clip("alone.ts", times=late))
+    assert frames_of(alone)[0].pts == 0
+    _, units = read(make_clip("both.mkv", times=late, audio=[{**AUDIO, "codec": "flac"}]))
+    assert frames_of(units)[0].time == pytest.approx(1)
+    assert packets_of(units)[0].pts == 0
+
+
+def test_uneven_times_are_kept(make_clip: Any) -> None:
+    _, units = read(make_clip(times=UNEVEN))
+    assert [frame.pts for frame in frames_of(units)] == UNEVEN
+
+
+def test_missing_times_come_from_the_frame_rate(make_clip: Any) -> None:
+    _, units = read(make_clip("clip.h264", frames=10))
+    times = [frame.time for frame in frames_of(units)]
+    np.testing.assert_allclose(times, np.arange(10) / 25, atol=1e-6)
+
+
+def packet_at(dts: int, duration: int = 1) -> Any:
+    packet = av.Packet(b"x")
+    packet.pts = packet.dts = dts
+    packet.duration, packet.time_base = duration, Fraction(1, 25)
+    return packet
+
+
+def frame_at(pts: int | None) -> av.VideoFrame:
+    frame = av.VideoFrame(16, 16, "yuv420p")
+    frame.pts = pts
+    return frame
+
+
+def test_seconds_are_rounded_to_the_nearest_unit() -> None:
+    assert in_units(Fraction(1, 3), Fraction(1, 1000)) == 333
+    assert in_units(Fraction(2, 3), Fraction(1, 1000)) == 667
+
+
+def test_packets_are_moved_to_zero_and_on_where_the_clock_starts_anew() -> None:
+    times = PacketTimes(Fraction(2))
+    video = [packet_at(dts) for dts in (50, 51, 10, 11)]
+    for packet in video:
+        times.shift(packet, is_video=True)
+    assert [packet.dts for packet in video] == [0, 1, 2, 3]
+    assert [packet.pts for packet in video] == [0, 1, 2, 3]
+    assert times.jumps == 1
+    audio = packet_at(12)
+    times.shift(audio, is_video=False)
+    assert audio.dts == 4, "other streams move by as much as the video"
+
+
+def test_a_small_step_back_is_no_new_start() -> None:
+    times = PacketTimes(Fraction(0))
+    video = [packet_at(dts) for dts in (50, 40)]
+    for packet in video:
+        times.shift(packet, is_video=True)
+    assert [packet.dts for packet in video] == [50, 40]
+    assert times.jumps == 0
+
+
+def test_every_frame_is_later_than_the_one_before() -> None:
+    times = FrameTimes(Fraction(1, 100), Fraction(25))
+    assert [times.next_pts(frame_at(pts)) for pts in (3, 3, 2, None, 20)] == [3, 4, 5, 9, 20]
+    assert times.repaired == 2
+
+
+def test_without_a_frame_rate_25_are_assumed() -> None:
+    assert FrameTimes(Fraction(1, 100), None).step == 4
+    assert FrameTimes(Fraction(1, 10), Fraction(50)).step == 1, "never zero"
