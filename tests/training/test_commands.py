@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "training" / "README.md", ROOT / "engines" / "README.md"]
 SOURCES = [
     *PAGES,
+    *(ROOT / "docs").rglob("*.md"),
+    *ROOT.glob("CONTRIBUTING.md"),
     *(ROOT / "configs" / "training").glob("*.toml"),
     *(ROOT / "engines" / "weights").rglob("*.md"),
     *(ROOT / "training").rglob("*.py"),
