@@ -2,7 +2,7 @@
 
     track_faces -> classify        or, where no face matters, detect_cuts alone
 
-None reads a clock: media time decides everything, so a result cannot depend on a machine's speed.
+They use media time and never the clock, so results cannot depend on the speed of the machine.
 """
 
 import math
@@ -21,10 +21,9 @@ from .steps import Pending, Step
 def track_faces(
     units: Iterable[Unit], make_face_tracker: Callable[[], FaceTracker], rate_hz: float
 ) -> Iterator[Pending[AnalysisInput]]:
-    """Track faces in the frames that are due: ``rate_hz`` times a second of media time (0: every frame), and where a
-    new shot starts.
+    """Track faces in the frames that are due: ``rate_hz`` per second of media time (0: all), and the first of a shot.
 
-    ``make_face_tracker`` is called here, as ``make_classifier`` below, so that nets load side by side and while
+    ``make_face_tracker`` is called in the stage, like ``make_classifier`` below, so that nets load in parallel while
     decoding goes on.
     """
     tracker = make_face_tracker()
@@ -54,7 +53,7 @@ def classify(
 
 
 def detect_cuts(units: Iterable[Unit]) -> Iterator[Step]:
-    """In place of ``track_faces`` and ``classify`` where no face matters: only where a new shot starts."""
+    """Detect where new shots start; in place of ``track_faces`` and ``classify`` where no face matters."""
     cuts = CutDetector()
     for unit in units:
         is_cut = unit.frame is not None and cuts.is_cut(unit.frame)
@@ -63,8 +62,8 @@ def detect_cuts(units: Iterable[Unit]) -> Iterator[Step]:
 
 
 def _next_due(time: float, rate_hz: float) -> float:
-    """The next point after ``time`` of a grid in media time."""
+    """The next point after ``time`` of a grid with ``rate_hz`` points per second, which starts at zero."""
     if rate_hz == 0:
         return -math.inf
-    # A hair early, so that times which rounding put just before a grid point still count as on it.
+    # A microsecond early: rounded timestamps may lie just before the grid point that they belong to.
     return (math.floor(time * rate_hz + 1e-6) + 1) / rate_hz - 1e-6

@@ -1,4 +1,4 @@
-"""A bounded handoff between two threads."""
+"""A bounded queue between two threads, which can be closed and cancelled."""
 
 import threading
 from collections import deque
@@ -9,15 +9,14 @@ T = TypeVar("T")
 
 
 class Cancelled(Exception):
-    """The work that this channel belongs to was called off."""
+    """The work that this channel belongs to was cancelled."""
 
 
 class Channel(Generic[T]):
-    """Holds up to ``capacity`` items on their way from one thread to another, in order, losing none.
+    """Holds up to ``capacity`` items on their way from one thread to another, in order, and loses none.
 
-    The writer waits while it is full, the reader while it is empty. ``close`` says that no more
-    will come: the reader still gets what is there. ``cancel`` calls everything off: both sides
-    get ``Cancelled``, at once and from then on.
+    The writer waits while it is full, the reader while it is empty. After ``close`` the reader still gets the items
+    inside, and then the end. ``cancel`` drops them: both sides get ``Cancelled``, immediately and from then on.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -30,7 +29,7 @@ class Channel(Generic[T]):
         self._cancelled = False
 
     def put(self, item: T) -> None:
-        """Hand an item over, waiting for room; raises ``Cancelled``."""
+        """Add an item, waiting for room; raises ``Cancelled``."""
         with self._changed:
             self._changed.wait_for(lambda: self._cancelled or len(self._items) < self._capacity)
             if self._cancelled:
@@ -41,13 +40,13 @@ class Channel(Generic[T]):
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Say that no more items will come."""
+        """Announce that no more items will come."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def cancel(self) -> None:
-        """Call off the handoff; what is inside is dropped."""
+        """Wake both sides with ``Cancelled``; the items inside are dropped."""
         with self._changed:
             self._cancelled = True
             self._items.clear()

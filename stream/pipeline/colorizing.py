@@ -27,7 +27,7 @@ from .rendering import with_chroma_planes
 from .steps import Pending, Step
 
 FIRST_FRAMES: Final = 25
-"""Units that are held to tell whether a source that cannot be sampled beforehand is in colour."""
+"""Units that are held to detect whether a source that cannot be sampled beforehand is in colour."""
 
 
 def predict_chroma(
@@ -39,8 +39,8 @@ def predict_chroma(
 ) -> Iterator[Pending[ColorizerOutput]]:
     """Run the colorizer on the frames that are due.
 
-    With ``leave``, ``FIRST_FRAMES`` units are held until it says of their frames whether all are to be left as they
-    are; then none gets chroma. Each of ``workers`` has a colorizer, and a thread, of its own.
+    ``leave`` is called with the frames of the first ``FIRST_FRAMES`` units and decides whether the video keeps its
+    colours; then no frame gets chroma. Each of ``workers`` has a colorizer and a thread of its own.
     """
     steps = iter(steps)
     if leave is not None:
@@ -61,7 +61,7 @@ def predict_chroma(
 def stabilize_chroma(
     predicted: Iterable[Pending[ColorizerOutput]], options: ColorizeOptions
 ) -> Iterator[Pending[FrameChroma]]:
-    """Give every frame that went through the colorizer stable chroma, holding frames back for look-ahead."""
+    """Stabilize the chroma of every frame that went through the colorizer; frames are held for look-ahead."""
     stabilizer = ChromaStabilizer(options)
     waiting: deque[Pending[ColorizerOutput]] = deque()
     for pending in predicted:
@@ -77,7 +77,7 @@ def stabilize_chroma(
 
 
 def apply_chroma(stabilized: Iterable[Pending[FrameChroma]]) -> Iterator[Step]:
-    """Write every frame's chroma, where it was given any, into planes of its own."""
+    """Write the chroma of every frame that has some into planes of its own."""
     for pending in stabilized:
         step, chroma = pending.step, pending.payload
         if step.frame is None or chroma is None:
@@ -96,7 +96,7 @@ def _predicted(scheduled: tuple[Step, bool], *, colorizer: Colorizer, vividness:
 
 
 def _up_to_chroma(waiting: deque[Pending[ColorizerOutput]], chroma: FrameChroma) -> Iterator[Pending[FrameChroma]]:
-    """The steps up to the first that went through the colorizer, which takes the chroma."""
+    """The steps up to the first that went through the colorizer, which gets the chroma."""
     yield from _without_output(waiting)
     yield Pending(waiting.popleft().step, chroma)
 

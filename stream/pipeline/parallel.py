@@ -1,4 +1,4 @@
-"""The same work on several items at once, in threads, with the results in the items' order."""
+"""One function over many items in parallel threads, with the results in the items' order."""
 
 import threading
 import time
@@ -15,16 +15,16 @@ _own = threading.local()
 
 
 def worker_cpu_seconds() -> float:
-    """What threads that work side by side have used of the CPU for the calling thread, up to now."""
+    """CPU time that the workers of ``ordered_parallel_map`` have used for the calling thread so far."""
     return getattr(_own, "seconds", 0.0)
 
 
 def ordered_parallel_map(items: Iterable[T], make_work: Callable[[], Callable[[T], R]], width: int) -> Iterator[R]:
-    """What work makes of each item, in order, ``width`` of them at a time.
+    """The results of ``width`` workers, in the order of ``items``.
 
-    So many works are made, at once, each for one thread at a time; with a width of 1 everything is done in the
-    caller's thread. No more than ``width + 1`` items are held. The first error ends it, be it an item's or in making a
-    work.
+    ``make_work`` is called once for each worker, in parallel; a worker's function runs in one thread at a time. With a
+    width of 1 everything runs in the caller's thread. At most ``width + 1`` items are held. The first error, of an item
+    or of ``make_work``, ends the iteration.
     """
     if width == 1:
         yield from map(make_work(), items)
@@ -33,7 +33,7 @@ def ordered_parallel_map(items: Iterable[T], make_work: Callable[[], Callable[[T
 
     def worked(item: T) -> tuple[R, float]:
         started = time.thread_time()
-        work = idle.get()  # there are as many as threads, so one is idle
+        work = idle.get()  # never waits: there are as many functions as threads
         try:
             return work(item), time.thread_time() - started
         finally:
@@ -46,7 +46,7 @@ def ordered_parallel_map(items: Iterable[T], make_work: Callable[[], Callable[[T
                 idle.put(work)
             for item in items:
                 waiting.append(pool.submit(worked, item))
-                if len(waiting) > width:  # one more than are worked on, so that no thread waits for the oldest
+                if len(waiting) > width:  # one item more than workers, so that none is idle while the oldest is taken
                     yield _noted(waiting.popleft())
             while waiting:
                 yield _noted(waiting.popleft())

@@ -6,23 +6,23 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from .channel import Cancelled, Channel
 from .parallel import worker_cpu_seconds
 
 CAPACITY = 3
-"""Items between two stages: enough to even out their speeds, few enough to hold little memory."""
+"""Items that wait between two stages: enough to even out their speeds, few enough to need little memory."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the work: takes items in order, gives items in order, in a thread of its own."""
+    """One step of the work, in a thread of its own: takes items in order and gives items in order."""
 
     name: str
     run: Callable[[Iterator[Any]], Iterable[Any]]
-    """Usually a generator function. It ends when its input ends; if the work is called off, its
-    input raises ``Cancelled`` or it is closed at a ``yield``, so clean-up belongs in ``finally``."""
+    """Usually a generator function. It ends when its input ends. If the work is cancelled, its input raises
+    ``Cancelled`` or it is closed at a ``yield``, so clean-up belongs in ``finally``."""
 
 
 class Pipeline:
@@ -34,9 +34,9 @@ class Pipeline:
 
     On an event loop, ``async with`` and ``async for`` do the same without blocking it.
 
-    Items come in the source's order, none lost; what they are never depends on timing. Leaving the
-    block early calls the work off. Leaving it waits until every thread has ended and then raises
-    the first error of any stage.
+    Items come in the source's order and none is lost; their content never depends on timing. Leaving the block early
+    cancels the work, and leaving it waits until every thread has ended. The first error of any stage is raised once all
+    have stopped: where items are taken, or at the end of the block, unless the block raised an error itself.
     """
 
     def __init__(self, source: Callable[[], Iterable[Any]], stages: Sequence[Stage], capacity: int = CAPACITY) -> None:
@@ -45,15 +45,20 @@ class Pipeline:
         for stage, before, after in zip(stages, self._channels, self._channels[1:], strict=False):
             self._threads.append(threading.Thread(target=self._work, args=(stage.run, before, after), name=stage.name))
         self.cpu_seconds: dict[str, float] = {}
-        """What each stage has used of the CPU, entered as it ends: its thread and those that work side by side
-        for it. Codecs and nets with threads of their own are not in it."""
+        """CPU time of each stage, entered when it ends: of its thread, and of the workers that it maps over. Threads
+        that codecs and nets start are not included."""
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._finished = False
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except BaseException:  # the system gives no more threads: stop those that run
+            self.cancel()
+            self._join()
+            raise
         return self
 
     def __iter__(self) -> Iterator[Any]:
@@ -63,17 +68,17 @@ class Pipeline:
         except Cancelled:
             pass
         if self._error is not None:
-            raise self._error
+            self._join()
+            self._raise_error()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._finished:
             self.cancel()
-        for thread in self._threads:
-            thread.join()
+        self._join()
         if self._error is not None and error is None:
-            raise self._error
+            self._raise_error()
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -87,13 +92,25 @@ class Pipeline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._finished:
-            self.cancel()  # at once: the threads that are joined below may wait for a reader
+            # Here already: the thread that joins may get its turn late, while a stage waits for a reader.
+            self.cancel()
         await asyncio.shield(asyncio.to_thread(self.__exit__, kind, error, trace))
 
     def cancel(self) -> None:
-        """Call all work off; may be called from any thread, more than once."""
+        """Cancel all work; may be called from any thread, more than once."""
         for channel in self._channels:
             channel.cancel()
+
+    def _raise_error(self) -> NoReturn:
+        """Raise the first error, once: a block that has handled it may end well."""
+        assert self._error is not None
+        error, self._error = self._error, None
+        raise error
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            if thread.ident is not None:  # started
+                thread.join()
 
     def _work(self, run: Callable[..., Iterable[Any]], before: Channel[Any] | None, after: Channel[Any]) -> None:
         try:
@@ -107,7 +124,7 @@ class Pipeline:
                     close()
         except Cancelled:
             pass
-        except BaseException as error:  # carried to the owner, who raises it
+        except BaseException as error:  # raised by the owner
             with self._lock:
                 self._error = self._error or error
             self.cancel()

@@ -1,4 +1,4 @@
-"""Rendering stages: the scene at each frame's time, the effects that follow it, and the files.
+"""Rendering stages: the scene at each frame's time, people, effects, and the output files.
 
 build_scenes -> segment -> render -> write
 """
@@ -32,9 +32,9 @@ class ObservationWriter(Protocol):
 
 
 def build_scenes(steps: Iterable[Step], scenes: SceneBuilder, max_held: int) -> Iterator[Step]:
-    """Give each frame its scene, holding frames back while the scene needs what follows.
+    """Give each frame its scene; frames are held while the scene needs later observations.
 
-    No more than ``max_held`` frames are held: beyond that the oldest goes on with what is known.
+    No more than ``max_held`` frames are held: beyond that the oldest gets the scene as known so far.
     """
     waiting: deque[Step] = deque()
     for step in steps:
@@ -49,9 +49,9 @@ def build_scenes(steps: Iterable[Step], scenes: SceneBuilder, max_held: int) -> 
 
 
 def segment(steps: Iterable[Step], make_segmenter: Callable[[], PersonSegmenter]) -> Iterator[Step]:
-    """Put into each frame's scene where people are.
+    """Add a mask of people to each frame's scene.
 
-    Every frame is segmented: people move between analyses, and their outlines cannot be interpolated as boxes can.
+    Every frame is segmented: people move between analyses, and outlines cannot be interpolated as boxes can.
     """
     segmenter = make_segmenter()
     masks = PersonMasks(segmenter)
@@ -69,10 +69,10 @@ def segment(steps: Iterable[Step], make_segmenter: Callable[[], PersonSegmenter]
 def render(
     steps: Iterable[Step], make_effects: Callable[[], Sequence[Effect]], *, needs_chroma: bool = True, workers: int = 1
 ) -> Iterator[Step]:
-    """Apply the effects, in order, to every frame; each frame's result depends on that frame and its scene alone.
+    """Apply the effects to every frame, in order; a result depends on that frame and its scene alone.
 
-    With ``needs_chroma`` gray frames get neutral chroma planes first. Each of ``workers`` has effects, and a thread, of
-    its own.
+    ``needs_chroma``: gray frames get neutral chroma planes first. Each of ``workers`` has effects and a thread of its
+    own.
     """
     return ordered_parallel_map(
         steps, lambda: partial(_rendered, effects=make_effects(), needs_chroma=needs_chroma), workers
@@ -80,16 +80,15 @@ def render(
 
 
 def with_chroma_planes(frame: Frame) -> Frame:
-    """The frame in planes of its own that may be written, neutral chroma added where it has none."""
+    """The frame with planes that may be written to, and with neutral chroma planes where it has none."""
     frame = writable(frame)
     return with_neutral_chroma(frame) if frame.format.chroma == "none" else frame
 
 
 def write(steps: Iterable[Step], sink: VideoSink | None, timeline: ObservationWriter | None) -> Iterator[Step]:
-    """Encode every frame and note every observation; the files are in place when this ends well,
-    and gone if it does not."""
+    """Encode every frame and record every observation. The files are in place when this ends well, else removed."""
     outputs = [output for output in (sink, timeline) if output is not None]
-    whole = False
+    complete = False
     try:
         for step in steps:
             if sink is not None:
@@ -99,9 +98,9 @@ def write(steps: Iterable[Step], sink: VideoSink | None, timeline: ObservationWr
             yield step
         for output in outputs:
             output.finish()
-        whole = True
+        complete = True
     finally:
-        if not whole:
+        if not complete:
             for output in outputs:
                 output.abort()
 

@@ -1,4 +1,4 @@
-"""What travels from stage to stage: a unit of the source, with what all stages know of it."""
+"""What travels from stage to stage: a unit of the source, and what all stages know of it."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -13,7 +13,7 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A unit of the source on its way, with what has been found out about it."""
+    """A unit of the source, with what the stages so far have found out."""
 
     unit: Unit
     observation: Observation | None = None
@@ -27,13 +27,13 @@ class Step:
 
     @property
     def is_cut(self) -> bool:
-        """Whether a new shot was seen to start with this frame."""
+        """Whether a new shot was detected at this frame."""
         return self.observation is not None and self.observation.cut
 
 
 @dataclass(frozen=True)
 class Pending(Generic[P]):
-    """A step between two stages that belong together, with what the first hands to the second alone."""
+    """A step between two stages of one task, with a payload that the first makes for the second alone."""
 
     step: Step
     payload: P | None = None

@@ -3,7 +3,7 @@
 import numpy as np
 
 from emocolor.analysis import FaceTracker
-from emocolor.emotion import EmotionClassifier
+from emocolor.classifier import EmotionClassifier
 from emocolor.face_crops import FER2013
 from emocolor.tracks import Tracks
 from engines.emotion import load_emotion_net

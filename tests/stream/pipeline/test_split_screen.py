@@ -16,7 +16,7 @@ from emocolor.faces import Scene
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame, PixelFormat, Rotation
 from emocolor.gradients import parse_gradient
 from stream.media.sink import SinkOptions, VideoSink
-from stream.media.source import SourceOptions, Unit, VideoSource
+from stream.media.source import Unit, VideoSource
 from stream.pipeline.rendering import render
 from stream.pipeline.split_screen import keep_original, split_screen
 from stream.pipeline.steps import Step
@@ -31,9 +31,8 @@ def flat(pixel_format: PixelFormat, level: int, size_wh: tuple[int, int] = (130,
     width, height = size_wh
     across, down = pixel_format.chroma_size_wh(width, height)
     pairs = (2,) if pixel_format.chroma == "interleaved" else ()
-    shapes = [(height, width)] + [(down, across, *pairs)] * {"none": 0, "interleaved": 1, "planar": 2}[
-        pixel_format.chroma
-    ]
+    count = {"none": 0, "interleaved": 1, "planar": 2}[pixel_format.chroma]
+    shapes = [(height, width)] + [(down, across, *pairs)] * count
     dtype = np.uint8 if pixel_format.bits == 8 else np.uint16
     planes = [np.full(s, (level + 20 * (n > 0)) << (pixel_format.bits - 8), dtype) for n, s in enumerate(shapes)]
     return Frame(
@@ -140,19 +139,15 @@ def test_what_is_not_to_be_split_passes_as_it_is() -> None:
     assert all(one is other for one, other in zip(split_screen(steps), steps, strict=True))
 
 
-def units_of(path: Path, **options: Any) -> list[Unit]:
-    with closing(VideoSource(str(path), SourceOptions(**options))) as source:
-        return list(source.units())
-
-
 def decoded(path: Path) -> list[NDArray[Any]]:
-    return [unit.frame.luma.copy() for unit in units_of(path) if unit.frame is not None]
+    with closing(VideoSource(str(path))) as source:
+        return [unit.frame.luma.copy() for unit in source.units() if unit.frame is not None]
 
 
-def remastered(film: Path, result: Path, *, compare: bool, **options: Any) -> Path:
-    """The film restored and coloured, written without loss."""
-    with closing(VideoSource(str(film), SourceOptions(**options))) as source:
-        sink = VideoSink(str(result), source, SinkOptions(codec="ffv1" if result.suffix == ".mkv" else None))
+def remastered(film: Path, result: Path, *, compare: bool) -> Path:
+    """The film restored and coloured, written losslessly."""
+    with closing(VideoSource(str(film))) as source:
+        sink = VideoSink(str(result), source, SinkOptions(codec="ffv1"))
         units = source.units()
         restored = restore(keep_original(units) if compare else units, RestorationOptions(deinterlace="on", denoise=1))
         rendered = render((Step(unit=unit, scene=Scene(time=0)) for unit in restored), lambda: [WARM])
