@@ -1,4 +1,4 @@
-"""Colorizers, ready to run on what the machine has."""
+"""Colorizers by name, ready to run on what the machine has."""
 
 import logging
 from collections.abc import Callable
@@ -8,34 +8,37 @@ import numpy as np
 from emocolor.arrays import GrayImage
 from emocolor.chroma.stabilizer import ChromaEstimate
 from emocolor.errors import OutOfMemoryError
-from emocolor.protocols import Precision
 
 from .runners.base import Runner
-from .runners.devices import Device
+from .runners.devices import Device, PrecisionChoice
 from .runners.selection import open_runner
-from .spec import Choice, ColorizerSpec, read_colorizer_spec
+from .spec import ColorChoice, ColorizerSpec, read_colorizer_spec
 
 log = logging.getLogger(__name__)
 
 
 class NetColorizer:
-    """A colorizer with its card, compiled. Not for two threads at once."""
+    """A colorizer with its card, ready to run. Not for two threads at a time."""
 
     def __init__(self, spec: ColorizerSpec, runner: Runner, on_cpu: Callable[[], Runner] | None = None) -> None:
-        """``on_cpu`` opens the net where ``runner`` can do no more for want of memory; without it that is an error."""
+        """``on_cpu`` opens the net on the CPU if ``runner`` runs out of memory; without it that is an error."""
         self.spec = spec
         self.runner = runner
         self._on_cpu = on_cpu
 
     def estimate(self, gray: GrayImage, vividness: float) -> ChromaEstimate:
-        """The colours of gray (H, W) uint8 full range, sides multiples of ``spec.multiple``, at a quarter of them."""
+        """Predict the colours of ``gray``, (H, W) uint8 full range with sides that are multiples of ``spec.multiple``.
+
+        The estimate is (H / 4, W / 4). ``vividness`` in [0, 1] chooses between the safest and the boldest colours.
+        Raises as :meth:`estimate_by` does.
+        """
         return self.estimate_by(gray, self.spec.choice(vividness))
 
-    def estimate_by(self, gray: GrayImage, choice: Choice) -> ChromaEstimate:
-        """The same, with the way colours are chosen given.
+    def estimate_by(self, gray: GrayImage, choice: ColorChoice) -> ChromaEstimate:
+        """``estimate`` with an explicit choice of colours.
 
-        Where the GPU's memory does not suffice, the CPU goes on, with a warning; a smaller image would get other
-        colours. Raises ``OutOfMemoryError`` where there is no CPU to go on with.
+        If the GPU runs out of memory, a warning is logged and the CPU takes over: on a smaller image the net would
+        choose other colours. Raises ``OutOfMemoryError`` if there is no CPU to fall back to.
         """
         inputs = {
             "gray": gray[None, None].astype(np.float32) / np.float32(255),
@@ -47,7 +50,7 @@ class NetColorizer:
         except OutOfMemoryError:
             if self._on_cpu is None:
                 raise
-            log.warning("The GPU has too little memory to imagine colours; the CPU goes on.")
+            log.warning("The GPU has too little memory to colorize; falling back to the CPU.")
             self.runner, self._on_cpu = self._on_cpu(), None
             found = self.runner.run(inputs)
         ab = np.ascontiguousarray(np.moveaxis(found["ab"][0], 0, 2))
@@ -55,12 +58,11 @@ class NetColorizer:
 
 
 def load_colorizer(
-    name: str, *, device: Device = "auto", threads: int = 1, precision: Precision = "f32"
+    name: str, *, device: Device = "auto", threads: int = 1, precision: PrecisionChoice = "auto"
 ) -> NetColorizer:
-    """Load a colorizer by name, or an ONNX file that has its card beside it.
+    """Load a colorizer that ships, by name, or an ONNX file with its card beside it, by path.
 
-    Raises ``ConfigurationError`` for an unknown name and ``EngineError`` for a file that cannot be used; else as
-    ``engines.runners.selection.open_runner`` does.
+    Raises as ``engines.spec.read_colorizer_spec`` and ``engines.runners.selection.open_runner`` do.
     """
     spec = read_colorizer_spec(name)
     runner = open_runner(spec, device=device, threads=threads, precision=precision)

@@ -1,4 +1,4 @@
-"""The one door to the emotion nets: by name, ready to run on what the machine has."""
+"""Emotion nets by name, ready to run on what the machine has."""
 
 import logging
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class EmotionNetRunner:
-    """A net with its spec, ready to run. Not for two threads at once."""
+    """An emotion net with its card, ready to run. Not for two threads at a time."""
 
     spec: EmotionNetSpec
     runner: Runner
     _most_passes: int = field(default=PASSES.most, init=False, repr=False)
-    """More Monte Carlo passes than these are made in several runs."""
+    """If there are more Monte Carlo passes, they are split into several runs."""
 
     @property
     def backend(self) -> str:
@@ -35,7 +35,7 @@ class EmotionNetRunner:
 
     @property
     def crop_size(self) -> int:
-        """Side of the square gray crops it takes."""
+        """Side of the square gray crops that it takes."""
         return self.spec.crop_size
 
     @property
@@ -49,11 +49,11 @@ class EmotionNetRunner:
         return self.spec.output
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """``faces`` (N, 1, S, S) and masks (T, ...), of any T, to probabilities (T, N, 7) float32 per label set.
+        """``faces`` (N, 1, S, S) and masks (T, ...) with any T to probabilities (T, N, 7) float32 for each label set.
 
-        Where the device's memory does not suffice, half as many passes go into a run, from then on, with a warning.
-        Raises ``OutOfMemoryError`` where there is not even enough for one, and ``EngineError`` for inputs that the
-        net does not take (``engines.shapes``).
+        If the device runs out of memory, a warning is logged and from then on half as many passes go into a run. Raises
+        ``OutOfMemoryError`` if there is no room for a single pass, and ``EngineError`` for inputs that the net does not
+        take (``engines.shapes``).
         """
         passes = max((len(inputs[name]) for name in self.spec.dropouts if name in inputs), default=1)
         if passes <= self._most_passes:
@@ -64,14 +64,14 @@ class EmotionNetRunner:
                     raise
                 self._most_passes = passes // 2
                 log.warning(
-                    "The device has too little memory for %d passes at once; running %d.", passes, self._most_passes
+                    "The device has too little memory for %d passes in one run; running %d.", passes, self._most_passes
                 )
-        step = self._most_passes  # which a run may lessen
-        parts = [self.run(self._some(inputs, start, step)) for start in range(0, passes, step)]
+        step = self._most_passes  # kept, since a run below may lower it
+        parts = [self.run(self._some_passes(inputs, start, step)) for start in range(0, passes, step)]
         return {name: np.concatenate([part[name] for part in parts]) for name in self.spec.label_sets}
 
-    def _some(self, inputs: Mapping[str, NDArray[Any]], start: int, count: int) -> dict[str, NDArray[Any]]:
-        """The same faces with some of the masks."""
+    def _some_passes(self, inputs: Mapping[str, NDArray[Any]], start: int, count: int) -> dict[str, NDArray[Any]]:
+        """All faces with ``count`` of the masks."""
         masks = {name: inputs[name][start : start + count] for name in self.spec.dropouts if name in inputs}
         return {**inputs, **masks}
 
@@ -79,10 +79,10 @@ class EmotionNetRunner:
 def load_emotion_net(
     name: str, *, device: Device = "auto", threads: int = 1, precision: PrecisionChoice = "auto"
 ) -> EmotionNetRunner:
-    """Load an emotion net that ships, by name, or any by the path of its ONNX file with its card beside it.
+    """Load an emotion net that ships, by name, or an ONNX file with its card beside it, by path.
 
-    One thread is the default because decoding and encoding fill the other cores. ``f32``, which ``auto`` means, gives
-    the same figures on every machine of a kind; ``bf16`` is about twice as fast where the processor has it. Raises as
+    One thread is the default because decoding and encoding fill the other cores. ``auto`` is ``f32``, with the same
+    results on every machine of a kind; ``bf16`` is about twice as fast on CPUs that have it. Raises as
     ``engines.spec.read_emotion_spec`` and ``engines.runners.selection.open_runner`` do.
     """
     spec = read_emotion_spec(name)

@@ -6,7 +6,7 @@ net        input               type and shape              values
 emotion    ``faces``           float32 (N, 1, S, S)        gray crops, 0 to 1
 emotion    ``mask_0``, ...     float32 (T, ...)            0 where dropped, 1 / (1 - rate) where kept
 colorizer  ``gray``            float32 (1, 1, H, W)        R'G'B' gray, 0 to 1
-colorizer  ``temperature``     float32 (1,)                above 0 (``engines.spec.Choice``)
+colorizer  ``temperature``     float32 (1,)                above 0 (``engines.spec.ColorChoice``)
 colorizer  ``rebalancing``     float32 (1,)                exponent of the training's weights
 style      ``rgb``             uint8 (1, H, W, 3)          sRGB
 style      ``mixture``         float32 (1, 8)              parts of seven styles and of the identity, sum 1
@@ -37,10 +37,7 @@ from emocolor.effects.colorize import LONGEST_SIDE
 from emocolor.effects.style import SMALLEST
 from emocolor.errors import EngineError
 
-from .spec import ColorizerSpec, EmotionNetSpec, StyleSpec
-
-AnySpec = EmotionNetSpec | ColorizerSpec | StyleSpec
-"""The card of a net of any kind."""
+from .spec import AnySpec, ColorizerSpec, EmotionNetSpec, StyleSpec
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,86 +1,88 @@
-"""What a net takes and gives, as its card beside the weights says it."""
+"""What a net is, as the card beside its weights states it: ``NAME.json`` beside ``NAME.onnx``."""
 
-import difflib
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from emocolor.emotions import EMOTIONS, Emotion
-from emocolor.errors import ConfigurationError, EngineError
+from emocolor.errors import ConfigurationError, EngineError, nearest
 
-EMOTION = Path(__file__).parent / "weights" / "emotion"
-"""Where the emotion classifiers lie: ``NAME.onnx``, its card ``NAME.json``, and the card in words."""
-COLORIZER = Path(__file__).parent / "weights" / "colorizer"
-"""Where the colorizers lie, likewise."""
-STYLE = Path(__file__).parent / "weights" / "style"
-"""Where the style nets lie, likewise."""
+EMOTION_FOLDER: Final = Path(__file__).parent / "weights" / "emotion"
+"""The emotion classifiers that ship: for each its weights, its card, and the card in words (``NAME.md``)."""
+COLORIZER_FOLDER: Final = Path(__file__).parent / "weights" / "colorizer"
+"""The colorizers that ship, likewise."""
+STYLE_FOLDER: Final = Path(__file__).parent / "weights" / "style"
+"""The style nets that ship, likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmotionNetSpec:
-    """One emotion classifier."""
+class NetSpec:
+    """What the cards of all kinds of nets have in common."""
 
     name: str
     weights: Path
-    """An ONNX file, which executes nothing when loaded."""
+    """An ONNX file, which executes nothing when it is loaded."""
     sha256: str
+    """Hash of the weights' file."""
     definition: str
-    """Its torch definition's name in ``engines.nets.catalog``."""
+    """Name of the torch definition: for emotion nets in ``engines.nets.catalog``, for style nets the layout in
+    ``engines.nets.style_net``. Colorizers have one definition, ``engines.nets.video_colorizer``."""
+    metrics: dict[str, Any]
+    """What was measured on images that were held out from training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmotionNetSpec(NetSpec):
+    """One emotion classifier."""
+
     label_sets: tuple[str, ...]
-    """Its outputs, each named for whose labels it speaks: fer2013, ferplus."""
+    """Its outputs, each named for the labels that it was taught: fer2013, ferplus."""
     output: str
     """The output that the program uses."""
     crop_size: int
-    """Side of the square gray face crop it takes."""
+    """Side of the square gray face crop that it takes."""
     dropouts: dict[str, tuple[tuple[int, ...], float]]
     """Mask inputs: shape without the pass axis, and drop probability."""
     temperatures: dict[str, float]
-    """By output, what its graph divides the logits by before the softmax; 1 where it was not calibrated."""
-    metrics: dict[str, Any]
-    """What the training run measured on the public test images."""
+    """By output, what its graph divides the logits by before the softmax; 1 if it was not calibrated."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColorizerSpec:
+class ColorizerSpec(NetSpec):
     """One colorizer."""
 
-    name: str
-    weights: Path
-    """An ONNX file, which executes nothing when loaded."""
-    sha256: str
-    definition: str
-    """Its torch definition's name in ``engines.nets.catalog``."""
     multiple: int
     """Both sides of its input must be multiples of this."""
     grid: int
     """Side of its bins of ab in CIELAB units."""
-    safest: "Choice"
+    safest: "ColorChoice"
     """At vividness 0."""
-    boldest: "Choice"
+    boldest: "ColorChoice"
     """At vividness 1."""
-    metrics: dict[str, Any]
-    """What was measured on held-out photos."""
 
-    def choice(self, vividness: float) -> "Choice":
-        """How colours are chosen at a vividness in [0, 1]: between the ends temperatures mix by ratio."""
+    def choice(self, vividness: float) -> "ColorChoice":
+        """How colours are chosen at a vividness in [0, 1].
+
+        Between the ends the exponent is interpolated linearly and the temperature, a scale, geometrically.
+        """
         safest, boldest = self.safest, self.boldest
-        return Choice(
+        return ColorChoice(
             temperature=safest.temperature * (boldest.temperature / safest.temperature) ** vividness,
             rebalancing=safest.rebalancing + (boldest.rebalancing - safest.rebalancing) * vividness,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ColorChoice:
     """How one colour is chosen from a distribution over many (Zhang et al. 2016)."""
 
     temperature: float
-    """Of the annealed mean, above 0: 1 for the mean, towards 0 for the likeliest colour."""
+    """Temperature of the annealed mean, above 0: 1 gives the mean, values near 0 the likeliest colour."""
     rebalancing: float
-    """How much rare colours are favoured: 0 not at all, 1 as training weighted them."""
+    """How much rare colours are favoured: 0 not at all, 1 as much as the weights of training did."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,74 +92,69 @@ class Painting:
     title: str
     artist: str
     file: str = ""
-    """Its name in the folder of paintings; empty where the card does not tell."""
+    """Its name in the folder of paintings; empty if the card does not state it."""
     weight: float = 1.0
-    """What its loss of style counted in training, beside those of others."""
+    """Weight of its style loss in training, relative to the other paintings."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class StyleSpec:
+class StyleSpec(NetSpec):
     """One style net."""
 
-    name: str
-    weights: Path
-    """An ONNX file, which executes nothing when loaded."""
-    sha256: str
-    definition: str
-    """Its layout's name in ``engines.nets.style_net``."""
     multiple: int
     """Both sides of its input must be multiples of this."""
     paintings: dict[Emotion, Painting]
-    """Of each emotion, in FER2013's order; in mixtures the identity follows."""
-    metrics: dict[str, Any]
-    """What was measured on held-out photos."""
+    """The painting of each emotion, in FER2013's order; in mixtures the identity follows."""
 
 
-Spec = TypeVar("Spec", EmotionNetSpec, ColorizerSpec, StyleSpec)
+AnySpec = EmotionNetSpec | ColorizerSpec | StyleSpec
+"""The card of a net of any kind."""
+Spec = TypeVar("Spec", bound=NetSpec)
 
 
 def emotion_net_names() -> tuple[str, ...]:
     """The emotion classifiers that ship."""
-    return _names_in(EMOTION)
+    return _names_in(EMOTION_FOLDER)
 
 
 def colorizer_names() -> tuple[str, ...]:
     """The colorizers that ship."""
-    return _names_in(COLORIZER)
+    return _names_in(COLORIZER_FOLDER)
 
 
 def style_net_names() -> tuple[str, ...]:
     """The style nets that ship."""
-    return _names_in(STYLE)
+    return _names_in(STYLE_FOLDER)
 
 
 def read_emotion_spec(name: str) -> EmotionNetSpec:
-    """The card of a shipped emotion net, or of any ONNX file by path that has its card beside it.
+    """Read the card of an emotion net: one that ships, by name, or any ONNX file with its card beside it, by path.
 
-    Raises ``ConfigurationError`` for an unknown name and ``EngineError`` where the card is missing
-    or no card, or where the weights are not the file that it was written for.
+    Raises ``ConfigurationError`` for an unknown name, and ``EngineError`` if the card is missing or not one of an
+    emotion net, or if the weights are not the file that it was written for.
     """
-    return _read(name, EMOTION, _emotion_spec_of, "an emotion net")
+    return _read(name, EMOTION_FOLDER, _emotion_spec_of, "an emotion net")
 
 
 def read_colorizer_spec(name: str) -> ColorizerSpec:
-    """The card of a shipped colorizer, or of any by path; raises as :func:`read_emotion_spec` does."""
-    return _read(name, COLORIZER, _colorizer_spec_of, "a colorizer")
+    """Read the card of a colorizer, by name or path. Raises as :func:`read_emotion_spec` does."""
+    return _read(name, COLORIZER_FOLDER, _colorizer_spec_of, "a colorizer")
 
 
 def read_style_spec(name: str) -> StyleSpec:
-    """The card of a shipped style net, or of any by path; raises as :func:`read_emotion_spec` does."""
-    return _read(name, STYLE, _style_spec_of, "a style net")
+    """Read the card of a style net, by name or path. Raises as :func:`read_emotion_spec` does."""
+    return _read(name, STYLE_FOLDER, _style_spec_of, "a style net")
 
 
 def _names_in(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in folder.glob("*.json")))
 
 
-def _read(name: str, folder: Path, spec_of: Callable[[Path, dict[str, Any]], Spec], words: str) -> Spec:
+def _read(name: str, folder: Path, spec_of: Callable[[Path, dict[str, Any]], Spec], kind: str) -> Spec:
     by_path = name.endswith(".onnx")
     if not by_path and name not in _names_in(folder):
-        raise _unknown(name, _names_in(folder))
+        hint = nearest(name, _names_in(folder))
+        raise ConfigurationError(f"Unknown net '{name}'{hint} A net of your own goes by the path of its .onnx file.")
     card_path = Path(name).with_suffix(".json") if by_path else folder / f"{name}.json"
     try:
         spec = spec_of(card_path, json.loads(card_path.read_text(encoding="utf-8")))
@@ -166,45 +163,55 @@ def _read(name: str, folder: Path, spec_of: Callable[[Path, dict[str, Any]], Spe
     except (OSError, ValueError) as error:
         raise EngineError(f"The card {card_path} cannot be read: {error}.") from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise EngineError(f"{card_path} is not the card of {words}: {error!r}.") from error
+        raise EngineError(f"{card_path} is not the card of {kind}: {error!r}.") from error
     _verify(spec)
     return spec
 
 
-def _unknown(name: str, known: tuple[str, ...]) -> ConfigurationError:
-    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else "."
-    ships = f"Shipped are {', '.join(known)}; any other" if known else "None of this kind ships; one of yours"
-    return ConfigurationError(f"Unknown net '{name}'{hint} {ships} goes by the path of its .onnx file.")
+# Each of these raises whatever Python raises for a card that is not one: KeyError, TypeError, AttributeError.
+
+
+def _common_fields(card_path: Path, card: dict[str, Any]) -> dict[str, Any]:
+    """The fields of ``NetSpec``."""
+    return {
+        "name": card_path.stem,
+        "weights": card_path.parent / card["weights"],
+        "sha256": card["sha256"],
+        "definition": card["definition"],
+        "metrics": card["metrics"],
+    }
+
+
+def _emotion_spec_of(card_path: Path, card: dict[str, Any]) -> EmotionNetSpec:
+    return EmotionNetSpec(
+        **_common_fields(card_path, card),
+        label_sets=tuple(card["label_sets"]),
+        output=card["output"],
+        crop_size=card["crop_size"],
+        dropouts={mask: (tuple(shape), rate) for mask, (shape, rate) in card["dropouts"].items()},
+        temperatures=dict.fromkeys(card["label_sets"], 1.0) | card.get("temperatures", {}),
+    )
 
 
 def _colorizer_spec_of(card_path: Path, card: dict[str, Any]) -> ColorizerSpec:
     return ColorizerSpec(
-        name=card_path.stem,
-        weights=card_path.parent / card["weights"],
-        sha256=card["sha256"],
-        definition=card["definition"],
+        **_common_fields(card_path, card),
         multiple=card["multiple"],
         grid=card["grid"],
         safest=_choice(card["vividness"][0]),
         boldest=_choice(card["vividness"][1]),
-        metrics=card["metrics"],
     )
 
 
-def _choice(setting: dict[str, Any]) -> Choice:
-    return Choice(temperature=float(setting["temperature"]), rebalancing=float(setting["rebalancing"]))
+def _choice(setting: dict[str, Any]) -> ColorChoice:
+    return ColorChoice(temperature=float(setting["temperature"]), rebalancing=float(setting["rebalancing"]))
 
 
 def _style_spec_of(card_path: Path, card: dict[str, Any]) -> StyleSpec:
     return StyleSpec(
-        name=card_path.stem,
-        weights=card_path.parent / card["weights"],
-        sha256=card["sha256"],
-        definition=card["definition"],
+        **_common_fields(card_path, card),
         multiple=card["multiple"],
         paintings={emotion: _painting(card["styles"][emotion]) for emotion in EMOTIONS},
-        metrics=card["metrics"],
     )
 
 
@@ -213,24 +220,9 @@ def _painting(style: dict[str, Any]) -> Painting:
     return Painting(title=style["title"], artist=style["artist"], **known)
 
 
-def _emotion_spec_of(card_path: Path, card: dict[str, Any]) -> EmotionNetSpec:
-    """The spec that a card holds; where it holds none, whatever Python raises."""
-    return EmotionNetSpec(
-        name=card_path.stem,
-        weights=card_path.parent / card["weights"],
-        sha256=card["sha256"],
-        definition=card["definition"],
-        label_sets=tuple(card["label_sets"]),
-        output=card["output"],
-        crop_size=card["crop_size"],
-        dropouts={mask: (tuple(shape), rate) for mask, (shape, rate) in card["dropouts"].items()},
-        temperatures=dict.fromkeys(card["label_sets"], 1.0) | card.get("temperatures", {}),
-        metrics=card["metrics"],
-    )
-
-
-def _verify(spec: EmotionNetSpec | ColorizerSpec | StyleSpec) -> None:
-    ships = spec.weights.parent in (EMOTION, COLORIZER, STYLE)
+def _verify(spec: NetSpec) -> None:
+    """Compare the weights with the card's hash."""
+    ships = spec.weights.parent in (EMOTION_FOLDER, COLORIZER_FOLDER, STYLE_FOLDER)
     remedy = "Reinstall emocolor-stream." if ships else "Export it again."
     try:
         found = hashlib.sha256(spec.weights.read_bytes()).hexdigest()

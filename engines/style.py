@@ -1,4 +1,4 @@
-"""Style nets, ready to run on what the machine has."""
+"""Style nets by name, ready to run on what the machine has."""
 
 import logging
 import math
@@ -9,50 +9,51 @@ import numpy as np
 
 from emocolor.arrays import RgbImage, StyleMixture
 from emocolor.errors import OutOfMemoryError
-from emocolor.protocols import Precision
 
 from .runners.base import Runner
-from .runners.devices import Device
+from .runners.devices import Device, PrecisionChoice
 from .runners.selection import open_runner
 from .spec import StyleSpec, read_style_spec
 
-SMALLEST: Final = 64
-"""px; the short side is not halved below it for want of memory."""
+MIN_HALVED_SIDE: Final = 64
+"""px. If memory is short, images are halved as long as their short side does not fall below this."""
 
 log = logging.getLogger(__name__)
 
 
 class NetStyleTransfer:
-    """A style net with its card, compiled. Not for two threads at once."""
+    """A style net with its card, ready to run. Not for two threads at a time."""
 
     def __init__(self, spec: StyleSpec, runner: Runner) -> None:
         self.spec = spec
         self.runner = runner
         self._most_pixels: float = math.inf
-        """More than these the device's memory did not hold."""
+        """Images with this many pixels or more did not fit into the device's memory."""
 
     def paint(self, rgb: RgbImage, mixture: StyleMixture) -> RgbImage:
-        """sRGB (H, W, 3) uint8, both sides at least 36 px, painted by a mixture (8,) of styles and the identity.
+        """Paint ``rgb``, sRGB (H, W, 3) uint8 of at least 36 px a side, in a mixture (8,) of styles and the identity.
 
-        What the sides lack to multiples of ``spec.multiple`` is mirrored at the borders and cut off again. Where the
-        device's memory does not suffice, the image is painted at half the size and scaled up, with a warning, and
-        so are later ones of its size. Raises ``OutOfMemoryError`` where there is not even enough for ``SMALLEST`` px.
+        Sides are padded to multiples of ``spec.multiple`` by mirroring, and cropped again. If the device runs out of
+        memory, a warning is logged, and this image and later ones of its size are painted at half the size and scaled
+        up. Raises ``OutOfMemoryError`` if halving would bring the short side below ``MIN_HALVED_SIDE``.
         """
         height, width = rgb.shape[:2]
         if self.has_room_for(height, width):
             try:
                 return self._painted(rgb, mixture)
             except OutOfMemoryError:
-                if min(height, width) < 2 * SMALLEST:
+                if min(height, width) < 2 * MIN_HALVED_SIDE:
                     raise
                 self._most_pixels = height * width
-                log.warning("The device has too little memory to paint %dx%d; painting at half of that.", width, height)
+                log.warning(
+                    "The device has too little memory to paint %dx%d; painting at half the size.", width, height
+                )
         half = np.asarray(cv2.resize(rgb, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
         painted = self.paint(half, mixture)
         return np.asarray(cv2.resize(painted, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def has_room_for(self, height: int, width: int) -> bool:
-        """Whether the device's memory is not known to be too small for such images."""
+        """Whether images of this size may fit into the device's memory, as far as it is known."""
         return height * width < self._most_pixels
 
     def _painted(self, rgb: RgbImage, mixture: StyleMixture) -> RgbImage:
@@ -65,12 +66,11 @@ class NetStyleTransfer:
 
 
 def load_style_transfer(
-    name: str, *, device: Device = "auto", threads: int = 1, precision: Precision = "f32"
+    name: str, *, device: Device = "auto", threads: int = 1, precision: PrecisionChoice = "auto"
 ) -> NetStyleTransfer:
-    """Load a style net by name, or an ONNX file that has its card beside it.
+    """Load a style net that ships, by name, or an ONNX file with its card beside it, by path.
 
-    Raises ``ConfigurationError`` for an unknown name and ``EngineError`` for a file that cannot be used; else as
-    ``engines.runners.selection.open_runner`` does.
+    Raises as ``engines.spec.read_style_spec`` and ``engines.runners.selection.open_runner`` do.
     """
     spec = read_style_spec(name)
     return NetStyleTransfer(spec, open_runner(spec, device=device, threads=threads, precision=precision))

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emocolor.errors import ConfigurationError, EmocolorError, nearest
-from engines.spec import COLORIZER, EMOTION, STYLE, colorizer_names, emotion_net_names, style_net_names
+from engines.spec import (
+    COLORIZER_FOLDER,
+    EMOTION_FOLDER,
+    STYLE_FOLDER,
+    colorizer_names,
+    emotion_net_names,
+    style_net_names,
+)
 
 from .colorizer.card import card_text as colorizer_card
 from .emotion.card import card_text as emotion_card
@@ -19,9 +26,9 @@ from .style.card import card_text as style_card
 def write_card(name: str) -> Path:
     """Write the Markdown card next to the JSON one; raises ``ConfigurationError`` for a net that does not ship."""
     kinds = (
-        (emotion_net_names(), EMOTION, emotion_card),
-        (colorizer_names(), COLORIZER, colorizer_card),
-        (style_net_names(), STYLE, style_card),
+        (emotion_net_names(), EMOTION_FOLDER, emotion_card),
+        (colorizer_names(), COLORIZER_FOLDER, colorizer_card),
+        (style_net_names(), STYLE_FOLDER, style_card),
     )
     for names, folder, card_text in kinds:
         if name in names:

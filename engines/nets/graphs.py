@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from emocolor.errors import EngineError
 
-from ..spec import ColorizerSpec, EmotionNetSpec, StyleSpec
+from ..spec import AnySpec, ColorizerSpec, EmotionNetSpec, StyleSpec
 from .annealed import Annealed
 from .catalog import emotion_net
 from .emotion_net import EmotionNet
@@ -64,7 +64,7 @@ def packed(rgb: Tensor) -> Tensor:
     return (rgb.permute(0, 2, 3, 1).clamp(0, 1) * 255).round().to(torch.uint8)
 
 
-def graph_of(spec: EmotionNetSpec | ColorizerSpec | StyleSpec) -> Graph:
+def graph_of(spec: AnySpec) -> Graph:
     """The graph of a net that ships, in evaluation mode, float32, on the CPU.
 
     Raises ``EngineError`` where the file lacks a tensor of the definition that the card names.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from emocolor.protocols import Precision
 
-from ..shapes import AnySpec
+from ..spec import AnySpec
 
 
 class Runner(Protocol):

@@ -14,7 +14,8 @@ from emocolor.errors import EmocolorError, EngineError, MissingDependencyError
 from emocolor.protocols import Precision
 
 from ..cache import user_cache
-from ..shapes import AnySpec, check_inputs, inputs_of
+from ..shapes import check_inputs, inputs_of
+from ..spec import AnySpec
 from .base import Backend, Runner
 from .devices import TORCH_PACKAGES, Device, PrecisionChoice, check_device, exact_precision
 

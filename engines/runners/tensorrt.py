@@ -25,7 +25,8 @@ from emocolor.protocols import Precision
 
 from ..cache import EngineCache, EngineKey
 from ..nets.graphs import graph_of, packed, unpacked
-from ..shapes import AnySpec, Axis, Input, inputs_of, outputs_of
+from ..shapes import Axis, Input, inputs_of, outputs_of
+from ..spec import AnySpec
 from .torch import NO_ROOM
 from .torch_export import exported, float_inputs
 

@@ -19,8 +19,9 @@ from engines.cache import EngineKey, Entry, user_cache
 from engines.runners.base import Backend
 from engines.runners.devices import Device, PrecisionChoice, check_device, exact_precision, wants_cuda
 from engines.runners.selection import BACKENDS
-from engines.shapes import AnySpec, inputs_of
+from engines.shapes import inputs_of
 from engines.spec import (
+    AnySpec,
     colorizer_names,
     emotion_net_names,
     read_colorizer_spec,

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from engines.nets.graphs import graph_of
-from engines.spec import ColorizerSpec, EmotionNetSpec, StyleSpec
+from engines.spec import AnySpec
 
 
 class Float64Graph:
@@ -21,7 +21,7 @@ class Float64Graph:
 
     backend = "torch float64"
 
-    def __init__(self, spec: EmotionNetSpec | ColorizerSpec | StyleSpec) -> None:
+    def __init__(self, spec: AnySpec) -> None:
         """Raises ``EngineError`` where weights and definition differ."""
         self._graph = graph_of(spec)
         self._graph.module.double()

@@ -38,8 +38,9 @@ from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
 from engines.device.table import make_device_effects
 from engines.runners.devices import check_device
 from engines.runners.selection import BACKENDS, first_usable
-from engines.shapes import AnySpec, inputs_of
+from engines.shapes import inputs_of
 from engines.spec import (
+    AnySpec,
     colorizer_names,
     emotion_net_names,
     read_colorizer_spec,

@@ -1,19 +1,19 @@
-"""How far every net that ships strays from exact arithmetic, on every backend that this machine has.
+"""How far every net that ships deviates from exact arithmetic, on every backend that this machine has.
 
     python -m tests.benchmarks.parity --crops fer2013.npz --photos val.tar [--net NAME ...] [--out FILE.json]
 
-Exact is the net's graph in torch in float64 (``tests.benchmarks.float64_graph``), with the weights that ship. What the
-nets are tried on is real and was held out from their training:
+Exact means the net's graph in torch in float64 (``tests.benchmarks.float64_graph``), with the weights that ship. The
+inputs are real and were held out from training:
 
 - classifiers: gray face crops of FER2013's public test, with T = 20 Monte Carlo passes whose masks are drawn as the
-  program draws them. Errors are of probabilities; the label sets of a net count together.
-- colorizers: photos turned gray, as the effect shows them to the net, and its default vividness. An error of colour is
-  a distance in the ab plane of CIELAB at one point of the net's map.
-- style nets: the same photos, each in a seeded mixture of styles. Errors are of samples, in codes of 255, rounded by
-  both.
+  program draws them. Errors are those of probabilities, over all label sets of a net.
+- colorizers: photos in gray as the effect passes them to the net, at the default vividness. An error of colour is a
+  distance in the ab plane of CIELAB at one point of the net's map.
+- style nets: the same photos, each in a seeded mixture of styles. Errors are those of samples, in codes of 255, which
+  both sides rounded.
 
-Writes JSON with the machine and the versions, fills the table of ``engines/README.md``, and exits with 1 where an error
-is larger than its tolerance (``tests.benchmarks.parity_kinds``). With ``--net`` the figures of other nets stay as they
+Writes JSON with the machine and the versions, fills the table of ``engines/README.md``, and exits with 1 if an error
+is larger than its tolerance (``tests.benchmarks.parity_kinds``). With ``--net`` the metrics of other nets stay as they
 were recorded. Needs torch and onnx; backends that this machine lacks are named and left out.
 """
 
@@ -34,7 +34,7 @@ from emocolor.protocols import Precision
 from engines.runners.base import Backend, Runner
 from engines.runners.devices import wants_cuda
 from engines.runners.selection import BACKENDS
-from engines.shapes import AnySpec
+from engines.spec import AnySpec
 from tests.benchmarks.__main__ import machine
 from tests.benchmarks.parity_kinds import KINDS, Arrays, Kind, Material
 from training.data.faces import faceless, read_faces
@@ -50,7 +50,7 @@ THREADS: Final = 1
 
 
 def open_eager(spec: AnySpec, _: int, precision: Precision) -> Runner:
-    """A net in eager torch on the CPU, as it is trained and exported."""
+    """A net in eager torch on the CPU, as it was trained and exported."""
     from engines.nets.graphs import graph_of
     from engines.runners.torch import TorchRunner
 
@@ -61,7 +61,7 @@ EAGER: Final = Backend(name="torch", device="cpu", packages=("torch", "onnx"), p
 
 
 def present(backends: Sequence[Backend]) -> list[Backend]:
-    """Those that this machine has; a line on stderr for each that it lacks."""
+    """The backends that this machine has; a line on stderr for each that it lacks."""
     found = []
     for backend in backends:
         try:
@@ -84,13 +84,13 @@ def installed(package: str) -> bool:
 
 
 def measure(kind: Kind, name: str, material: Material, backends: Sequence[Backend]) -> dict[str, Any]:
-    """A net's errors on each backend, as they are recorded."""
+    """A net's errors on each backend, in the form of the record."""
     from tests.benchmarks.float64_graph import Float64Graph
 
     spec = kind.read(name)
     inputs = kind.inputs(spec, material)
     exact = outputs(Float64Graph(spec), inputs)
-    print(f"{name}: exact answers", file=sys.stderr)
+    print(f"{name}: exact outputs", file=sys.stderr)
     rows = []
     for backend in backends:
         for precision in backend.precisions:
@@ -100,14 +100,14 @@ def measure(kind: Kind, name: str, material: Material, backends: Sequence[Backen
             except EngineError as error:
                 rows.append(row | {"failed": str(error)})
             else:
-                errors = {figure: rounded(value) for figure, value in kind.errors(found, exact).items()}
+                errors = {metric: rounded(value) for metric, value in kind.errors(found, exact).items()}
                 rows.append(row | errors)
             print(f"{name}: {backend.name}, {precision}", file=sys.stderr)
     return {"sha256": spec.sha256, "machine": facts(), "rows": rows}
 
 
 def outputs(runner: Runner, inputs: Sequence[Arrays]) -> list[Arrays]:
-    """What a net answers to each of the inputs."""
+    """A net's outputs for each of the inputs."""
     return [runner.run(given) for given in inputs]
 
 
@@ -117,16 +117,16 @@ def rounded(value: float) -> float:
 
 
 def too_large(nets: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """A line for every error above its tolerance, or of no number at all, and for every net that could not be run."""
+    """A line for every error that is above its tolerance or not a number, and for every net that could not be run."""
     for kind, found in nets.items():
-        classified, words, tolerances = KINDS[kind].classified, KINDS[kind].words, KINDS[kind].tolerances
+        limited, titles, tolerances = KINDS[kind].limited, KINDS[kind].titles, KINDS[kind].tolerances
         for name, net in found.items():
             for row in net["rows"]:
                 where, most = f"{name} on {row['backend']}, {row['precision']}", tolerances[row["precision"]]
                 if "failed" in row:
                     yield f"{where}: {row['failed']}"
-                elif not row[classified] <= most:
-                    yield f"{where}: {words[classified]} {row[classified]:g}, at most {most:g} is allowed."
+                elif not row[limited] <= most:
+                    yield f"{where}: {titles[limited]} {row[limited]:g}, at most {most:g} is allowed."
 
 
 def tables(nets: dict[str, dict[str, Any]]) -> str:
@@ -135,23 +135,23 @@ def tables(nets: dict[str, dict[str, Any]]) -> str:
 
 
 def table(kind: str, nets: dict[str, Any]) -> Iterator[str]:
-    words = KINDS[kind].words
-    yield f"| {kind} | backend | {' | '.join(words.values())} |"
-    yield "|---" * (2 + len(words)) + "|"
+    titles = KINDS[kind].titles
+    yield f"| {kind} | backend | {' | '.join(titles.values())} |"
+    yield "|---" * (2 + len(titles)) + "|"
     for name, net in sorted(nets.items()):
         for row in net["rows"]:
-            cells = ["failed" if "failed" in row else cell(KINDS[kind], figure, row) for figure in words]
+            cells = ["failed" if "failed" in row else cell(KINDS[kind], metric, row) for metric in titles]
             yield f"| `{name}` | {row['backend']}, {row['precision']} | {' | '.join(cells)} |"
 
 
-def cell(kind: Kind, figure: str, row: dict[str, Any]) -> str:
-    """A figure, with its tolerance where it has one."""
-    shown = f"{100 * row[figure]:.4g} %" if figure == "top1" else f"{row[figure]:.2g}"
-    return f"{shown} (at most {kind.tolerances[row['precision']]:g})" if figure == kind.classified else shown
+def cell(kind: Kind, metric: str, row: dict[str, Any]) -> str:
+    """A metric, with its tolerance if it has one."""
+    shown = f"{100 * row[metric]:.4g} %" if metric == "top1" else f"{row[metric]:.2g}"
+    return f"{shown} (at most {kind.tolerances[row['precision']]:g})" if metric == kind.limited else shown
 
 
 def filled(page: str, text: str) -> str:
-    """A page with ``text`` between its marks; raises ``ConfigurationError`` where it lacks them."""
+    """A page with ``text`` between its marks. Raises ``ConfigurationError`` if it lacks them."""
     start, end = MARKS
     before, opened, rest = page.partition(start)
     _, closed, after = rest.partition(end)
@@ -168,7 +168,7 @@ def text_of(page: Path) -> str:
 
 
 def facts() -> dict[str, Any]:
-    """The machine, its GPU if torch has one, and the versions of all that may have run."""
+    """The machine, its GPU if torch finds one, and the versions of all packages that may have run."""
     import torch
 
     found = machine()
@@ -189,12 +189,12 @@ def read_material(crops: Path, photos: Sequence[Path]) -> Material:
 
 
 def spread(total: int, wanted: int) -> NDArray[np.int64]:
-    """Indices of ``wanted`` of ``total`` things, or of all where there are not so many."""
+    """Evenly spread indices of ``wanted`` of ``total`` things, or of all if there are fewer."""
     return np.linspace(0, total - 1, min(total, wanted)).round().astype(np.int64)
 
 
 def recorded(path: Path) -> dict[str, dict[str, Any]]:
-    """The nets' figures as they were written; none where nothing was."""
+    """The nets' metrics from an earlier run; none if there is no record."""
     try:
         nets: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["nets"]
     except FileNotFoundError:
@@ -205,7 +205,7 @@ def recorded(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def check(only: Sequence[str], out: Path) -> None:
-    """What can be known to be wrong before anything is opened, as an ``EmocolorError``."""
+    """Raise an ``EmocolorError`` for what can be known to be wrong before anything is opened."""
     known = [name for kind in KINDS.values() for name in kind.names()]
     if unknown := sorted(set(only) - set(known)):
         raise ConfigurationError(f"No net {', '.join(unknown)} ships. Nets: {', '.join(known)}.")
@@ -216,9 +216,9 @@ def check(only: Sequence[str], out: Path) -> None:
 
 
 def run(crops: Path, photos: Sequence[Path], only: Sequence[str], out: Path, page: Path) -> dict[str, dict[str, Any]]:
-    """Measure, writing the record and filling the page after each net; what then stands in the record.
+    """Measure nets and return the whole record; record and page are written after each net.
 
-    ``only``: the nets to measure, or none for all; others stay as they were recorded.
+    ``only`` names the nets to measure, or none for all; the others stay as they were recorded.
     """
     check(only, out)
     before, text = recorded(out) if only else {}, text_of(page)

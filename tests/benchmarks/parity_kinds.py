@@ -1,4 +1,4 @@
-"""What each kind of net is tried on when backends are compared, which errors count, and how large they may be."""
+"""When runtimes are compared: the inputs for each kind of net, its error metrics, and how large they may be."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from emocolor.chroma.conversion import luma_of
 from emocolor.classifier import FACES_PER_RUN, EmotionClassifier
 from emocolor.effects.colorize import ColorizeOptions, small_size
+from emocolor.protocols import Precision
 from engines.emotion import load_emotion_net
 from engines.spec import (
     ColorizerSpec,
     EmotionNetSpec,
-    Precision,
     StyleSpec,
     colorizer_names,
     emotion_net_names,
@@ -38,7 +38,7 @@ CONCENTRATION: Final = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """What nets are tried on; none of it was trained on."""
+    """What nets run on; none of it was used for training."""
 
     faces: FaceSet
     photos: tuple[NDArray[np.uint8], ...]
@@ -47,23 +47,23 @@ class Material:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of net: which ship, what they are tried on, and what of their answers is compared."""
+    """One kind of net: which ship, what they run on, and how their outputs are compared."""
 
     names: Callable[[], tuple[str, ...]]
     read: Callable[[str], Any]
     inputs: Callable[[Any, Material], list[Arrays]]
-    """Of a spec: one set of named arrays a run."""
+    """From a card and the material to named arrays, one set for each run."""
     errors: Callable[[Sequence[Arrays], Sequence[Arrays]], Metrics]
-    """Of a backend's answers to all inputs, and of the exact ones."""
-    words: Mapping[str, str]
-    """What each figure is, as the table's head says it."""
-    classified: str
-    """The figure that has a tolerance."""
+    """From a backend's outputs and the exact ones to metrics."""
+    titles: Mapping[str, str]
+    """Of each metric, in the head of the table."""
+    limited: str
+    """The metric that has a tolerance."""
     tolerances: Mapping[Precision, float]
 
 
 def faces_and_masks(spec: EmotionNetSpec, material: Material) -> list[Arrays]:
-    """Crops as the program hands them to a classifier, with the masks that it draws."""
+    """Crops as the program passes them to a classifier, with the masks that it draws."""
     masks = EmotionClassifier(load_emotion_net(spec.name, device="cpu"), passes=PASSES).masks
     crops = material.faces.gray(spec.crop_size)[:, None].astype(np.float32) / np.float32(255)
     parts = [crops[first : first + FACES_PER_RUN] for first in range(0, len(crops), FACES_PER_RUN)]
@@ -71,7 +71,7 @@ def faces_and_masks(spec: EmotionNetSpec, material: Material) -> list[Arrays]:
 
 
 def probability_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Metrics:
-    """Of probabilities (T, N, 7), the label sets' faces taken together; ``top1`` is agreement, not an error."""
+    """Errors of probabilities (T, N, 7) over all label sets; ``top1`` is the share of faces with the same top class."""
     ours, theirs = _by_face(found), _by_face(exact)
     error, mean, wanted = np.abs(ours - theirs), ours.mean(0), theirs.mean(0)
     return {
@@ -87,51 +87,51 @@ def _by_face(outputs: Sequence[Arrays]) -> NDArray[np.float64]:
 
 
 def gray_photos(spec: ColorizerSpec, material: Material) -> list[Arrays]:
-    """Photos as the effect shows them to a colorizer, at its default vividness."""
+    """Photos in gray as the effect passes them to a colorizer, at its default vividness."""
     choice = spec.choice(ColorizeOptions().vividness)
     given = {
         "temperature": np.array([choice.temperature], np.float32),
         "rebalancing": np.array([choice.rebalancing], np.float32),
     }
-    return [{"gray": _as_shown(photo), **given} for photo in material.photos]
+    return [{"gray": _gray_input(photo), **given} for photo in material.photos]
 
 
-def _as_shown(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _gray_input(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
     gray = luma_of(photo)
     small = cv2.resize(gray, small_size(gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_AREA)
     return small[None, None].astype(np.float32) / np.float32(255)
 
 
-def colour_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Metrics:
-    """Distances between colours ab (1, 2, h, w), and differences of confidences (1, 1, h, w)."""
+def color_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Metrics:
+    """Distances between colours ab (1, 2, h, w) and differences between confidences (1, 1, h, w)."""
     pairs = list(zip(found, exact, strict=True))
     ab = np.concatenate([np.linalg.norm(ours["ab"] - theirs["ab"], axis=1).ravel() for ours, theirs in pairs])
-    sure = np.concatenate([np.abs(ours["confidence"] - theirs["confidence"]).ravel() for ours, theirs in pairs])
+    confidence = np.concatenate([np.abs(ours["confidence"] - theirs["confidence"]).ravel() for ours, theirs in pairs])
     return {
         "largest": float(ab.max()),
         "mean": float(ab.mean()),
-        "largest_of_confidence": float(sure.max()),
-        "mean_of_confidence": float(sure.mean()),
+        "largest_of_confidence": float(confidence.max()),
+        "mean_of_confidence": float(confidence.mean()),
     }
 
 
 def photos_and_mixtures(spec: StyleSpec, material: Material) -> list[Arrays]:
-    """Photos, cut to sides that the net takes, each with a mixture of its own of the seven styles and the identity."""
+    """Photos cropped to sides that the net takes, each with its own mixture of the seven styles and the identity."""
     random = np.random.default_rng(0)
     mixtures = random.dirichlet(np.full(8, CONCENTRATION), len(material.photos)).astype(np.float32)
     return [
-        {"rgb": _cut(photo, spec.multiple)[None], "mixture": mixture[None]}
+        {"rgb": _cropped(photo, spec.multiple)[None], "mixture": mixture[None]}
         for photo, mixture in zip(material.photos, mixtures, strict=True)
     ]
 
 
-def _cut(photo: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
+def _cropped(photo: NDArray[np.uint8], multiple: int) -> NDArray[np.uint8]:
     height, width = (side // multiple * multiple for side in photo.shape[:2])
     return np.ascontiguousarray(photo[:height, :width])
 
 
 def sample_errors(found: Sequence[Arrays], exact: Sequence[Arrays]) -> Metrics:
-    """Of painted samples (1, H, W, 3) uint8, rounded by both."""
+    """Errors of painted samples (1, H, W, 3) uint8, which both sides rounded."""
     errors = np.concatenate(
         [
             np.abs(ours["painted"].astype(int) - theirs["painted"]).ravel()
@@ -147,27 +147,27 @@ KINDS: Final = {
         read=read_emotion_spec,
         inputs=faces_and_masks,
         errors=probability_errors,
-        words={
+        titles={
             "largest": "a pass's probability: largest error",
             "mean": "mean error",
             "largest_over_passes": f"mean over T = {PASSES}: largest error",
             "top1": "same likeliest emotion",
         },
-        classified="largest_over_passes",
+        limited="largest_over_passes",
         tolerances={"f32": 1e-4, "f16": 0.02, "bf16": 0.1},
     ),
     "colorizer": Kind(
         names=colorizer_names,
         read=read_colorizer_spec,
         inputs=gray_photos,
-        errors=colour_errors,
-        words={
+        errors=color_errors,
+        titles={
             "largest": "ab: largest error",
             "mean": "mean error",
             "largest_of_confidence": "confidence: largest error",
             "mean_of_confidence": "mean error",
         },
-        classified="mean",
+        limited="mean",
         tolerances={"f32": 0.001, "f16": 0.1, "bf16": 0.5},
     ),
     "style": Kind(
@@ -175,10 +175,10 @@ KINDS: Final = {
         read=read_style_spec,
         inputs=photos_and_mixtures,
         errors=sample_errors,
-        words={"largest": "a sample of 255: largest error", "mean": "mean error"},
-        classified="mean",
-        # Of one code in a hundred samples: those whose exact value lies close to the middle between two codes.
+        titles={"largest": "a sample of 255: largest error", "mean": "mean error"},
+        limited="mean",
+        # One code in a hundred samples: those whose exact value lies close to the middle between two codes.
         tolerances={"f32": 0.01, "f16": 0.1, "bf16": 0.5},
     ),
 }
-"""Tolerances are those of ``classified``. bf16 has 8 bits of precision, f16 has 11: an eighth of its errors."""
+"""Tolerances are those of ``limited``. bf16 has 8 bits of precision and f16 has 11: an eighth of the errors."""

@@ -10,7 +10,7 @@ from emocolor.errors import ConfigurationError, EngineError
 from engines.runners.base import Backend
 from engines.runners.openvino import OpenVinoRunner
 from tests.benchmarks import parity
-from tests.benchmarks.parity_kinds import KINDS, Material, colour_errors, probability_errors, sample_errors
+from tests.benchmarks.parity_kinds import KINDS, Material, color_errors, probability_errors, sample_errors
 from training.data.faces import FaceSet
 
 NETS = [(kind, name) for kind in KINDS for name in KINDS[kind].names()]
@@ -111,12 +111,12 @@ def test_errors_of_probabilities():
     assert found["top1"] == pytest.approx(2 / 5)
 
 
-def test_errors_of_colours_are_distances():
+def test_errors_of_colors_are_distances():
     exact = {"ab": np.zeros((1, 2, 2, 2)), "confidence": np.full((1, 1, 2, 2), 0.5)}
     ab, confidence = exact["ab"].copy(), exact["confidence"].copy()
     ab[0, :, 0, 1] = 3, -4
     confidence[0, 0, 1, 1] = 0.3
-    found = colour_errors([{"ab": ab, "confidence": confidence}], [exact])
+    found = color_errors([{"ab": ab, "confidence": confidence}], [exact])
     assert found == pytest.approx(
         {"largest": 5, "mean": 1.25, "largest_of_confidence": 0.2, "mean_of_confidence": 0.05}
     )

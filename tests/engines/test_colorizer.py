@@ -30,7 +30,7 @@ def test_without_room_the_cpu_goes_on_and_gives_the_same(caplog):
         found = colorizer.estimate(GRAY, 0.5)
         assert np.array_equal(found.ab, wanted.estimate(GRAY, 0.5).ab)
     assert full.runs == 1, "what failed is not tried again"
-    assert caplog.messages == ["The GPU has too little memory to imagine colours; the CPU goes on."]
+    assert caplog.messages == ["The GPU has too little memory to colorize; falling back to the CPU."]
 
 
 def test_without_a_cpu_to_go_on_with_it_is_an_error():

@@ -57,8 +57,8 @@ def test_fewer_passes_go_into_a_run_where_memory_does_not_suffice(caplog):
     first, second = [50, 25, 12, 12, 1, 12, 12, 1], [12, 12, 12, 12, 2]
     assert net.runner.seen == first + second, "what failed is not tried again"
     assert caplog.messages == [
-        "The device has too little memory for 50 passes at once; running 25.",
-        "The device has too little memory for 25 passes at once; running 12.",
+        "The device has too little memory for 50 passes in one run; running 25.",
+        "The device has too little memory for 25 passes in one run; running 12.",
     ]
 
 

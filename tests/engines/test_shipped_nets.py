@@ -7,7 +7,7 @@ import pytest
 
 from emocolor.classifier import EmotionClassifier
 from engines.emotion import load_emotion_net
-from engines.spec import EMOTION, emotion_net_names, read_emotion_spec
+from engines.spec import EMOTION_FOLDER, emotion_net_names, read_emotion_spec
 
 
 @pytest.mark.parametrize("name", emotion_net_names())
@@ -42,8 +42,8 @@ def test_the_card_in_words_is_that_of_the_metrics(name):
 
     from training.emotion.card import card_text
 
-    card = json.loads((EMOTION / f"{name}.json").read_text())
-    assert (EMOTION / f"{name}.md").read_text() == card_text(name, card)
+    card = json.loads((EMOTION_FOLDER / f"{name}.json").read_text())
+    assert (EMOTION_FOLDER / f"{name}.md").read_text() == card_text(name, card)
 
 
 @pytest.mark.parametrize(("name", "fer2013", "ferplus"), [("s0", 0.645, 0.70), ("ours", 0.67, 0.845)])

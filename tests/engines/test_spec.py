@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from emocolor.errors import ConfigurationError, EngineError
-from engines.spec import EMOTION, colorizer_names, emotion_net_names, read_colorizer_spec, read_emotion_spec
+from engines.spec import EMOTION_FOLDER, colorizer_names, emotion_net_names, read_colorizer_spec, read_emotion_spec
 
 
 @pytest.mark.parametrize("name", emotion_net_names())
@@ -35,8 +35,8 @@ def test_vividness_goes_from_one_choice_to_the_other():
 
 
 def test_damaged_weights_are_refused(tmp_path):
-    shutil.copy(EMOTION / "s0.json", tmp_path)
-    weights = bytearray((EMOTION / "s0.onnx").read_bytes())
+    shutil.copy(EMOTION_FOLDER / "s0.json", tmp_path)
+    weights = bytearray((EMOTION_FOLDER / "s0.onnx").read_bytes())
     weights[1000] ^= 1
     (tmp_path / "s0.onnx").write_bytes(weights)
     with pytest.raises(EngineError, match="damaged"):
@@ -46,7 +46,7 @@ def test_damaged_weights_are_refused(tmp_path):
 def test_unknown_nets_name_the_nearest():
     with pytest.raises(ConfigurationError, match="Unknown net 'sO'"):
         read_emotion_spec("sO")
-    with pytest.raises(ConfigurationError, match=r"Unknown net 'flim'; did you mean 'film'\? Shipped are film"):
+    with pytest.raises(ConfigurationError, match=r"Unknown net 'flim'; did you mean 'film'\? A net of your own goes by the path"):
         read_colorizer_spec("flim")
 
 

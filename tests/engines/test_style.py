@@ -51,8 +51,8 @@ def test_a_image_too_large_for_memory_is_painted_smaller(caplog):
         "what failed is not tried again"
     )
     assert caplog.messages == [
-        "The device has too little memory to paint 700x400; painting at half of that.",
-        "The device has too little memory to paint 350x200; painting at half of that.",
+        "The device has too little memory to paint 700x400; painting at half the size.",
+        "The device has too little memory to paint 350x200; painting at half the size.",
     ]
 
 

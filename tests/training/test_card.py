@@ -5,16 +5,23 @@ import json
 import pytest
 
 from emocolor.errors import ConfigurationError
-from engines.spec import COLORIZER, EMOTION, STYLE, colorizer_names, emotion_net_names, style_net_names
+from engines.spec import (
+    COLORIZER_FOLDER,
+    EMOTION_FOLDER,
+    STYLE_FOLDER,
+    colorizer_names,
+    emotion_net_names,
+    style_net_names,
+)
 from training.card import write_card
 from training.colorizer.card import card_text as colorizer_card
 from training.emotion.card import card_text as emotion_card
 from training.style.card import card_text as style_card
 
 SHIPPED = [
-    *((EMOTION, name, emotion_card) for name in emotion_net_names()),
-    *((COLORIZER, name, colorizer_card) for name in colorizer_names()),
-    *((STYLE, name, style_card) for name in style_net_names()),
+    *((EMOTION_FOLDER, name, emotion_card) for name in emotion_net_names()),
+    *((COLORIZER_FOLDER, name, colorizer_card) for name in colorizer_names()),
+    *((STYLE_FOLDER, name, style_card) for name in style_net_names()),
 ]
 
 

@@ -28,7 +28,7 @@ from engines.colorizer import load_colorizer
 from engines.nets.annealed import Annealed
 from engines.nets.emotion_net import count_parameters
 from engines.nets.video_colorizer import VideoColorizer
-from engines.spec import COLORIZER, Choice, read_colorizer_spec
+from engines.spec import COLORIZER_FOLDER, ColorChoice, read_colorizer_spec
 
 from ..data.photos import center_crop, read_photos
 from ..keep import BIN_WEIGHTS, RESULTS, keep_records
@@ -44,7 +44,7 @@ VIVIDNESS = (0.0, 0.3, 0.5, 0.75, 1.0)
 """Where the metrics of the card are measured."""
 TOLERANCE = 1.0
 """Largest change of a* or b* that float16 storage and the runtime may make together."""
-PARITY_CHOICE = Choice(temperature=0.45, rebalancing=0.5)
+PARITY_CHOICE = ColorChoice(temperature=0.45, rebalancing=0.5)
 
 
 def export_onnx(net: Annealed, path: Path) -> None:
@@ -90,10 +90,10 @@ def export_run(
     run: Path,
     name: str,
     validation: list[Path],
-    ends: tuple[Choice, Choice],
+    ends: tuple[ColorChoice, ColorChoice],
     *,
     vgg: Path | None = None,
-    package: Path = COLORIZER,
+    package: Path = COLORIZER_FOLDER,
     results: Path = RESULTS,
 ) -> JsonObject:
     """Export a finished run with its card to ``package``, and keep its records below ``results``.
@@ -115,7 +115,7 @@ def export_run(
     return card
 
 
-def _card(run: Path, net: Annealed, weights: Path, ends: tuple[Choice, Choice]) -> JsonObject:
+def _card(run: Path, net: Annealed, weights: Path, ends: tuple[ColorChoice, ColorChoice]) -> JsonObject:
     """All that is known before anything is measured."""
     trainable, running = count_parameters(net.net)
     return {
@@ -172,11 +172,11 @@ def check_parity(net: Annealed, weights: Path, validation: list[Path]) -> dict[s
     return {"ab": difference}
 
 
-def _choice(pair: list[float]) -> Choice:
+def _choice(pair: list[float]) -> ColorChoice:
     temperature, rebalancing = pair
     if temperature <= 0:
         raise ConfigurationError(f"A temperature must be above 0, got {temperature:g}.")
-    return Choice(temperature=temperature, rebalancing=rebalancing)
+    return ColorChoice(temperature=temperature, rebalancing=rebalancing)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from engines.spec import COLORIZER
+from engines.spec import COLORIZER_FOLDER
 
 from ..records import read_json
 from .card import metrics_table
@@ -120,7 +120,7 @@ def _row(words: str, training: str, paper: str, row: Mapping[str, Any]) -> str:
 
 
 def _card() -> dict[str, Any]:
-    return read_json(COLORIZER / f"{SHIPPED}.json")
+    return read_json(COLORIZER_FOLDER / f"{SHIPPED}.json")
 
 
 TABLES: Final[dict[str, Callable[[], str]]] = {

@@ -4,8 +4,8 @@
         --out training/results/colorizer/film/vividness.json
 
 Each photo goes through the net once. Its colours are then chosen with every pair of temperature and rebalancing
-(:class:`engines.spec.Choice`), upsampled as the effect does it, and measured. The ab error and colourfulness conflict,
-so the pairs form a Pareto front; the two ends of the setting vividness are chosen on it
+(:class:`engines.spec.ColorChoice`), upsampled as the effect does it, and measured. The ab error and colourfulness
+conflict, so the pairs form a Pareto front; the two ends of the setting vividness are chosen on it
 (``training.colorizer.export``).
 """
 
@@ -25,7 +25,7 @@ from emocolor.chroma.conversion import luma_of, rgb_of
 from emocolor.effects.colorize import fine_chroma, small_size
 from emocolor.errors import EmocolorError
 from engines.nets.annealed import Annealed, annealed_mean
-from engines.spec import Choice
+from engines.spec import ColorChoice
 
 from ..data.photos import Photos, center_crop, read_photos
 from ..records import write_json
@@ -37,7 +37,7 @@ REBALANCINGS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 SHOWN = ("ab_error", "colorfulness", "psnr", "ssim", "auc", "auc_rebalanced")
 
 
-def measure_choices(net: Annealed, photos: Photos, choices: list[Choice]) -> list[dict[str, float]]:
+def measure_choices(net: Annealed, photos: Photos, choices: list[ColorChoice]) -> list[dict[str, float]]:
     """The metrics of ``training.colorizer.metrics`` for each choice, over the central squares of all photos."""
     accumulated = [ColorizationMetrics() for _ in choices]
     for index in range(len(photos)):
@@ -48,7 +48,7 @@ def measure_choices(net: Annealed, photos: Photos, choices: list[Choice]) -> lis
 
 
 @torch.inference_mode()
-def _colorized(net: Annealed, truth: RgbImage, choices: list[Choice]) -> list[RgbImage]:
+def _colorized(net: Annealed, truth: RgbImage, choices: list[ColorChoice]) -> list[RgbImage]:
     gray = luma_of(truth)
     small = np.asarray(cv2.resize(gray, small_size(*gray.shape[::-1]), interpolation=cv2.INTER_AREA), np.uint8)
     levels = gray.astype(np.float32) / np.float32(255)
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="JSON file to write")
     arguments = parser.parse_args(argv)
     choices = [
-        Choice(temperature=temperature, rebalancing=rebalancing)
+        ColorChoice(temperature=temperature, rebalancing=rebalancing)
         for temperature, rebalancing in product(arguments.temperatures, arguments.rebalancings)
     ]
     try:

@@ -17,7 +17,7 @@ from emocolor.classifier import EmotionClassifier
 from emocolor.errors import ConfigurationError, EmocolorError
 from emocolor.protocols import Precision
 from engines.emotion import load_emotion_net
-from engines.spec import EMOTION, emotion_net_names
+from engines.spec import EMOTION_FOLDER, emotion_net_names
 
 from ..records import machine_info, read_json, write_json
 from .card import card_text
@@ -47,14 +47,14 @@ def measure(nets: list[str], passes: int) -> dict[str, dict[str, Any]]:
         for name in nets:
             found[name][precision] = {"one_pass_ms": single[name], "sampled_ms": sampled[name]}
     for name in nets:
-        found[name]["bytes"] = (EMOTION / f"{name}.onnx").stat().st_size
+        found[name]["bytes"] = (EMOTION_FOLDER / f"{name}.onnx").stat().st_size
     return found
 
 
 def write(found: dict[str, dict[str, Any]]) -> None:
     """Update the cost in each net's card."""
     for name, cost in found.items():
-        path = EMOTION / f"{name}.json"
+        path = EMOTION_FOLDER / f"{name}.json"
         card = read_json(path) | {"cost": cost | {"machine": machine_info()}}
         write_json(path, card)
         path.with_suffix(".md").write_text(card_text(name, card))

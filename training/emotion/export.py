@@ -27,7 +27,7 @@ from engines.nets.catalog import emotion_net
 from engines.nets.emotion_net import EmotionNet, count_parameters
 from engines.nets.from_onnx import load_weights
 from engines.nets.graphs import MonteCarlo
-from engines.spec import EMOTION
+from engines.spec import EMOTION_FOLDER
 
 from ..data.faces import FaceSet, ferplus_majority, read_faces
 from ..keep import RESULTS, keep_records
@@ -91,7 +91,7 @@ def export_run(
     *,
     calibrate: bool,
     output: str | None = None,
-    package: Path = EMOTION,
+    package: Path = EMOTION_FOLDER,
     results: Path = RESULTS,
 ) -> JsonObject:
     """Export a finished run with its card to ``package``, and keep its records below ``results``.

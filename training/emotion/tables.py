@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from engines.spec import EMOTION
+from engines.spec import EMOTION_FOLDER
 
 from ..records import JsonObject, read_json
 from . import ablation, robustness, uncertainty
@@ -78,7 +78,7 @@ def table_nets() -> str:
         "FER+, one pass | T = 20 | ECE |",
         "|---" * 10 + "|",
     ]
-    for name in (name for name in NETS if (EMOTION / f"{name}.json").exists()):
+    for name in (name for name in NETS if (EMOTION_FOLDER / f"{name}.json").exists()):
         card = _card(name)
         cost, cells = card["cost"], []
         for label_set in ("fer2013", "ferplus"):
@@ -129,7 +129,7 @@ def table_crop_scale() -> str:
 
 
 def _card(name: str) -> JsonObject:
-    return read_json(EMOTION / f"{name}.json")
+    return read_json(EMOTION_FOLDER / f"{name}.json")
 
 
 def _short(value: float | None) -> str:

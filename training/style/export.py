@@ -27,7 +27,7 @@ from emocolor.errors import ConfigurationError, EmocolorError, EngineError
 from engines.nets.emotion_net import count_parameters
 from engines.nets.graphs import Painter
 from engines.nets.style_net import IDENTITY, SETS, StyleNet
-from engines.spec import STYLE
+from engines.spec import STYLE_FOLDER
 from engines.style import load_style_transfer
 
 from ..data.photos import center_crop, read_photos
@@ -72,7 +72,7 @@ def export_onnx(net: StyleNet, path: Path) -> None:
 
 
 def export_run(
-    run: Path, name: str, config: StyleEvalConfig, *, package: Path = STYLE, results: Path = RESULTS
+    run: Path, name: str, config: StyleEvalConfig, *, package: Path = STYLE_FOLDER, results: Path = RESULTS
 ) -> JsonObject:
     """Export a finished run with its card to ``package``, and keep its records below ``results``.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
-from engines.spec import STYLE, style_net_names
+from engines.spec import STYLE_FOLDER, style_net_names
 
 from ..records import JsonObject, read_json
 
@@ -27,7 +27,7 @@ RUNS: Final = {
 
 def table_style_nets() -> str:
     """The nets that ship."""
-    return nets_table({name: read_json(STYLE / f"{name}.json") for name in style_net_names()})
+    return nets_table({name: read_json(STYLE_FOLDER / f"{name}.json") for name in style_net_names()})
 
 
 def nets_table(cards: Mapping[str, JsonObject]) -> str:

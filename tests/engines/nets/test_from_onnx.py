@@ -14,7 +14,7 @@ from emocolor.classifier import EmotionClassifier  # noqa: E402
 from emocolor.errors import ConfigurationError, EngineError  # noqa: E402
 from engines.emotion import load_emotion_net  # noqa: E402
 from engines.nets.from_onnx import HALF, fill, load_net, load_weights  # noqa: E402
-from engines.spec import EMOTION, emotion_net_names, read_emotion_spec  # noqa: E402
+from engines.spec import EMOTION_FOLDER, emotion_net_names, read_emotion_spec  # noqa: E402
 
 
 @pytest.mark.parametrize("name", emotion_net_names())
@@ -51,6 +51,6 @@ def test_a_file_of_another_net_is_refused():
 def test_a_name_that_is_unknown_and_a_card_that_is_missing(tmp_path):
     with pytest.raises(ConfigurationError, match="did you mean 'tiny'"):
         load_net("tyny")
-    shutil.copy(EMOTION / "tiny.onnx", tmp_path)
+    shutil.copy(EMOTION_FOLDER / "tiny.onnx", tmp_path)
     with pytest.raises(EngineError, match="no card"):
         load_net(str(tmp_path / "tiny.onnx"))

@@ -15,7 +15,7 @@ from pathlib import Path
 import av
 import pytest
 
-from engines.spec import EMOTION, emotion_net_names
+from engines.spec import EMOTION_FOLDER, emotion_net_names
 from stream.demo.clip import make_demo_clip
 
 COMMAND = [sys.executable, "-m", "stream.cli"]
@@ -108,7 +108,9 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_opened(demo_cl
         pytest.skip("there is an NVIDIA GPU")
     done = call(demo_clip, "-o", tmp_path / "out.mp4", "--device", "cuda")
     assert done.returncode == 7
-    assert re.fullmatch(r"error: The device cuda cannot be used: torch \S+ is built for .* Check the driver .*\n", done.stderr)
+    assert re.fullmatch(
+        r"error: The device cuda cannot be used: torch \S+ is built for .* Check the driver .*\n", done.stderr
+    )
     done = call(demo_clip, "-o", tmp_path / "out.mp4", "--effect", "style", "--style-precision", "f16")
     assert (done.returncode, done.stderr) == (7, "error: f16 is for GPUs; on the CPU there are f32 and bf16.\n")
     assert not (tmp_path / "out.mp4").exists()
@@ -185,7 +187,7 @@ def test_any_net_that_ships_may_classify(name, demo_clip, tmp_path):
 
 def test_a_net_by_path_classifies_as_the_same_net_by_name(demo_clip, tmp_path):
     for ending in (".onnx", ".json"):
-        shutil.copy(EMOTION / f"s0{ending}", tmp_path)
+        shutil.copy(EMOTION_FOLDER / f"s0{ending}", tmp_path)
     written = []
     for number, net in enumerate(("s0", tmp_path / "s0.onnx")):
         timeline = tmp_path / f"{number}.jsonl"
@@ -343,5 +345,6 @@ def _wait_until(condition, process, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.02)  # a process of its own tells us nothing to wait for
+        with contextlib.suppress(subprocess.TimeoutExpired):  # files tell nothing to wait for; the process's end does
+            process.wait(0.02)
+            pytest.fail(process.communicate()[1])

@@ -2,7 +2,7 @@
 
 import json
 
-from engines.spec import COLORIZER
+from engines.spec import COLORIZER_FOLDER
 from training.colorizer.card import card_text, metrics_table
 
 
@@ -15,7 +15,7 @@ def test_a_metric_that_was_not_measured_everywhere_is_left_out():
 
 
 def test_photos_that_were_left_out_are_counted():
-    card = json.loads((COLORIZER / "film.json").read_text())
+    card = json.loads((COLORIZER_FOLDER / "film.json").read_text())
     card["training"]["images"]["gray_dropped"] = 1234
     assert "(1,234 more were gray and left out)" in card_text("film", card)
     card["training"]["images"]["gray_dropped"] = 0

@@ -16,7 +16,7 @@ from engines.nets.annealed import Annealed  # noqa: E402
 from engines.nets.from_onnx import load_weights  # noqa: E402
 from engines.nets.video_colorizer import VideoColorizer  # noqa: E402
 from engines.runners.openvino import OpenVinoRunner  # noqa: E402
-from engines.spec import Choice  # noqa: E402
+from engines.spec import ColorChoice  # noqa: E402
 from training.colorizer.card import card_text  # noqa: E402
 from training.colorizer.export import (  # noqa: E402
     check_parity,
@@ -26,7 +26,7 @@ from training.colorizer.export import (  # noqa: E402
     net_of_run,
 )
 
-SAFEST, BOLDEST = Choice(temperature=0.8, rebalancing=0.0), Choice(temperature=0.4, rebalancing=1.0)
+SAFEST, BOLDEST = ColorChoice(temperature=0.8, rebalancing=0.0), ColorChoice(temperature=0.4, rebalancing=1.0)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; the net is 
 
 from engines.nets.annealed import Annealed  # noqa: E402
 from engines.nets.video_colorizer import VideoColorizer  # noqa: E402
-from engines.spec import Choice  # noqa: E402
+from engines.spec import ColorChoice  # noqa: E402
 from training.colorizer.vividness import main, measure_choices  # noqa: E402
 from training.data.photos import read_photos  # noqa: E402
 
@@ -23,7 +23,7 @@ def net():
 def test_sharper_choices_are_more_colourful(net, two_blobs):
     """Even without training, sharpening takes the output from the mean of all colours toward a single one."""
     soft, sharp = measure_choices(
-        net, read_photos([two_blobs]), [Choice(temperature=t, rebalancing=1.0) for t in (1.0, 0.05)]
+        net, read_photos([two_blobs]), [ColorChoice(temperature=t, rebalancing=1.0) for t in (1.0, 0.05)]
     )
     assert sharp["colorfulness"] > soft["colorfulness"]
     assert soft["ab_error"] > 0

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from engines.spec import EMOTION
+from engines.spec import EMOTION_FOLDER
 from training.emotion.card import card_text
 
 
 @pytest.fixture
 def card():
-    return json.loads((EMOTION / "s0.json").read_text())
+    return json.loads((EMOTION_FOLDER / "s0.json").read_text())
 
 
 def test_classes_with_low_recall_are_named(card):

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.spec import EMOTION
+from engines.spec import EMOTION_FOLDER
 from stream.demo.portrait import read_portrait
 from training.emotion import robustness
 from training.emotion.robustness import CORRUPTIONS, EYES, MOUTH, corrupted, main
@@ -114,7 +114,7 @@ def data(face, tmp_path_factory):
 
 
 def test_the_command_measures_every_net_under_every_corruption(data, tmp_path, capsys):
-    out, by_path = tmp_path / "robustness.json", str(EMOTION / "s0.onnx")
+    out, by_path = tmp_path / "robustness.json", str(EMOTION_FOLDER / "s0.onnx")
     main(["--weights", "s0", "--weights", by_path, "--data", str(data), "--mc", "4", "--out", str(out)])
     found = json.loads(out.read_text())
     assert (found["images"], found["passes"]) == (8, 4)

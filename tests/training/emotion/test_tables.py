@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed; the ablation's module trains nets")
 
-from engines.spec import EMOTION
+from engines.spec import EMOTION_FOLDER
 from training.emotion.tables import NETS, TABLES, s0_table
 
 
@@ -18,7 +18,7 @@ def test_a_table_is_a_table(name):
 
 
 def test_a_changed_metric_changes_its_row():
-    metrics = json.loads((EMOTION / "s0.json").read_text())["metrics"]["fer2013"]
+    metrics = json.loads((EMOTION_FOLDER / "s0.json").read_text())["metrics"]["fer2013"]
     metrics["deterministic"]["accuracy"] = 0.999
     assert "| accuracy | .656 | .999 |" in s0_table(metrics)
 

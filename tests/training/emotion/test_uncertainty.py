@@ -11,7 +11,7 @@ import pytest
 
 from emocolor.classifier import EmotionClassifier
 from engines.emotion import load_emotion_net
-from engines.spec import EMOTION
+from engines.spec import EMOTION_FOLDER
 from training.emotion.calibration import apply_temperature, cross_fitted_passes, negative_log_likelihood
 from training.emotion.uncertainty import (
     CHOSEN,
@@ -124,9 +124,9 @@ def test_every_subset_comes_once():
 
 
 def test_a_temperature_in_the_graph_is_undone(evaluation, tmp_path):
-    card = json.loads((EMOTION / "s0.json").read_text())
+    card = json.loads((EMOTION_FOLDER / "s0.json").read_text())
     (tmp_path / "s0.json").write_text(json.dumps(card | {"temperatures": {"fer2013": 2.0}}))
-    shutil.copy(EMOTION / "s0.onnx", tmp_path)
+    shutil.copy(EMOTION_FOLDER / "s0.onnx", tmp_path)
     shipped = evaluation.passes(0)
     undone = replace(evaluation, net=load_emotion_net(str(tmp_path / "s0.onnx"))).passes(0)
     assert np.allclose(undone, apply_temperature(shipped, 1 / 2), atol=1e-6)

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from engines.spec import STYLE
+from engines.spec import STYLE_FOLDER
 from training.style.tables import RESULTS, RUNS, TABLES, nets_table, runs_table
 
 
 @pytest.fixture
 def card():
-    return json.loads((STYLE / "fast.json").read_text())
+    return json.loads((STYLE_FOLDER / "fast.json").read_text())
 
 
 @pytest.mark.parametrize("name", list(TABLES))
