@@ -33,49 +33,49 @@ def patches(count, coloured):
     return [frame] * count
 
 
-def answer(path, location=None, **options):
+def detected(path, location=None, **options):
     made = SourceOptions(**options)
     source = VideoSource(str(path), made)
     try:
-        return input_is_coloured(location or str(path), made, source.facts)
+        return input_is_coloured(location or str(path), made, source.info)
     finally:
         source.close()
 
 
 @pytest.mark.parametrize("coloured", [True, False])
 def test_colour_is_told_from_gray(tmp_path, coloured):
-    assert answer(write(tmp_path / "in.mp4", patches(20, coloured))) is coloured
+    assert detected(write(tmp_path / "in.mp4", patches(20, coloured))) is coloured
 
 
 def test_what_has_luma_alone_is_gray(tmp_path):
-    assert answer(write(tmp_path / "in.mp4", patches(5, True), form="gray")) is False
+    assert detected(write(tmp_path / "in.mp4", patches(5, True), form="gray")) is False
 
 
 def test_colour_that_comes_late_is_seen(tmp_path):
     """A fade in from black with a single key frame: the first frames alone would pass for gray."""
     clip = write(tmp_path / "in.mp4", black(60) + patches(30, True), g="500")
-    assert answer(clip) is True
+    assert detected(clip) is True
 
 
 def test_the_part_that_is_read_decides(tmp_path):
     clip = write(tmp_path / "in.mp4", patches(50, True) + patches(50, False), g="10", bf="0")
-    assert answer(clip) is True
-    assert answer(clip, start_seconds=2.2) is False
+    assert detected(clip) is True
+    assert detected(clip, start_seconds=2.2) is False
 
 
 def test_long_inputs_are_told_by_their_key_frames(tmp_path):
     seconds = int(SHORT_SECONDS) + 12
     assert seconds > SAMPLES
     clip = write(tmp_path / "in.mp4", black(seconds) + patches(seconds, True), rate=2, g="4")
-    assert answer(clip) is True
-    assert answer(write(tmp_path / "gray.mp4", patches(2 * seconds, False), rate=2, g="4")) is False
+    assert detected(clip) is True
+    assert detected(write(tmp_path / "gray.mp4", patches(2 * seconds, False), rate=2, g="4")) is False
 
 
 @pytest.mark.parametrize("location", ["-", "https://host/film.mp4", "frames/%03d.png"])
-def test_what_cannot_be_looked_through_is_not_answered(tmp_path, location):
-    assert answer(write(tmp_path / "in.mp4", patches(5, True)), location) is None
+def test_what_cannot_be_looked_through_is_unknown(tmp_path, location):
+    assert detected(write(tmp_path / "in.mp4", patches(5, True)), location) is None
 
 
-def test_an_input_that_is_gone_is_not_answered(tmp_path):
+def test_an_input_that_is_gone_is_unknown(tmp_path):
     clip = write(tmp_path / "in.mp4", patches(5, True))
-    assert answer(clip, str(tmp_path / "gone.mp4")) is None
+    assert detected(clip, str(tmp_path / "gone.mp4")) is None
