@@ -34,7 +34,7 @@ from .settings import JobSettings
 
 if TYPE_CHECKING:
     from .media.sink import VideoSink
-    from .media.source import SourceFacts
+    from .media.source_info import SourceInfo
     from .report.timeline import TimelineWriter
 
 MAX_WORKERS: Final = 4
@@ -70,7 +70,7 @@ def weighting_of(chain: Sequence[ChainItem]) -> Weighting:
 class FileParts:
     """What the stages of one file job are built around."""
 
-    facts: "SourceFacts"
+    info: "SourceInfo"
     on_device: bool
     """Frames lie in a GPU's memory."""
     sink: "VideoSink | None"
@@ -85,7 +85,7 @@ class FileParts:
 
 def file_stages(settings: JobSettings, parts: FileParts) -> list[Stage]:
     """The stages between the source's units and the finished files, in order."""
-    max_held = _max_held(settings, parts.facts)
+    max_held = _max_held(settings, parts.info)
     before, after = ([Stage("keep", keep_original)], [Stage("split", split_screen)]) if settings.compare else ([], [])
     restoring = (
         [Stage("restore", partial(restore, options=settings.restoration))] if settings.restoration.is_needed else []
@@ -183,9 +183,9 @@ def _scenes(settings: JobSettings) -> SceneBuilder:
     return SceneBuilder(smoothing, weighting_of(settings.effects))
 
 
-def _max_held(settings: JobSettings, facts: "SourceFacts") -> int:
+def _max_held(settings: JobSettings, info: "SourceInfo") -> int:
     """Frames that the look-ahead may hold, from the size of a 4:2:0 frame of 8 bits and up."""
-    frame_bytes = facts.width * facts.height * 3 / 2 * (1.5 if settings.compare else 1)
+    frame_bytes = info.width * info.height * 3 / 2 * (1.5 if settings.compare else 1)
     return max(2, int(settings.held_megabytes * 1e6 / frame_bytes))
 
 

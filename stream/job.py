@@ -16,7 +16,7 @@ from engines.runners.devices import check_device
 from .graph import FileParts, file_stages, hardware_for
 from .media.sink import VideoSink
 from .media.source import VideoSource
-from .media.source_facts import SourceFacts
+from .media.source_info import SourceInfo
 from .nets import check_nets
 from .pipeline.cores import usable_cores
 from .pipeline.pipeline import Pipeline
@@ -60,7 +60,7 @@ class Job:
             if settings.output is not None:
                 self.sink = VideoSink(
                     settings.output,
-                    _facts_of_output(self.source.facts, settings),
+                    _info_of_output(self.source.info, settings),
                     settings.sink,
                     on_device=self.source.on_device,
                 )
@@ -70,7 +70,7 @@ class Job:
             self.discard()
             raise
         parts = FileParts(
-            facts=self.source.facts,
+            info=self.source.info,
             on_device=self.source.on_device,
             sink=self.sink,
             timeline=self._timeline,
@@ -86,9 +86,9 @@ class Job:
         return await asyncio.to_thread(cls, settings)
 
     @property
-    def facts(self) -> SourceFacts:
+    def info(self) -> SourceInfo:
         """What is known of the input."""
-        return self.source.facts
+        return self.source.info
 
     @property
     def cpu_seconds(self) -> dict[str, float]:
@@ -143,7 +143,7 @@ class Job:
             self.source.close()
 
     def _input_has_colors(self) -> bool | None:
-        found = input_is_coloured(self.settings.input, self.settings.source, self.source.facts)
+        found = input_is_coloured(self.settings.input, self.settings.source, self.source.info)
         if found:
             self._note_colors()
         return found
@@ -170,7 +170,7 @@ def _precisions(settings: JobSettings) -> list[Precision]:
     ]
 
 
-def _facts_of_output(facts: SourceFacts, settings: JobSettings) -> SourceFacts:
+def _info_of_output(info: SourceInfo, settings: JobSettings) -> SourceInfo:
     """What the sink is told of the frames that it gets."""
     deinterlaced = settings.restoration.deinterlace != "off"
-    return replace(facts, field_order="progressive") if deinterlaced else facts
+    return replace(info, field_order="progressive") if deinterlaced else info

@@ -145,7 +145,7 @@ def _warnings(job: Job) -> list[str]:
     """What a user should know about the input and the output, each once."""
     warnings = [*job.source.warnings, *job.warnings]
     if job.sink is not None:
-        left_out = job.facts.left_out
+        left_out = job.info.left_out
         warnings += [f"Left out of the output: {', '.join(left_out)}."] if left_out else []
         warnings += job.sink.warnings
     return list(dict.fromkeys(warnings))
@@ -164,7 +164,7 @@ def _progress(job: Job, tally: Tally) -> Iterator["_Bar"]:
         TextColumn("{task.fields[seen]}"),
     )
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=5, transient=True) as progress:
-        task = progress.add_task("", total=job.facts.duration, fps=0.0, speed=0.0, seen="")
+        task = progress.add_task("", total=job.info.duration, fps=0.0, speed=0.0, seen="")
         yield _Bar(progress, task, tally)
 
 
@@ -194,7 +194,7 @@ class _Bar:
 
 
 def print_plan(settings: JobSettings) -> None:
-    """Print what a job would do, from its input's facts and its settings, and write nothing."""
+    """Print what a job would do, from its input's properties and its settings, and write nothing."""
     job = Job(settings)
     try:
         for line in _plan(job):
@@ -204,10 +204,10 @@ def print_plan(settings: JobSettings) -> None:
 
 
 def _plan(job: Job) -> Iterator[str]:
-    facts, settings = job.facts, job.settings
-    length = f"{facts.duration:.2f} s" if facts.duration else "unknown length"
-    rate = f"{float(facts.frame_rate):.3f} fps" if facts.frame_rate else "variable rate"
-    yield f"input     {facts.location}: {facts.codec}, {facts.width}x{facts.height} {facts.pix_fmt}, {rate}, {length}"
+    info, settings = job.info, job.settings
+    length = f"{info.duration:.2f} s" if info.duration else "unknown length"
+    rate = f"{float(info.frame_rate):.3f} fps" if info.frame_rate else "variable rate"
+    yield f"input     {info.location}: {info.codec}, {info.width}x{info.height} {info.pix_fmt}, {rate}, {length}"
     if settings.analysis is not None:
         yield from map(_plan_line, (settings.analysis, settings.smoothing))
     if settings.restoration.is_needed:

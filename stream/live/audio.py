@@ -9,7 +9,7 @@ import av
 
 from ..media.companion_streams import AudioPolicy, CompanionOutput, add_companions
 from ..media.packets import Packet
-from ..media.source_facts import CompanionStream
+from ..media.source_info import CompanionStream
 
 WIDELY_PLAYED: Final = {
     "flv": frozenset({"aac", "mp3"}),

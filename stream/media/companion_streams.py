@@ -10,7 +10,7 @@ from av.codec import Codec
 from av.container import OutputContainer
 
 from .packets import Packet
-from .source_facts import CompanionStream
+from .source_info import CompanionStream
 
 AudioPolicy = Literal["copy", "aac", "none"]
 

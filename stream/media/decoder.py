@@ -9,10 +9,10 @@ import av
 
 from emocolor.frames import PIXEL_FORMATS, Frame, PixelFormat, Plane, Rotation
 
-from . import stream_facts
+from . import probe
 from .frames import color_of, frame_from_av, to_pixel_format, working_format
 from .guarded_decoder import MAX_KEPT_BYTES, Decoder, GuardedDecoder
-from .source_facts import Damage
+from .source_info import Damage
 from .timestamps import FrameTimes
 
 FORMATS_WITHOUT_PRESENTATION_TIMES: Final = frozenset({"avi"})
@@ -73,7 +73,7 @@ class FrameDecoder:
         self._place = hardware.place if hardware and eight_bits else None
         self.times = FrameTimes(
             stream.time_base,
-            stream_facts.frame_rate_of(stream),
+            probe.frame_rate_of(stream),
             by_decoding=stream.container.format.name in FORMATS_WITHOUT_PRESENTATION_TIMES,
         )
         self.format: StreamFormat | None = None
@@ -156,14 +156,14 @@ class FrameDecoder:
         pixel_format, drops_alpha = working_format(first.format.name)
         if drops_alpha:
             self._warn("The video has transparency, which is dropped.")
-        matrix = stream_facts.display_matrix_of(first)
+        matrix = probe.display_matrix_of(first)
         self.format = StreamFormat(
             first=first,
             size_wh=(first.width, first.height),
             pixel_format=pixel_format if self._place is None else PIXEL_FORMATS["nv12"],
             sample_aspect=self._stream.sample_aspect_ratio or Fraction(1),
             display_matrix=matrix,
-            rotation=stream_facts.rotation_of(first, matrix),
+            rotation=probe.rotation_of(first, matrix),
         )
         return self.format
 

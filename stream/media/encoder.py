@@ -19,7 +19,7 @@ from .companion_streams import SEGMENT_FORMATS
 from .encoder_choice import QUANTISERS, FormatChoice, format_choices, with_chroma_format
 from .frames import FULL, ColorTags, convert, frame_to_av, with_neutral_chroma
 from .nvenc import ENCODERS, SURFACE, NvencFrames
-from .source_facts import SourceFacts
+from .source_info import SourceInfo
 
 UNKNOWN_RATE: Final = Fraction(25)
 FIXED_RATE_FORMATS: Final = frozenset({"avi", "yuv4mpegpipe", "mxf", "gxf", "dv"})
@@ -104,14 +104,14 @@ class VideoEncoder:
         self,
         container: av.container.OutputContainer,
         codec: Codec,
-        facts: SourceFacts,
+        info: SourceInfo,
         *,
         pix_fmt: str | None,
         options: Mapping[str, str],
         warnings: list[str],
         on_device: bool = False,
     ) -> None:
-        """Add the stream and try to open the encoder for frames as ``facts`` describes them.
+        """Add the stream and try to open the encoder for frames as ``info`` describes them.
 
         ``on_device``: frames come in a GPU's memory, and NVENC encodes them there. ``warnings`` gets a line for
         everything that the output cannot hold.
@@ -119,7 +119,7 @@ class VideoEncoder:
         Raises ConfigurationError for a pixel format that the encoder does not support, SinkError where the container
         does not support the codec or the encoder cannot be opened.
         """
-        self._codec, self._facts, self._requested = codec, facts, pix_fmt
+        self._codec, self._info, self._requested = codec, info, pix_fmt
         self._options, self._warnings = dict(options), warnings
         if container.format.name == "avi" and codec.name != "mjpeg":
             # AVI has no presentation times, so players show B-frames late and out of order.
@@ -129,8 +129,8 @@ class VideoEncoder:
         direct = on_device and codec.name in ENCODERS and pix_fmt in (None, SURFACE)
         self._nvenc = NvencFrames() if direct else None
         self._container = container.format.name
-        self._fixed_rate = _fixed_rate(container, codec, facts)
-        self._choice = self._choose_format(facts.format, (facts.width, facts.height))
+        self._fixed_rate = _fixed_rate(container, codec, info)
+        self._choice = self._choose_format(info.format, (info.width, info.height))
         self.stream = self._add_stream(container)
         self._warn_of_losses()
         self._opened_for: tuple[PixelFormat, tuple[int, int]] | None = None
@@ -212,7 +212,7 @@ class VideoEncoder:
 
     def _open(self, frame: Frame) -> None:
         pixel_format, size_wh = frame.format, frame.size_wh
-        expected = with_chroma_format(self._facts.format), (self._facts.width, self._facts.height)
+        expected = with_chroma_format(self._info.format), (self._info.width, self._info.height)
         if (pixel_format, size_wh) != expected:
             self._choice = self._choose_format(pixel_format, size_wh)
         if self._choice.loses:
@@ -231,7 +231,7 @@ class VideoEncoder:
     def _tags(self, frame: Frame) -> ColorTags:
         """The colour tags that frames have when they reach the encoder."""
         av_frame = frame.handle
-        unchanged = isinstance(av_frame, av.VideoFrame) and frame.color == self._facts.color
+        unchanged = isinstance(av_frame, av.VideoFrame) and frame.color == self._info.color
         tags = ColorTags.of(av_frame) if unchanged else ColorTags.for_spec(frame.color)
         if self._choice.name not in PIXEL_FORMATS:  # RGB, which has no matrix
             return ColorTags(range=FULL, primaries=tags.primaries, transfer=tags.transfer)
@@ -280,16 +280,16 @@ class VideoEncoder:
             size_wh=size_wh,
             pix_fmt=pix_fmt,
             rate=self._rate,
-            time_base=1 / self._rate if self._fixed_rate else self._facts.time_base,
-            sample_aspect=self._facts.sample_aspect,
+            time_base=1 / self._rate if self._fixed_rate else self._info.time_base,
+            sample_aspect=self._info.sample_aspect,
             tags=tags,
-            field_order=FIELD_ORDERS.get(self._facts.field_order, 0),
+            field_order=FIELD_ORDERS.get(self._info.field_order, 0),
             options=self._options,
         )
 
     @property
     def _rate(self) -> Fraction:
-        return self._fixed_rate or self._facts.frame_rate or UNKNOWN_RATE
+        return self._fixed_rate or self._info.frame_rate or UNKNOWN_RATE
 
     def _does_not_fit(self) -> SinkError:
         return SinkError(
@@ -298,18 +298,18 @@ class VideoEncoder:
         )
 
     def _cannot_open(self, error: Exception) -> SinkError:
-        name, width, height = self._codec.name, self._facts.width, self._facts.height
+        name, width, height = self._codec.name, self._info.width, self._info.height
         return SinkError(
-            f"The encoder {name} cannot be used for {width}x{height} {self._facts.format.name} here "
+            f"The encoder {name} cannot be used for {width}x{height} {self._info.format.name} here "
             f"({getattr(error, 'strerror', None) or error}). Check its options, or choose another encoder."
         )
 
     def _warn_of_losses(self) -> None:
-        facts, name = self._facts, self._codec.name
-        if facts.field_order != "progressive" and name not in INTERLACED_CODECS:
-            self._warn(f"The video is interlaced ({facts.field_order}), which {name} cannot mark in its frames.")
-        if facts.sample_aspect != 1 and name not in ASPECT_WRITING_CODECS:
-            self._warn(f"The sample aspect ratio {facts.sample_aspect} cannot be stored with {name}.")
+        info, name = self._info, self._codec.name
+        if info.field_order != "progressive" and name not in INTERLACED_CODECS:
+            self._warn(f"The video is interlaced ({info.field_order}), which {name} cannot mark in its frames.")
+        if info.sample_aspect != 1 and name not in ASPECT_WRITING_CODECS:
+            self._warn(f"The sample aspect ratio {info.sample_aspect} cannot be stored with {name}.")
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
@@ -321,11 +321,11 @@ def has_captions(handle: Any) -> bool:
     return isinstance(handle, av.VideoFrame) and cast(Any, handle.side_data).get(Type.A53_CC) is not None
 
 
-def _fixed_rate(container: av.container.OutputContainer, codec: Codec, facts: SourceFacts) -> Fraction | None:
+def _fixed_rate(container: av.container.OutputContainer, codec: Codec, info: SourceInfo) -> Fraction | None:
     """The rate at which the output counts its frames, or ``None`` where frames keep their times."""
-    rate = facts.frame_rate or UNKNOWN_RATE
+    rate = info.frame_rate or UNKNOWN_RATE
     if codec.name in FIXED_RATE_CODECS:
         allowed = [Fraction(rate.numerator, rate.denominator) for rate in codec.frame_rates or []]
         return min(allowed, key=lambda known: abs(known - rate), default=rate)
-    too_fine = codec.name == "mpeg4" and facts.time_base.denominator > MPEG4_FINEST_UNIT
+    too_fine = codec.name == "mpeg4" and info.time_base.denominator > MPEG4_FINEST_UNIT
     return rate if too_fine or container.format.name in FIXED_RATE_FORMATS else None

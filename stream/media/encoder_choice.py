@@ -14,7 +14,7 @@ from av.codec.context import CodecOption, OptionType
 from emocolor.errors import ConfigurationError
 from emocolor.frames import PIXEL_FORMATS, PixelFormat
 
-from .source_facts import HdrMetadata
+from .source_info import HdrMetadata
 
 IMAGE_CODECS: Final = {
     ".png": "png",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
-from .source_facts import Damage
+from .source_info import Damage
 from .timestamps import PacketTimes
 
 if TYPE_CHECKING:

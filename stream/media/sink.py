@@ -27,8 +27,8 @@ from .encoder import VideoEncoder
 from .encoder_choice import default_encoder, encoder_options, find_encoder, holds_hdr
 from .locations import write_failure
 from .packets import Packet
-from .source import Unit, VideoSource
-from .source_facts import SourceFacts
+from .source import MediaUnit, VideoSource
+from .source_info import SourceInfo
 from .target import Target
 
 __all__ = ["AudioPolicy", "SinkOptions", "VideoSink"]
@@ -90,7 +90,7 @@ class VideoSink:
     def __init__(
         self,
         target: str,
-        source: VideoSource | SourceFacts,
+        source: VideoSource | SourceInfo,
         options: SinkOptions | None = None,
         *,
         on_device: bool = False,
@@ -102,16 +102,14 @@ class VideoSink:
         Raises ConfigurationError for options that do not fit, SinkError for a place or a container that cannot be used.
         """
         options = options or SinkOptions()
-        facts = source if isinstance(source, SourceFacts) else source.facts
+        info = source if isinstance(source, SourceInfo) else source.info
         self.warnings = []
-        self._facts = facts
-        self._target = Target(target, format_name=options.format, overwrite=options.overwrite, source=facts.location)
+        self._info = info
+        self._target = Target(target, format_name=options.format, overwrite=options.overwrite, source=info.location)
         self._check_single_image()
         codec = find_encoder(options.codec or default_encoder(self._target.format, self._target.extension))
-        settings = encoder_options(
-            codec, crf=options.crf, preset=options.preset, options=options.options, hdr=facts.hdr
-        )
-        if facts.hdr is not None and not holds_hdr(codec.name):
+        settings = encoder_options(codec, crf=options.crf, preset=options.preset, options=options.options, hdr=info.hdr)
+        if info.hdr is not None and not holds_hdr(codec.name):
             self.warnings.append(f"HDR metadata of the display and light levels cannot be passed to {codec.name}.")
         self._container = av.open(
             self._target.name,
@@ -124,7 +122,7 @@ class VideoSink:
         self._encoder = VideoEncoder(
             self._container,
             codec,
-            facts,
+            info,
             pix_fmt=options.pix_fmt,
             options=settings,
             warnings=self.warnings,
@@ -132,7 +130,7 @@ class VideoSink:
         )
         self._copy_metadata()
         self._companions: dict[int, CompanionOutput] = add_companions(
-            self._container, facts.companions, options.audio, self.warnings
+            self._container, info.companions, options.audio, self.warnings
         )
         self._waiting: list[Packet] = []
         """Packets of other streams that came before the first frame."""
@@ -146,10 +144,10 @@ class VideoSink:
     @property
     def summary(self) -> str:
         """Container, encoder and the other streams, in one line."""
-        others = [f"with {other.label}" for other in self._facts.companions if other.index in self._companions]
+        others = [f"with {other.label}" for other in self._info.companions if other.index in self._companions]
         return ", ".join([self._target.format, self._encoder.summary, *others])
 
-    def write(self, unit: Unit) -> None:
+    def write(self, unit: MediaUnit) -> None:
         """Encode the unit's frame, and write its packets of other streams. Raises SinkError."""
         self._waiting.extend(unit.packets)
         if unit.frame is None and self.frames_written == 0:
@@ -194,7 +192,7 @@ class VideoSink:
         raise write_failure(self._target.display_name, error, disk_full=disk_full) from error
 
     def _check_single_image(self) -> None:
-        if self._target.format == "image2" and not self._target.is_pattern and self._facts.frame_count != 1:
+        if self._target.format == "image2" and not self._target.is_pattern and self._info.frame_count != 1:
             raise SinkError(
                 f"{self._target.display_name} holds one image, but the input is a video. "
                 "Number the images with a pattern such as frames/%04d.png."
@@ -202,15 +200,15 @@ class VideoSink:
 
     def _copy_metadata(self) -> None:
         """Copy rotation, names, languages and chapters from the input."""
-        facts, name, stream = self._facts, self._target.format, self._encoder.stream
-        stream.metadata.update(stream_metadata(name, facts.video_metadata))
-        stream.disposition = Disposition(facts.video_disposition)
-        if facts.display_matrix is not None and name in ROTATION_FORMATS:
-            stream.set_display_matrix(facts.display_matrix)
-        elif facts.display_matrix is not None:
+        info, name, stream = self._info, self._target.format, self._encoder.stream
+        stream.metadata.update(stream_metadata(name, info.video_metadata))
+        stream.disposition = Disposition(info.video_disposition)
+        if info.display_matrix is not None and name in ROTATION_FORMATS:
+            stream.set_display_matrix(info.display_matrix)
+        elif info.display_matrix is not None:
             self.warnings.append(f"{name} cannot store a rotation: players will show the video as it is stored.")
-        self._container.metadata.update(current_metadata(facts.metadata))
-        if facts.chapters and name in CHAPTER_FORMATS:
+        self._container.metadata.update(current_metadata(info.metadata))
+        if info.chapters and name in CHAPTER_FORMATS:
             self._container.set_chapters(
                 [
                     {
@@ -220,8 +218,8 @@ class VideoSink:
                         "time_base": CHAPTER_UNIT,
                         "metadata": chapter.metadata,
                     }
-                    for number, chapter in enumerate(facts.chapters, start=1)
+                    for number, chapter in enumerate(info.chapters, start=1)
                 ]
             )
-        elif facts.chapters:
+        elif info.chapters:
             self.warnings.append(f"{name} cannot hold chapters: they are left out.")

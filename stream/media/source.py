@@ -18,7 +18,7 @@ from emocolor.errors import ConfigurationError, SourceError
 from emocolor.frames import Frame
 from emocolor.options import Options, Spelling, TextForm, option
 
-from . import stream_facts
+from . import probe
 from .decoder import FrameDecoder, Hardware
 from .locations import (
     display_name,
@@ -31,9 +31,9 @@ from .locations import (
     open_failure,
 )
 from .packets import Packet, PacketReader
-from .source_facts import Chapter, CompanionStream, Damage, HdrMetadata, SourceFacts
+from .source_info import CompanionStream, Damage, SourceInfo
 
-__all__ = ["Chapter", "CompanionStream", "Damage", "HdrMetadata", "SourceFacts", "SourceOptions", "Unit", "VideoSource"]
+__all__ = ["MediaUnit", "SourceOptions", "VideoSource", "parse_time"]
 
 NETWORK_TIMEOUT_SECONDS: Final = 15.0
 MAX_PACKETS_PER_UNIT: Final = 512
@@ -116,7 +116,7 @@ class SourceOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unit:
+class MediaUnit:
     """A frame, and the packets of the other streams that were read before it."""
 
     frame: Frame | None
@@ -133,7 +133,7 @@ class VideoSource:
     ``units`` may be iterated once, in one thread; ``stop`` may be called from any. Close it after use.
     """
 
-    facts: SourceFacts
+    info: SourceInfo
     damage: Damage
     """Counted while reading."""
     warnings: list[str]
@@ -153,18 +153,18 @@ class VideoSource:
         container = open_container(location, self._options)
         try:
             stream = _main_video(container, location, self._options)
-            companions = stream_facts.companions_of(container, stream)
-            start = stream_facts.start_of(container) + self._options.start
+            companions = probe.companions_of(container, stream)
+            start = probe.start_of(container) + self._options.start
             handles = [companion.handle for companion in companions if companion.kind != "attachment"]
             self._reader = PacketReader(container, stream, handles, start, self.damage)
             self._decoder = FrameDecoder(stream, self.damage, self.warnings, hardware)
-            self._promised_end = stream_facts.promised_end(stream, start)
+            self._promised_end = probe.promised_end(stream, start)
             if self._options.start > 0:
                 self._seek(container, start)
-            self._first: deque[Unit] = deque()
+            self._first: deque[MediaUnit] = deque()
             self._rest = self._read(_carried(companions))
             self._read_first_frame()
-            self.facts = self._gather(container, stream, companions)
+            self.info = self._gather(container, stream, companions)
         except BaseException:
             container.close()
             raise
@@ -174,7 +174,7 @@ class VideoSource:
         """Whether the frames lie in a GPU's memory."""
         return self._decoder.on_device
 
-    def units(self) -> Iterator[Unit]:
+    def units(self) -> Iterator[MediaUnit]:
         """Frames in order of presentation, and every packet of the companion streams."""
         while self._first:
             yield self._first.popleft()
@@ -191,7 +191,7 @@ class VideoSource:
     def _seek(self, container: av.container.InputContainer, start: Fraction) -> None:
         margin = UNINDEXED_MARGIN_SECONDS if container.format.name in UNINDEXED_FORMATS else 0
         target = start - margin
-        if target <= stream_facts.start_of(container):
+        if target <= probe.start_of(container):
             return
         try:
             container.seek(math.floor(target * av.time_base))
@@ -215,7 +215,7 @@ class VideoSource:
             return SourceError(f"{name} has no frame after {self._options.start_seconds:g} s. Start earlier.")
         return SourceError(f"{name} has no frames in it. It may be damaged or unfinished.")
 
-    def _read(self, companions: frozenset[int]) -> Iterator[Unit]:
+    def _read(self, companions: frozenset[int]) -> Iterator[MediaUnit]:
         waiting: list[Packet] = []
         for packet in self._reader.packets():
             if packet.stream.index in companions:
@@ -226,30 +226,30 @@ class VideoSource:
                         yield from self._trailing(waiting, companions)
                         return
                     if frame.pts >= 0 or not self._options.start:
-                        yield Unit(frame=frame, packets=tuple(waiting))
+                        yield MediaUnit(frame=frame, packets=tuple(waiting))
                         waiting.clear()
             if len(waiting) >= MAX_PACKETS_PER_UNIT:
-                yield Unit(frame=None, packets=tuple(waiting))
+                yield MediaUnit(frame=None, packets=tuple(waiting))
                 waiting.clear()
         yield from self._last(waiting)
 
-    def _last(self, waiting: list[Packet]) -> Iterator[Unit]:
+    def _last(self, waiting: list[Packet]) -> Iterator[MediaUnit]:
         """The frames that are still in the decoder, and the packets after them."""
         if not self._reader.stopped:
             for frame in self._decoder.decode(None):
                 if self._is_past_end(frame):
                     break
                 if frame.pts >= 0 or not self._options.start:
-                    yield Unit(frame=frame, packets=tuple(waiting))
+                    yield MediaUnit(frame=frame, packets=tuple(waiting))
                     waiting.clear()
         if waiting:
-            yield Unit(frame=None, packets=tuple(waiting))
+            yield MediaUnit(frame=None, packets=tuple(waiting))
         if self._reader.jumps:
             self.warnings.append("The input's clock restarts in places; the parts are joined one after the other.")
         if self._options.length is None and not self._reader.stopped:
             self._note_missing_end()
 
-    def _trailing(self, waiting: list[Packet], companions: frozenset[int]) -> Iterator[Unit]:
+    def _trailing(self, waiting: list[Packet], companions: frozenset[int]) -> Iterator[MediaUnit]:
         """The packets that belong before the end but are stored after the last frame."""
         assert self._options.length is not None
         latest = self._options.length + TRAILING_SECONDS
@@ -259,7 +259,7 @@ class VideoSource:
             if packet.stream.index in companions:
                 waiting.extend(self._within(packet))
         if waiting:
-            yield Unit(frame=None, packets=tuple(waiting))
+            yield MediaUnit(frame=None, packets=tuple(waiting))
 
     def _within(self, packet: Packet) -> list[Packet]:
         """The packet, if it belongs to the part that is read; a subtitle that extends beyond it is shortened."""
@@ -312,16 +312,16 @@ class VideoSource:
         container: av.container.InputContainer,
         stream: av.VideoStream,
         companions: tuple[CompanionStream, ...],
-    ) -> SourceFacts:
+    ) -> SourceInfo:
         stream_format, options = self._decoder.format, self._options
         frame = self._first[-1].frame
         assert stream_format is not None
         assert frame is not None
-        origin = stream_facts.start_of(container) + options.start
-        duration = _duration(stream_facts.duration_of(container, stream), options)
+        origin = probe.start_of(container) + options.start
+        duration = _duration(probe.duration_of(container, stream), options)
         rate = self._decoder.times.frame_rate
         whole = not options.start and options.length is None
-        return SourceFacts(
+        return SourceInfo(
             location=display_name(self._location),
             container=container.format.name,
             codec=stream.codec_context.codec.canonical_name,
@@ -337,14 +337,14 @@ class VideoSource:
             sample_aspect=stream_format.sample_aspect,
             rotation=stream_format.rotation,
             display_matrix=stream_format.display_matrix,
-            field_order=stream_facts.field_order_of(stream, stream_format.first),
-            hdr=stream_facts.hdr_of(stream_format.first),
+            field_order=probe.field_order_of(stream, stream_format.first),
+            hdr=probe.hdr_of(stream_format.first),
             companions=tuple(self._with_cover(companion) for companion in companions),
-            left_out=stream_facts.left_out(container, {stream.index, *(other.index for other in companions)}),
+            left_out=probe.left_out(container, {stream.index, *(other.index for other in companions)}),
             metadata=dict(container.metadata),
             video_metadata=dict(stream.metadata),
             video_disposition=int(stream.disposition),
-            chapters=stream_facts.chapters_of(container, origin, options.length),
+            chapters=probe.chapters_of(container, origin, options.length),
         )
 
 
@@ -366,7 +366,7 @@ def open_container(location: str, options: SourceOptions) -> av.container.InputC
 
 
 def _main_video(container: av.container.InputContainer, location: str, options: SourceOptions) -> av.VideoStream:
-    stream, name = stream_facts.main_video(container), display_name(location)
+    stream, name = probe.main_video(container), display_name(location)
     if stream is None:
         kinds = sorted({str(other.type) for other in container.streams})
         held = f"only {' and '.join(kinds)}" if kinds else "no streams at all"

@@ -14,12 +14,12 @@ from emocolor.classifier import EmotionClassifier
 from emocolor.cuts import CutDetector
 from emocolor.faces import Observation
 
-from ..media.source import Unit
+from ..media.source import MediaUnit
 from .steps import Pending, Step
 
 
 def track_faces(
-    units: Iterable[Unit], make_face_tracker: Callable[[], FaceTracker], rate_hz: float
+    units: Iterable[MediaUnit], make_face_tracker: Callable[[], FaceTracker], rate_hz: float
 ) -> Iterator[Pending[AnalysisInput]]:
     """Track faces in the frames that are due: ``rate_hz`` per second of media time (0: all), and the first of a shot.
 
@@ -52,7 +52,7 @@ def classify(
         yield pending.step if found is None else replace(pending.step, observation=classify_faces(found, classifier))
 
 
-def detect_cuts(units: Iterable[Unit]) -> Iterator[Step]:
+def detect_cuts(units: Iterable[MediaUnit]) -> Iterator[Step]:
     """Detect where new shots start; in place of ``track_faces`` and ``classify`` where no face matters."""
     cuts = CutDetector()
     for unit in units:

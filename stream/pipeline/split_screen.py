@@ -13,7 +13,7 @@ from emocolor.color import code_range, rgb_to_codes
 from emocolor.frames import Frame
 
 from ..media.frames import writable
-from ..media.source import Unit
+from ..media.source import MediaUnit
 from .steps import Step
 
 Axis = Literal[0, 1]
@@ -25,7 +25,7 @@ LINE_WIDTH: Final = 1 / 540
 """Half the white of the line, and each of its black edges, as a part of the frame's shorter side; at least a pixel."""
 
 
-def keep_original(units: Iterable[Unit]) -> Iterator[Unit]:
+def keep_original(units: Iterable[MediaUnit]) -> Iterator[MediaUnit]:
     """Give each unit a copy of the half of its frame that :func:`split_screen` puts back."""
     for unit in units:
         yield unit if unit.frame is None else replace(unit, original=_left_half(unit.frame))

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from emocolor.faces import Observation, Scene
 from emocolor.frames import Frame
 
-from ..media.source import Unit
+from ..media.source import MediaUnit
 
 P = TypeVar("P")
 
@@ -15,7 +15,7 @@ P = TypeVar("P")
 class Step:
     """A unit of the source, with what the stages so far have found out."""
 
-    unit: Unit
+    unit: MediaUnit
     observation: Observation | None = None
     """The faces and their emotions, if this frame was analysed."""
     scene: Scene | None = None

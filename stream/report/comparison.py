@@ -16,7 +16,7 @@ from emocolor.frames import Frame, Rotation
 
 from ..media.frames import to_rgb
 from ..media.source import SourceOptions, VideoSource
-from ..media.source_facts import SourceFacts
+from ..media.source_info import SourceInfo
 from .frame_strip import GAP, clock, make_strip, write_png
 
 MAX_MOMENTS: Final = 24
@@ -62,12 +62,12 @@ class _Pair:
 class _FilmFrame:
     """A frame of a film."""
 
-    facts: SourceFacts
+    info: SourceInfo
     time: float
     """Seconds from the film's start."""
     frame: Frame
 
-    def displayed(self, like: SourceFacts) -> RgbImage:
+    def displayed(self, like: SourceInfo) -> RgbImage:
         """A small image, as a player displays a film with the rotation and aspect of ``like``."""
         return _displayed(to_rgb(self.frame), like.rotation, like.sample_aspect)
 
@@ -75,11 +75,11 @@ class _FilmFrame:
 def _pairs(before: str, after: str, count: int, start: float) -> list[_Pair]:
     """The moments compared, in order; at least one."""
     first_before, first_after = _first_frame_from(before, start), _first_frame_from(after, 0.0)
-    like = first_before.facts
+    like = first_before.info
     # Matched by their first frames: a film's clock may start with audio that the other film does not have.
     offset = first_before.time - first_after.time
     pairs: list[_Pair] = []
-    for time in _moments(first_before.facts, first_after.facts, count):
+    for time in _moments(first_before.info, first_after.info, count):
         try:
             late = _first_frame_from(after, time)
             early = _first_frame_from(before, max(0.0, late.time + offset - ROUNDED_SECONDS))
@@ -90,7 +90,7 @@ def _pairs(before: str, after: str, count: int, start: float) -> list[_Pair]:
     return pairs or [_Pair(first_after.time, first_before.displayed(like), first_after.displayed(like))]
 
 
-def _moments(before: SourceFacts, after: SourceFacts, count: int) -> list[float]:
+def _moments(before: SourceInfo, after: SourceInfo, count: int) -> list[float]:
     """Times in ``after`` from which to look for a frame; one per second where no duration is known."""
     duration = after.duration or before.duration or float(count)
     # The frame that is on screen at a moment began up to one frame earlier.
@@ -104,7 +104,7 @@ def _first_frame_from(film: str, seconds: float) -> _FilmFrame:
     options = SourceOptions(start_seconds=seconds, max_pixels=1 << 31)
     with closing(VideoSource(film, options)) as source:
         frame = next(unit.frame for unit in source.units() if unit.frame is not None)
-        return _FilmFrame(source.facts, seconds + frame.time, frame)
+        return _FilmFrame(source.info, seconds + frame.time, frame)
 
 
 def _displayed(rgb: NDArray[np.uint8], rotation: Rotation, sample_aspect: Fraction) -> RgbImage:

@@ -10,11 +10,11 @@ from emocolor.chroma.detection import is_colored
 from emocolor.errors import SourceError
 from emocolor.frames import Frame
 
-from ..media import stream_facts
+from ..media import probe
 from ..media.frames import frame_from_av, to_working_format
 from ..media.locations import is_image_pattern, is_standard_stream, is_url
 from ..media.source import SourceOptions, open_container
-from ..media.source_facts import SourceFacts
+from ..media.source_info import SourceInfo
 
 SAMPLES: Final = 16
 """Frames that are looked at."""
@@ -23,14 +23,14 @@ SHORT_SECONDS: Final = 20.0
 frames nearest to them will do."""
 
 
-def input_is_coloured(location: str, options: SourceOptions, facts: SourceFacts) -> bool | None:
+def input_is_coloured(location: str, options: SourceOptions, info: SourceInfo) -> bool | None:
     """Whether the part that is read has colours; ``None`` where it cannot be looked through beforehand."""
-    if facts.format.chroma == "none":
+    if info.format.chroma == "none":
         return False
-    if facts.duration is None or is_url(location) or is_standard_stream(location) or is_image_pattern(location):
+    if info.duration is None or is_url(location) or is_standard_stream(location) or is_image_pattern(location):
         return None
     try:
-        samples = list(_samples(location, options, facts.duration))
+        samples = list(_samples(location, options, info.duration))
         return is_colored(samples) if samples else None
     except (av.FFmpegError, OSError, SourceError):
         return None
@@ -39,10 +39,10 @@ def input_is_coloured(location: str, options: SourceOptions, facts: SourceFacts)
 def _samples(location: str, options: SourceOptions, duration: float) -> Iterator[Frame]:
     """Frames spread over the part that is read."""
     with open_container(location, options) as container:
-        stream = stream_facts.main_video(container)
+        stream = probe.main_video(container)
         assert stream is not None
         stream.thread_type = "AUTO"
-        start = float(stream_facts.start_of(container) + options.start)
+        start = float(probe.start_of(container) + options.start)
         times = [start + duration * (number + 0.5) / SAMPLES for number in range(SAMPLES)]
         short = duration <= SHORT_SECONDS
         frames = _decoded(container, stream, start, times) if short else _key_frames(container, stream, times)

@@ -18,7 +18,7 @@ from emocolor.restoration.flicker import FlickerFilter
 from emocolor.restoration.grain import GrainFilter
 
 from ..media.frames import frame_to_av, planes_of
-from ..media.source import Unit
+from ..media.source import MediaUnit
 from .interlacing import Deinterlacer
 
 Deinterlacing = Literal["auto", "on", "off"]
@@ -53,7 +53,7 @@ class ShotFilter(Protocol):
         """The frames that are still held; what is added after belongs to another shot."""
 
 
-def restore(units: Iterable[Unit], options: RestorationOptions) -> Iterator[Unit]:
+def restore(units: Iterable[MediaUnit], options: RestorationOptions) -> Iterator[MediaUnit]:
     """The same units with their frames restored: as many, at the same times, with the packets they came with.
 
     A frame that nothing is done to is the same object. Others have new luma, and new chroma where fields
@@ -62,7 +62,7 @@ def restore(units: Iterable[Unit], options: RestorationOptions) -> Iterator[Unit
     """
     filters = make_filters(options)
     cuts = CutDetector()
-    waiting: deque[Unit] = deque()
+    waiting: deque[MediaUnit] = deque()
     form: _Form | None = None
     for unit in units:
         if unit.frame is not None:
@@ -104,7 +104,7 @@ def _end(filters: Sequence[ShotFilter]) -> Iterator[Frame]:
             yield from _through(filters[index + 1 :], done)
 
 
-def _merged(waiting: deque[Unit], frames: Iterator[Frame]) -> Iterator[Unit]:
+def _merged(waiting: deque[MediaUnit], frames: Iterator[Frame]) -> Iterator[MediaUnit]:
     """The waiting units whose frames are done, with those, and the units without a frame among them."""
     for frame in frames:
         yield from _without_frame(waiting)
@@ -113,7 +113,7 @@ def _merged(waiting: deque[Unit], frames: Iterator[Frame]) -> Iterator[Unit]:
     yield from _without_frame(waiting)
 
 
-def _without_frame(waiting: deque[Unit]) -> Iterator[Unit]:
+def _without_frame(waiting: deque[MediaUnit]) -> Iterator[MediaUnit]:
     while waiting and waiting[0].frame is None:
         yield waiting.popleft()
 

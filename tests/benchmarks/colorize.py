@@ -141,7 +141,7 @@ class TimedColorist:
 def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     """Wall milliseconds of each stage, run one after the other on every frame."""
     source = VideoSource(str(clip))
-    sink = VideoSink(str(target), source.facts, SinkOptions(preset="veryfast", crf=23, overwrite=True))
+    sink = VideoSink(str(target), source.info, SinkOptions(preset="veryfast", crf=23, overwrite=True))
     options, colorizer = ColorizeOptions(), TimedColorist(load_colorizer(ColorizeOptions().net))
     scenes = SceneBuilder(SmoothingOptions(look_ahead=0), "largest")
     chain: list[tuple[str, Callable[[Any], Any]]] = [

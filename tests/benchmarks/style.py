@@ -130,7 +130,7 @@ class TimedStylist:
 def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     """Wall milliseconds of each stage, run one after the other on every frame."""
     source = VideoSource(str(clip))
-    sink = VideoSink(str(target), source.facts, SinkOptions(preset="veryfast", crf=23, overwrite=True))
+    sink = VideoSink(str(target), source.info, SinkOptions(preset="veryfast", crf=23, overwrite=True))
     options = StyleOptions(fixed={"sad": 1.0})
     style_transfer = TimedStylist(load_style_transfer(options.net, device="cpu"))
     scenes = SceneBuilder(SmoothingOptions(look_ahead=0), "largest")

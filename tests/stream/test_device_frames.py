@@ -88,7 +88,7 @@ def test_a_job_on_device_frames_gives_what_the_host_s_gives(
 
     source = job(path, tmp_path / "device.mkv", effects, Hardware(open=Unmarked().open, place=place))
     assert source.on_device
-    assert source.facts.format.name == "nv12"
+    assert source.info.format.name == "nv12"
     job(path, tmp_path / "host.mkv", effects, None)
     one, other = decoded(tmp_path / "device.mkv"), decoded(tmp_path / "host.mkv")
     assert len(one) == len(other) == 60

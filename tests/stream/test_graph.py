@@ -43,21 +43,21 @@ class Own:
 
 
 @pytest.fixture(scope="module")
-def facts(demo_clip):
+def info(demo_clip):
     source = VideoSource(str(demo_clip))
     source.close()
-    return source.facts
+    return source.info
 
 
-def stages(facts, *effects, **settings):
-    return [stage.name for stage in made_stages(facts, *effects, **settings)]
+def stages(info, *effects, **settings):
+    return [stage.name for stage in made_stages(info, *effects, **settings)]
 
 
-def made_stages(facts, *effects, has_colors=False, cores=1, **settings):
+def made_stages(info, *effects, has_colors=False, cores=1, **settings):
     settings.setdefault("analysis", AnalysisOptions())
     made = JobSettings(input="a", effects=effects, **settings)
     parts = FileParts(
-        facts=facts,
+        info=info,
         on_device=False,
         sink=None,
         timeline=None,
@@ -69,37 +69,37 @@ def made_stages(facts, *effects, has_colors=False, cores=1, **settings):
 
 
 @pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 2), (16, 4)])
-def test_costly_nets_get_a_worker_for_each_core_up_to_four(facts, cores, workers):
+def test_costly_nets_get_a_worker_for_each_core_up_to_four(info, cores, workers):
     def workers_of(*effects):
-        found = {stage.name: getattr(stage.run, "keywords", {}) for stage in made_stages(facts, *effects, cores=cores)}
+        found = {stage.name: getattr(stage.run, "keywords", {}) for stage in made_stages(info, *effects, cores=cores)}
         return {name: keywords["workers"] for name, keywords in found.items() if "workers" in keywords}
 
     assert workers_of(ColorizeOptions(), StyleOptions(fixed={"sad": 1})) == {"predict": workers, "render": workers}
     assert workers_of(TintOptions()) == {"render": 1}
 
 
-def test_a_file_gets_the_stages_that_it_needs(facts):
-    assert stages(facts, TintOptions()) == ["track", "classify", "scenes", "render", "write"]
-    assert stages(facts, ColormapOptions(), analysis=None) == ["cuts", "scenes", "render", "write"]
-    assert stages(facts, TintOptions(region="person")) == ["track", "classify", "scenes", "segment", "render", "write"]
-    assert stages(facts, analysis=None) == ["cuts", "scenes", "write"]
+def test_a_file_gets_the_stages_that_it_needs(info):
+    assert stages(info, TintOptions()) == ["track", "classify", "scenes", "render", "write"]
+    assert stages(info, ColormapOptions(), analysis=None) == ["cuts", "scenes", "render", "write"]
+    assert stages(info, TintOptions(region="person")) == ["track", "classify", "scenes", "segment", "render", "write"]
+    assert stages(info, analysis=None) == ["cuts", "scenes", "write"]
     old = RestorationOptions(denoise=0.5)
-    assert stages(facts, TintOptions(), restoration=old, compare=True) == (
+    assert stages(info, TintOptions(), restoration=old, compare=True) == (
         ["keep", "restore", "track", "classify", "scenes", "render", "split", "write"]
     )
 
 
-def test_what_has_colours_is_not_colorized(facts):
+def test_what_has_colours_is_not_colorized(info):
     colorizing = ["cuts", "predict", "stabilize", "colorize", "scenes", "write"]
-    assert stages(facts, ColorizeOptions(), analysis=None) == colorizing
-    assert stages(facts, ColorizeOptions(), analysis=None, has_colors=None) == colorizing
-    assert stages(facts, ColorizeOptions(), analysis=None, has_colors=True) == ["cuts", "scenes", "write"]
-    assert stages(facts, ColorizeOptions(force=True), analysis=None, has_colors=True) == colorizing
+    assert stages(info, ColorizeOptions(), analysis=None) == colorizing
+    assert stages(info, ColorizeOptions(), analysis=None, has_colors=None) == colorizing
+    assert stages(info, ColorizeOptions(), analysis=None, has_colors=True) == ["cuts", "scenes", "write"]
+    assert stages(info, ColorizeOptions(force=True), analysis=None, has_colors=True) == colorizing
 
 
-def test_effects_of_the_users_own_have_a_stage_of_their_own(facts):
+def test_effects_of_the_users_own_have_a_stage_of_their_own(info):
     """They may keep a state, so they must see all frames, in order, in one thread."""
-    names = stages(facts, TintOptions(), Own(), StyleOptions(), GradeOptions())
+    names = stages(info, TintOptions(), Own(), StyleOptions(), GradeOptions())
     assert names == ["track", "classify", "scenes", "render", "render", "render", "write"]
 
 

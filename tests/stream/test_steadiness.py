@@ -16,7 +16,7 @@ from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 from engines.spec import emotion_net_names
 from stream.demo.portrait import EXPRESSIONS, ExpressivePortrait
-from stream.media.source import Unit
+from stream.media.source import MediaUnit
 from stream.nets import WorkerNets
 from stream.pipeline.analysis import classify, track_faces
 from stream.pipeline.rendering import build_scenes
@@ -54,7 +54,7 @@ def filmed(still):
             still.astype(np.float32), shift, SIZE_WH, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         seen = np.clip(moved + random.normal(0, NOISE, moved.shape) + 0.5, 0, 255).astype(np.uint8)
-        yield Unit(
+        yield MediaUnit(
             frame=Frame(
                 planes=(seen,), format=PIXEL_FORMATS["gray"], color=ColorSpec(full_range=True), pts=number,
                 time_base=Fraction(1, RATE_HZ),

@@ -12,7 +12,7 @@ from av.codec.context import Flags
 
 from emocolor.errors import SourceError
 from emocolor.frames import PIXEL_FORMATS, Frame
-from stream.media import stream_facts
+from stream.media import probe
 from stream.media.frames import ColorTags, color_of, convert, frame_from_av, to_working_format
 from stream.media.locations import error_text, open_failure
 from stream.media.packets import Packet
@@ -84,7 +84,7 @@ class Connection:
     @property
     def rate(self) -> Fraction:
         """Nominal frames per second; ``DEFAULT_RATE`` where the input does not tell."""
-        rate = stream_facts.frame_rate_of(self._video)
+        rate = probe.frame_rate_of(self._video)
         return rate if rate and rate <= MAX_RATE else DEFAULT_RATE
 
     @property
@@ -123,7 +123,7 @@ class Connection:
         self._container.close()
 
     def _main_video(self) -> av.VideoStream:
-        stream = stream_facts.main_video(self._container)
+        stream = probe.main_video(self._container)
         if stream is None:
             raise SourceError(f"{self._source.shown} has no video that can be decoded. Name an input with video.")
         # Frame threads would delay the output by as many frames as there are threads.
@@ -168,7 +168,7 @@ class Connection:
     def _frame(self, decoded: av.VideoFrame, now: float) -> Frame:
         timed = decoded.pts is not None and decoded.time_base is not None
         seconds = Fraction(decoded.pts or 0) * (decoded.time_base or 0) if timed else self._media_clock.at(now)
-        rotation = stream_facts.rotation_of(decoded, stream_facts.display_matrix_of(decoded))
+        rotation = probe.rotation_of(decoded, probe.display_matrix_of(decoded))
         aspect = self._video.sample_aspect_ratio or Fraction(1)
         decoded = to_working_format(decoded)
         # Missing tags are guessed from the size, which may change later: so the guess is written down here.

@@ -7,7 +7,7 @@ from emocolor.effects import GradeOptions, OverlayOptions, StyleOptions, TintOpt
 from stream import JobSettings, SinkOptions
 from stream.cli.console import EXIT_DAMAGED, Tally, print_plan, run_job
 from stream.demo.clip import make_demo_clip
-from stream.media.source import Unit
+from stream.media.source import MediaUnit
 from stream.pipeline.steps import Step
 from stream.restore.restoration import RestorationOptions
 
@@ -96,5 +96,5 @@ def test_a_signal_ends_the_input_and_keeps_what_was_done(demo_clip, tmp_path, ca
 
 def test_a_tally_counts_steps():
     tally = Tally()
-    tally.add(Step(unit=Unit(frame=None)))
+    tally.add(Step(unit=MediaUnit(frame=None)))
     assert (tally.frames, tally.analyses, tally.seen) == (1, 0, False)

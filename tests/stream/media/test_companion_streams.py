@@ -47,7 +47,7 @@ def test_cover_art_is_kept(make_clip: Any, tmp_path: Path, name: str) -> None:
     path = make_clip("in.mkv", frames=5, attachments=[("cover.jpg", "image/jpeg", cover)])
     process(path, tmp_path / name)
     again = VideoSource(str(tmp_path / name))
-    assert [(companion.kind, companion.content) for companion in again.facts.companions] == [("cover", cover)]
+    assert [(companion.kind, companion.content) for companion in again.info.companions] == [("cover", cover)]
     again.close()
 
 

@@ -6,7 +6,7 @@ import av
 import pytest
 
 from stream.media.decoder import FrameDecoder
-from stream.media.source_facts import Damage
+from stream.media.source_info import Damage
 from tests.stream.media.clip_io import frames_of, read
 
 

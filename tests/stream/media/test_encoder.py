@@ -12,7 +12,7 @@ from emocolor.frames import PIXEL_FORMATS
 from stream.media.encoder import has_captions
 from stream.media.frames import ColorTags, planes_of
 from stream.media.sink import SinkOptions, VideoSink
-from stream.media.source import SourceOptions, Unit, VideoSource
+from stream.media.source import MediaUnit, SourceOptions, VideoSource
 from tests.stream.media.clip_io import decoded_frames, frames_of, process, read
 
 LOSSLESS = {"libx264": {"qp": "0"}, "ffv1": {}, "libx265": {"x265-params": "lossless=1"}}
@@ -112,8 +112,8 @@ def test_hdr_metadata_is_kept(shared_clips: Path, tmp_path: Path, codec: str) ->
     given = shared_clips / "made_hdr10_pq.mp4"
     process(given, tmp_path / "out.mp4", SourceOptions(end_seconds=0.2), codec=codec, preset="ultrafast")
     first, second = VideoSource(str(given)), VideoSource(str(tmp_path / "out.mp4"))
-    assert second.facts.hdr == first.facts.hdr is not None
-    assert (second.facts.color, second.facts.pix_fmt) == (first.facts.color, "yuv420p10le")
+    assert second.info.hdr == first.info.hdr is not None
+    assert (second.info.color, second.info.pix_fmt) == (first.info.color, "yuv420p10le")
     first.close()
     second.close()
 
@@ -138,7 +138,7 @@ def test_frames_that_change_form_are_refused(make_clip: Any, tmp_path: Path) -> 
     assert frame is not None
     smaller = replace(frame, planes=tuple(plane[:16, :16] for plane in frame.planes), handle=None)
     with pytest.raises(SinkError, match="16x16"):
-        sink.write(Unit(frame=smaller))
+        sink.write(MediaUnit(frame=smaller))
     sink.abort()
     source.close()
 

@@ -16,7 +16,7 @@ from stream.media.encoder_choice import (
     holds_hdr,
     with_chroma_format,
 )
-from stream.media.source_facts import HdrMetadata
+from stream.media.source_info import HdrMetadata
 
 BT2020 = HdrMetadata(
     red=(Fraction(708, 1000), Fraction(292, 1000)),

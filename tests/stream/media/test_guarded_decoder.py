@@ -109,7 +109,7 @@ def test_a_decoder_of_one_s_own_knows_what_the_container_says(make_clip: Any, na
     assert_same(frames, read(path)[1])
     assert source.warnings == []
     assert all(from_hardware(frames)[35:])
-    assert all(frame.color == source.facts.color for frame in frames)
+    assert all(frame.color == source.info.color for frame in frames)
 
 
 @pytest.mark.parametrize("options", [GROUPS, OPEN_GROUPS, REFRESHED], ids=["closed", "open", "refresh"])
@@ -249,11 +249,11 @@ def test_damage_is_counted_as_software_counts_it(make_clip: Any) -> None:
     assert source.damage.text == alone.damage.text
 
 
-def test_facts_are_what_software_says(make_clip: Any) -> None:
+def test_the_info_is_that_of_software(make_clip: Any) -> None:
     path = make_clip(frames=20, turn=-90, sample_aspect_ratio=Fraction(4, 3))
     source, frames = read(path, PlayedHardware())
     alone, _ = read(path)
-    assert source.facts.rotation == 90
+    assert source.info.rotation == 90
     assert frames[-1].rotation == 90
-    assert (source.facts.pix_fmt, source.facts.format) == (alone.facts.pix_fmt, alone.facts.format)
-    assert source.facts.sample_aspect == Fraction(4, 3)
+    assert (source.info.pix_fmt, source.info.format) == (alone.info.pix_fmt, alone.info.format)
+    assert source.info.sample_aspect == Fraction(4, 3)

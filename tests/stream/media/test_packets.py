@@ -9,7 +9,7 @@ import av
 import pytest
 
 from stream.media.packets import PacketReader
-from stream.media.source_facts import Damage
+from stream.media.source_info import Damage
 from tests.stream.media.clip_io import frames_of, packets_of, read
 
 AUDIO = {"codec": "aac", "parts": 20, "metadata": {"language": "ger"}}

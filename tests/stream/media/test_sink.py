@@ -10,7 +10,7 @@ import pytest
 
 from emocolor.errors import ConfigurationError, EmocolorError, SinkError
 from stream.media.sink import SinkOptions, VideoSink
-from stream.media.source import Unit, VideoSource
+from stream.media.source import MediaUnit, VideoSource
 from tests.stream.media.clip_io import decoded_frames, packets, process, times
 
 AUDIO = {"codec": "aac", "parts": 40, "metadata": {"language": "ger", "title": "Ton"}}
@@ -108,7 +108,7 @@ def test_abort_leaves_nothing_behind(make_clip: Any, tmp_path: Path) -> None:
 def test_a_sink_without_frames_is_an_error(make_clip: Any, tmp_path: Path) -> None:
     source = VideoSource(str(make_clip()))
     sink = VideoSink(str(tmp_path / "out.mp4"), source, SinkOptions())
-    sink.write(Unit(frame=None))
+    sink.write(MediaUnit(frame=None))
     with pytest.raises(SinkError, match="No frame"):
         sink.finish()
     sink.abort()
@@ -183,11 +183,11 @@ def test_real_footage_passes_with_nothing_lost(shared_clips: Path, tmp_path: Pat
         process(shared_clips / name, target, preset="ultrafast")
         given, made = VideoSource(str(shared_clips / name)), VideoSource(str(target))
         assert times(target) == [f.pts * f.time_base for f in _frames(given)]
-        assert [c.codec for c in made.facts.companions] == [c.codec for c in given.facts.companions]
-        for before, after in zip(given.facts.companions, made.facts.companions, strict=True):
+        assert [c.codec for c in made.info.companions] == [c.codec for c in given.info.companions]
+        for before, after in zip(given.info.companions, made.info.companions, strict=True):
             if before.kind == "audio":
                 assert packets(target, after.index) == packets(shared_clips / name, before.index)
-        assert made.facts.rotation == given.facts.rotation
+        assert made.info.rotation == given.info.rotation
         given.close()
         made.close()
 

@@ -30,7 +30,7 @@ def test_every_frame_comes_once_with_its_own_time(make_clip: Any, name: str) -> 
     assert [frame.pts for frame in frames_of(units)] == [time - shift for time in raw]
 
 
-def test_facts_tell_what_the_file_says(make_clip: Any) -> None:
+def test_the_info_is_what_the_file_states(make_clip: Any) -> None:
     path = make_clip(
         frames=20,
         audio=[AUDIO],
@@ -40,18 +40,18 @@ def test_facts_tell_what_the_file_says(make_clip: Any) -> None:
         tags={"color_range": 2, "colorspace": 1, "color_primaries": 1, "color_trc": 1},
     )
     source, _ = read(path)
-    facts = source.facts
-    assert (facts.width, facts.height, facts.codec, facts.frame_rate) == (64, 48, "h264", 25)
-    assert (facts.frame_count, facts.duration) == (20, pytest.approx(0.85, abs=0.06))
-    assert (facts.sample_aspect, facts.rotation, facts.field_order) == (Fraction(4, 3), 0, "progressive")
-    assert (facts.color.matrix, facts.color.full_range) == ("bt709", True)
-    assert facts.metadata["title"] == "A film"
-    assert [(float(c.start), float(c.end), c.metadata["title"]) for c in facts.chapters] == [
+    info = source.info
+    assert (info.width, info.height, info.codec, info.frame_rate) == (64, 48, "h264", 25)
+    assert (info.frame_count, info.duration) == (20, pytest.approx(0.85, abs=0.06))
+    assert (info.sample_aspect, info.rotation, info.field_order) == (Fraction(4, 3), 0, "progressive")
+    assert (info.color.matrix, info.color.full_range) == ("bt709", True)
+    assert info.metadata["title"] == "A film"
+    assert [(float(c.start), float(c.end), c.metadata["title"]) for c in info.chapters] == [
         (0, 0.4, "one"),
         (0.4, 0.8, "two"),
     ]
-    assert [(c.kind, c.codec, c.metadata["language"]) for c in facts.companions] == [("audio", "aac", "ger")]
-    assert facts.left_out == ()
+    assert [(c.kind, c.codec, c.metadata["language"]) for c in info.companions] == [("audio", "aac", "ger")]
+    assert info.left_out == ()
 
 
 def test_raw_frames_are_read_with_a_named_format(tmp_path: Path) -> None:
@@ -59,13 +59,13 @@ def test_raw_frames_are_read_with_a_named_format(tmp_path: Path) -> None:
     path.write_bytes(bytes(64 * 48 * 3 // 2 * 4))
     options = {"video_size": "64x48", "pixel_format": "nv12", "framerate": "10"}
     source, units = read(path, format="rawvideo", options=options)
-    assert source.facts.format.name == "nv12"
+    assert source.info.format.name == "nv12"
     assert [frame.time for frame in frames_of(units)] == pytest.approx([0, 0.1, 0.2, 0.3])
 
 
 def test_a_still_image_is_one_frame(make_clip: Any) -> None:
     source, units = read(make_clip("still.png", codec="png", form="rgb24", format_name="image2", frames=1))
-    assert (source.facts.frame_count, len(frames_of(units))) == (1, 1)
+    assert (source.info.frame_count, len(frames_of(units))) == (1, 1)
 
 
 @pytest.mark.parametrize("name", ["clip.y4m", "clip.mkv", "clip.ts"])

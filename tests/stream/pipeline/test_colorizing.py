@@ -6,7 +6,7 @@ import pytest
 from emocolor.chroma.stabilizer import ChromaEstimate, StabilizerOptions
 from emocolor.effects import Colorize, ColorizeOptions
 from emocolor.faces import Observation
-from stream.media.source import Unit
+from stream.media.source import MediaUnit
 from stream.pipeline.colorizing import apply_chroma, predict_chroma, stabilize_chroma
 from stream.pipeline.rendering import with_chroma_planes
 from stream.pipeline.steps import Step
@@ -32,7 +32,7 @@ def test_colours_given_in_stages_are_those_given_in_one(look_ahead, at_once):
         for n, unit in enumerate(gray_units([np.roll(scene, 2 * n, axis=1) for n in range(30)])):
             observation = Observation(time=unit.frame.time, cut=n in (0, 13), faces=())
             yield Step(unit=unit, observation=observation if n % 3 == 0 or observation.cut else None)
-            yield Step(unit=Unit(frame=None))
+            yield Step(unit=MediaUnit(frame=None))
 
     scene = np.kron(np.random.default_rng(0).integers(0, 255, (12, 20), np.uint8), np.ones((8, 8), np.uint8))
     options = ColorizeOptions(rate_hz=6, warmth=0.3, history=StabilizerOptions(look_ahead=look_ahead))

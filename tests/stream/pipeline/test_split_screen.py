@@ -16,7 +16,7 @@ from emocolor.faces import Scene
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame, PixelFormat, Rotation
 from emocolor.gradients import parse_gradient
 from stream.media.sink import SinkOptions, VideoSink
-from stream.media.source import Unit, VideoSource
+from stream.media.source import MediaUnit, VideoSource
 from stream.pipeline.rendering import render
 from stream.pipeline.split_screen import keep_original, split_screen
 from stream.pipeline.steps import Step
@@ -46,7 +46,7 @@ def flat(pixel_format: PixelFormat, level: int, size_wh: tuple[int, int] = (130,
 
 
 def split(original: Frame, rendered: Frame) -> Frame:
-    kept = next(keep_original([Unit(frame=original)]))
+    kept = next(keep_original([MediaUnit(frame=original)]))
     unit = next(split_screen([Step(unit=replace(kept, frame=rendered))])).unit
     assert unit.original is None
     assert unit.frame is not None
@@ -122,7 +122,7 @@ def test_gray_that_was_coloured_is_gray_at_the_left(gray: str, color: str) -> No
 
 def test_only_half_a_frame_is_kept_and_in_memory_of_its_own() -> None:
     frame = flat(PIXEL_FORMATS["yuv420p"], BEFORE, (128, 96))
-    kept = next(keep_original([Unit(frame=frame)]))
+    kept = next(keep_original([MediaUnit(frame=frame)]))
     assert kept.frame is frame
     assert kept.original is not None
     assert [2 * plane.nbytes for plane in kept.original.planes] == [plane.nbytes for plane in frame.planes]
@@ -133,9 +133,9 @@ def test_only_half_a_frame_is_kept_and_in_memory_of_its_own() -> None:
 
 
 def test_what_is_not_to_be_split_passes_as_it_is() -> None:
-    empty = Unit(frame=None)
+    empty = MediaUnit(frame=None)
     assert next(keep_original([empty])) is empty
-    steps = [Step(unit=empty), Step(unit=Unit(frame=flat(PIXEL_FORMATS["gray"], AFTER)))]
+    steps = [Step(unit=empty), Step(unit=MediaUnit(frame=flat(PIXEL_FORMATS["gray"], AFTER)))]
     assert all(one is other for one, other in zip(split_screen(steps), steps, strict=True))
 
 

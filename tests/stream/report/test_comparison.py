@@ -113,7 +113,7 @@ def test_a_film_that_ends_early_is_compared_as_far_as_it_goes(make_numbered: Fil
 def test_a_film_of_unknown_length_is_looked_at_once_a_second(make_numbered: FilmMaker, tmp_path: Path) -> None:
     before, after = (make_numbered(f"{n}.mkv", range(100), inverted=bool(n), piped=True) for n in range(2))
     with closing(VideoSource(str(after))) as source:
-        assert source.facts.duration is None
+        assert source.info.duration is None
     write_comparison(before, after, tmp_path / "strip.png")
     numbers = numbers_of(strip_of(tmp_path / "strip.png", 4))
     assert all(old == new for old, new in numbers)
@@ -138,7 +138,7 @@ def test_images_are_shown_as_a_player_shows_them(make_clip: Any, tmp_path: Path)
     assert (strip[320:324] == 255).all()
     with closing(VideoSource(str(film))) as source:
         first = next(unit.frame for unit in source.units() if unit.frame is not None)
-    assert source.facts.rotation == 90
+    assert source.info.rotation == 90
     upright = cv2.resize(np.rot90(first.luma, -1), (120, 320))
     for top in (0, 324):
         shown = cv2.cvtColor(strip[top : top + 320, :120], cv2.COLOR_BGR2GRAY)

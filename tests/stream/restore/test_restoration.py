@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from emocolor.errors import ConfigurationError
 from emocolor.frames import PIXEL_FORMATS, Frame
 from stream.media.frames import planes_of, writable
-from stream.media.source import SourceOptions, Unit, VideoSource
+from stream.media.source import MediaUnit, SourceOptions, VideoSource
 from stream.restore.restoration import RestorationOptions, restore
 
 Luma = NDArray[Any]
@@ -106,18 +106,18 @@ def flagged(frame: av.VideoFrame, fields: int) -> av.VideoFrame:
     return graph.vpull()
 
 
-def units_of(path: Path, **options: Any) -> list[Unit]:
+def units_of(path: Path, **options: Any) -> list[MediaUnit]:
     source = VideoSource(str(path), SourceOptions(**options))
     units = list(source.units())
     source.close()
     return units
 
 
-def frames_of(units: Iterable[Unit]) -> list[Frame]:
+def frames_of(units: Iterable[MediaUnit]) -> list[Frame]:
     return [unit.frame for unit in units if unit.frame is not None]
 
 
-def lumas_of(units: Iterable[Unit]) -> list[Luma]:
+def lumas_of(units: Iterable[MediaUnit]) -> list[Luma]:
     return [frame.luma.copy() for frame in frames_of(units)]
 
 
@@ -220,7 +220,7 @@ def test_times_packets_and_their_order_stay(make_clip: Any, options: Restoration
         audio=[{"codec": "aac", "parts": 60}],
         subtitles=[{"codec": "mov_text", "lines": [(0, 500, "one")], "metadata": {}}],
     )
-    given = [each for unit in units_of(path) for each in (unit, Unit(frame=None))]
+    given = [each for unit in units_of(path) for each in (unit, MediaUnit(frame=None))]
     told = [(unit.packets, unit.frame and replace(unit.frame, planes=(), handle=None)) for unit in given]
     made = list(restore(given, options))
     assert [(unit.packets, unit.frame and replace(unit.frame, planes=(), handle=None)) for unit in made] == told
@@ -296,7 +296,7 @@ def test_a_stop_midway_loses_nothing(make_film: FilmMaker, count: int, deinterla
     source = VideoSource(str(make_film(woven(pan(100)))))
     taken = []
 
-    def until_stopped() -> Iterator[Unit]:
+    def until_stopped() -> Iterator[MediaUnit]:
         for unit in source.units():
             taken.append(unit)
             if len(frames_of(taken)) == count:
@@ -312,7 +312,7 @@ def test_a_stop_midway_loses_nothing(make_film: FilmMaker, count: int, deinterla
 def test_few_frames_are_held(make_film: FilmMaker) -> None:
     units, taken = units_of(make_film(pan(80))), 0
 
-    def counted() -> Iterator[Unit]:
+    def counted() -> Iterator[MediaUnit]:
         nonlocal taken
         for unit in units:
             taken += 1

@@ -133,9 +133,9 @@ def test_frames_come_upright_with_their_aspect_ratio(make_clip):
     assert frame.sample_aspect == Fraction(3, 4)
     source = VideoSource(str(clip))
     stored = next(source.units()).frame
-    assert source.facts.rotation in (90, 270)
+    assert source.info.rotation in (90, 270)
     for plane, expected in zip(frame.planes, stored.planes, strict=True):
-        assert np.array_equal(plane, np.rot90(expected, -source.facts.rotation // 90))
+        assert np.array_equal(plane, np.rot90(expected, -source.info.rotation // 90))
     source.close()
 
 

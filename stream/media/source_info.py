@@ -59,7 +59,7 @@ class CompanionStream:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceFacts:
+class SourceInfo:
     """The properties of an input, known once its first frame is decoded."""
 
     location: str

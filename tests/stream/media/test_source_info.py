@@ -1,6 +1,6 @@
 import pytest
 
-from stream.media.source_facts import CompanionStream, Damage
+from stream.media.source_info import CompanionStream, Damage
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import av
 import pytest
 from av.stream import Disposition
 
-from stream.media.stream_facts import (
+from stream.media.probe import (
     companions_of,
     display_matrix_of,
     duration_of,
@@ -24,14 +24,14 @@ from tests.stream.media.clip_io import frames_of, packets_of, read
 @pytest.mark.parametrize(("turn", "expected"), [(-90, 90), (90, 270), (180, 180), (0, 0)])
 def test_rotation_is_what_a_player_turns_clockwise(make_clip: Any, turn: int, expected: int) -> None:
     source, units = read(make_clip(turn=turn))
-    assert source.facts.rotation == expected
+    assert source.info.rotation == expected
     assert frames_of(units)[0].rotation == expected
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
 def test_interlaced_is_told(make_clip: Any, name: str) -> None:
     source, _ = read(make_clip(name, fields=True))
-    assert source.facts.field_order == "top first"
+    assert source.info.field_order == "top first"
 
 
 def test_chapters_and_subtitles_are_cut_to_the_part(make_clip: Any) -> None:
@@ -42,7 +42,7 @@ def test_chapters_and_subtitles_are_cut_to_the_part(make_clip: Any) -> None:
         subtitles=[{"codec": "subrip", "lines": [(200, 600, "x"), (900, 900, "y")], "metadata": {}}],
     )
     source, units = read(path, start_seconds=0.6, end_seconds=1.2)
-    assert [(float(c.start), float(c.end)) for c in source.facts.chapters] == [(0, pytest.approx(0.6))]
+    assert [(float(c.start), float(c.end)) for c in source.info.chapters] == [(0, pytest.approx(0.6))]
     assert [(p.pts, p.duration, bytes(p)) for p in packets_of(units)] == [(0, 200, b"x"), (300, 300, b"y")]
 
 
@@ -53,14 +53,14 @@ def test_cover_art_is_never_the_video(make_clip: Any) -> None:
     )
     source, units = read(path)
     assert len(frames_of(units)) == 5
-    kinds = {companion.kind: companion.content for companion in source.facts.companions}
+    kinds = {companion.kind: companion.content for companion in source.info.companions}
     assert kinds == {"cover": cover, "attachment": b"F"}
 
 
 def test_a_second_video_is_left_out_and_named(make_clip: Any, shared_clips: Path) -> None:
     source, units = read(shared_clips / "odd_nasa_multistream_subs.mp4")
-    assert source.facts.left_out == ("video 3 (h264)",)
-    assert [companion.kind for companion in source.facts.companions] == ["audio", "subtitle", "audio", "subtitle"]
+    assert source.info.left_out == ("video 3 (h264)",)
+    assert [companion.kind for companion in source.info.companions] == ["audio", "subtitle", "audio", "subtitle"]
     assert len(frames_of(units)) == 325
 
 

@@ -12,7 +12,7 @@ from av.stream import Disposition
 
 from emocolor.frames import Rotation
 
-from .source_facts import Chapter, CompanionStream, FieldOrder, HdrMetadata, StreamKind
+from .source_info import Chapter, CompanionStream, FieldOrder, HdrMetadata, StreamKind
 
 TIMED_TEXT_OF_CHAPTERS: Final = "bin_data"
 """MOV files keep chapter titles in a data stream of this name; FFmpeg has read them as chapters already."""
