@@ -1,4 +1,4 @@
-"""What nets take and give: names, types and shapes, and the bounds within which sizes may vary.
+"""Inputs and outputs of nets: names, types and shapes, and the bounds within which sizes may vary.
 
 =========  ==================  ==========================  ====================================================
 net        input               type and shape              values
@@ -7,9 +7,9 @@ emotion    ``faces``           float32 (N, 1, S, S)        gray crops, 0 to 1
 emotion    ``mask_0``, ...     float32 (T, ...)            0 where dropped, 1 / (1 - rate) where kept
 colorizer  ``gray``            float32 (1, 1, H, W)        R'G'B' gray, 0 to 1
 colorizer  ``temperature``     float32 (1,)                above 0 (``engines.spec.ColorChoice``)
-colorizer  ``rebalancing``     float32 (1,)                exponent of the training's weights
+colorizer  ``rebalancing``     float32 (1,)                exponent of the weights in training
 style      ``rgb``             uint8 (1, H, W, 3)          sRGB
-style      ``mixture``         float32 (1, 8)              parts of seven styles and of the identity, sum 1
+style      ``mixture``         float32 (1, 8)              weights of seven styles and the identity, sum 1
 =========  ==================  ==========================  ====================================================
 
 =========  ==================  ==========================  ====================================================
@@ -21,8 +21,8 @@ colorizer  ``confidence``      float32 (1, 1, H/4, W/4)    above 0, up to 1
 style      ``painted``         uint8 (1, H, W, 3)          sRGB
 =========  ==================  ==========================  ====================================================
 
-The bounds are stated here alone. All that must agree on them reads them here: the check before a run on any backend,
-the sizes that ``torch.export`` leaves open, and the profile (least, usual, most) that a TensorRT engine is built for.
+The bounds are stated only here. Three parts must agree on them and read them here: the check before a run on any
+backend, the sizes that ``torch.export`` leaves open, and the profile (least, usual, most) of a TensorRT engine.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,20 +42,20 @@ from .spec import AnySpec, ColorizerSpec, EmotionNetSpec, StyleSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """An axis whose length may vary. Axes of one name have one length."""
+    """An axis whose length may vary. Axes with the same name have the same length."""
 
     name: str
     least: int
     usual: int
-    """What engines are tuned for, and what speed is measured at."""
+    """The length that engines are tuned for and that benchmarks use."""
     most: int
     step: int = 1
     """Lengths are multiples of this."""
     engine_most: int | None = None
-    """Most that a TensorRT engine takes where that is less: it lays out its memory for the longest axes."""
+    """A lower maximum for TensorRT, whose engines reserve memory for the longest axes."""
 
     def has(self, length: int) -> bool:
-        """Whether an axis may have this length."""
+        """Whether the axis may have this length."""
         return self.least <= length <= self.most and length % self.step == 0
 
     def __str__(self) -> str:
@@ -65,14 +65,14 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """One array that a net takes."""
+    """One input array of a net."""
 
     name: str
     dtype: type[np.generic]
     axes: tuple[int | Axis, ...]
 
     def shape(self, length: Callable[[Axis], int]) -> tuple[int, ...]:
-        """The shape when ``length`` says how long each axis that may vary is."""
+        """The shape, with the length of each axis that may vary from ``length``."""
         return tuple(axis if isinstance(axis, int) else length(axis) for axis in self.axes)
 
     def __str__(self) -> str:
@@ -84,11 +84,11 @@ class Input:
 
 FACES: Final = Axis(name="N", least=1, usual=1, most=FACES_PER_RUN)
 PASSES: Final = Axis(name="T", least=1, usual=10, most=64)
-"""Monte Carlo passes of one run; ``engines.emotion.EmotionNetRunner`` makes several runs of more."""
+"""Monte Carlo passes in one run; ``engines.emotion.EmotionNetRunner`` splits more into several runs."""
 
 
 def inputs_of(spec: AnySpec) -> tuple[Input, ...]:
-    """What a net takes, in the order in which its graph takes it."""
+    """A net's inputs, in the order of its graph."""
     match spec:
         case EmotionNetSpec():
             faces = Input(name="faces", dtype=np.float32, axes=(FACES, 1, spec.crop_size, spec.crop_size))
@@ -108,7 +108,7 @@ def inputs_of(spec: AnySpec) -> tuple[Input, ...]:
 
 
 def outputs_of(spec: AnySpec) -> tuple[str, ...]:
-    """Names of what a net gives, in the order in which its graph gives it."""
+    """Names of a net's outputs, in the order of its graph."""
     match spec:
         case EmotionNetSpec():
             return spec.label_sets
@@ -119,7 +119,7 @@ def outputs_of(spec: AnySpec) -> tuple[str, ...]:
 
 
 def check_inputs(net: str, inputs: tuple[Input, ...], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Refuse what the net does not take; raises ``EngineError``."""
+    """Raise ``EngineError`` if the arrays are not what the net takes."""
     if arrays.keys() != {one.name for one in inputs}:
         wanted = ", ".join(one.name for one in inputs)
         raise EngineError(f"Net {net} takes the inputs {wanted}; got {', '.join(arrays) or 'none'}.")
@@ -131,7 +131,7 @@ def check_inputs(net: str, inputs: tuple[Input, ...], arrays: Mapping[str, NDArr
 
 
 def _fits(shape: tuple[int, ...], axes: tuple[int | Axis, ...], lengths: dict[str, int]) -> bool:
-    """Whether a shape has these axes; those that vary are looked up in ``lengths``, or entered."""
+    """Whether a shape has these axes. Lengths of axes that vary are compared with ``lengths``, or entered there."""
     if len(shape) != len(axes):
         return False
     for length, axis in zip(shape, axes, strict=True):

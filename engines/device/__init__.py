@@ -1,5 +1,5 @@
-"""Frames in a GPU's memory: their planes, and effects on them. Needs torch.
+"""Frames in GPU memory: their planes, and effects on them. Needs torch.
 
-Everything here is tested on torch's CPU device, against the effects of :mod:`emocolor.effects`. On a GPU it has not run
-yet: ``REQUIRE_GPU=1 python -m pytest -m gpu`` runs the same tests there.
+All of it is tested on torch's CPU device against the effects of :mod:`emocolor.effects`. It has not run on a GPU yet:
+``REQUIRE_GPU=1 python -m pytest -m gpu`` runs the same tests there.
 """

@@ -1,4 +1,4 @@
-"""Colour maps on planes in a GPU's memory: the CPU's own tables, looked up there."""
+"""Colormaps on planes in GPU memory: the CPU effect makes the tables, the GPU looks them up."""
 
 from dataclasses import replace
 
@@ -13,11 +13,11 @@ from .tables import look_up, mapped, tables_of
 
 
 class DeviceColormap:
-    """Colour an NV12 image on a device by its own lightness, without preprocessing.
+    """Colour an NV12 frame on a device by its own lightness, without preprocessing.
 
-    At full strength the result is the CPU's bit for bit, else chroma differs by one code at most. Frames must have
-    planes of their own (:class:`~engines.device.planes.OwnMemory`), which are changed in place. Nothing waits for the
-    device.
+    At full strength the result equals the CPU's bit for bit; below, chroma differs by one code at most. Frames must
+    have planes of their own (:class:`~engines.device.planes.OwnMemory`), which are changed in place. Does not
+    synchronise.
     """
 
     def __init__(self, options: ColormapOptions) -> None:
@@ -28,6 +28,8 @@ class DeviceColormap:
 
     def apply(self, frame: Frame, scene: Scene) -> Frame:
         """Map ``frame`` in place."""
+        # Luma of the mix depends on luma alone. Chroma of the mix depends on both, so its table is that of the full
+        # map, and what was there is blended in afterwards.
         to_luma = tables_of(frame, lambda ramp: self._mixed.apply(ramp, scene))[0]
         _, to_blue, to_red = tables_of(frame, lambda ramp: self._whole.apply(ramp, scene))
         luma, chroma = tensors_of(frame)
@@ -44,7 +46,7 @@ class DeviceColormap:
 
 
 def averaged_down(codes: torch.Tensor) -> torch.Tensor:
-    """Means of 2 x 2 codes, (H, W) uint8 with even sides to (H / 2, W / 2), halves up, as OpenCV's INTER_AREA."""
+    """Means of 2 x 2 codes, rounded half up as by OpenCV's INTER_AREA: (H, W) uint8, sides even, to (H / 2, W / 2)."""
     height, width = codes.shape
     blocks = codes.view(height // 2, 2, width // 2, 2)
     return blocks.sum((1, 3), dtype=torch.int16).add_(2).bitwise_right_shift_(2).to(torch.uint8)

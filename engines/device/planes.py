@@ -1,7 +1,7 @@
-"""Planes of NV12 images in a GPU's memory, as tensors of torch.
+"""Planes of NV12 frames in GPU memory, as torch tensors.
 
-All work is put into the device's default stream, where FFmpeg puts its own: what is read has been written. NVDEC and
-NVENC are machines beside the GPU's cores, so decoding and encoding still overlap with effects.
+All work is queued in the device's default stream, as FFmpeg's is, so everything is written before it is read. NVDEC and
+NVENC are units of their own beside the GPU's cores, so decoding and encoding still overlap with effects.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from emocolor.faces import Scene
 from emocolor.frames import Frame, Plane
 
 PITCH: Final = 256
-"""Bytes that a row of an own image is a multiple of; NVENC wants 4, whole transactions of memory 128."""
+"""Bytes; rows of new frames are multiples of this. NVENC asks for 4, full memory transactions for 128."""
 
 
 class DevicePlane:
-    """Samples in a GPU's memory that look like an array to those who only read.
+    """Samples in GPU memory that look like an array to readers.
 
-    Slices stay on the device. NumPy gets a copy in the host's memory, for which it waits. What would write to one as
-    to an array fails.
+    Slices stay on the device. NumPy gets a copy in host memory, for which it synchronises. Writing to one as to an
+    array fails.
     """
 
     def __init__(self, tensor: torch.Tensor) -> None:
@@ -51,19 +51,19 @@ class DevicePlane:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError("samples in a GPU's memory cannot be seen from the host without a copy")
+            raise ValueError("samples in GPU memory cannot be read on the host without a copy")
         return np.asarray(to_host(self.tensor), dtype)
 
     def copy(self) -> NDArray[np.uint8]:
-        """The samples in the host's memory."""
+        """The samples in host memory."""
         return to_host(self.tensor)
 
 
 def to_host(tensor: torch.Tensor) -> NDArray[np.uint8]:
-    """A copy of ``tensor`` in the host's memory, through pages that stay in place; waits for the device."""
+    """A copy of ``tensor`` in host memory, through pinned pages; synchronises."""
     if tensor.device.type == "cpu":
         return np.asarray(tensor.numpy().copy())
-    # torch keeps such pages for later copies: asking the driver for new ones costs more than the copy.
+    # torch keeps pinned pages for later copies: to ask the driver for new ones costs more than the copy.
     host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
     host.copy_(tensor.contiguous(), non_blocking=True)
     torch.cuda.current_stream(tensor.device).synchronize()
@@ -71,23 +71,23 @@ def to_host(tensor: torch.Tensor) -> NDArray[np.uint8]:
 
 
 class ExportedPlane(Protocol):
-    """A plane of a image, as PyAV exports it."""
+    """A plane of a PyAV frame."""
 
     def __dlpack__(self) -> Any: ...
 
 
 def planes_of_av_frame(planes: Sequence[ExportedPlane], device: torch.device) -> tuple[Plane, ...]:
-    """Views of an NV12 image's planes where they lie on ``device``, else copies of them there.
+    """Views of an NV12 frame's planes if they are on ``device``, else copies of them there.
 
-    The views share memory with the image and keep it alive; a decoder may still read it.
+    Views share the frame's memory and keep it alive; a decoder may still read it.
     """
-    # A capsule, not the plane: torch would name its stream to the plane, and PyAV takes no stream.
+    # The capsule, not the plane: torch would pass its stream to the plane, and PyAV accepts no stream.
     tensors = (from_dlpack(plane.__dlpack__()) for plane in planes)
     return _as_planes([tensor.to(device) for tensor in tensors])
 
 
 def _as_planes(tensors: Sequence[torch.Tensor]) -> tuple[Plane, ...]:
-    # Arrays to type checkers: what can be done with them is what Frame.planes says.
+    # To type checkers they are arrays: Frame.planes states what can be done with them.
     planes: Any = tuple(DevicePlane(tensor) for tensor in tensors)
     found: tuple[Plane, ...] = planes
     return found
@@ -102,10 +102,10 @@ def tensors_of(frame: Frame) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def new_av_frame(width: int, height: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Luma (H, W) and chroma (H / 2, W / 2, 2) uint8 in one piece of memory, not initialised.
+    """Luma (H, W) and chroma (H / 2, W / 2, 2) uint8 in one block of memory, not initialised.
 
-    NVENC is told where luma begins and how long a row is, and looks for chroma right below: the planes' rows must be
-    those of one (3 H / 2, pitch) piece.
+    NVENC is given the address of luma and the length of a row, and expects chroma right below: the rows of both planes
+    must lie in one (3 H / 2, pitch) block.
     """
     pitch = -(-width // PITCH) * PITCH
     rows = torch.empty((height * 3 // 2, pitch), dtype=torch.uint8, device=device)
@@ -113,10 +113,10 @@ def new_av_frame(width: int, height: int, device: torch.device) -> tuple[torch.T
 
 
 class OwnMemory:
-    """The first effect of every chain on a device: gives the frame planes of its own, which may be written to."""
+    """The first effect of every chain on a device: copies the frame, as the decoder may still read its own planes."""
 
     def apply(self, frame: Frame, scene: Scene) -> Frame:
-        """The same image in new memory on the same device, in the form that NVENC takes."""
+        """The same frame in new memory on the same device, in the layout that NVENC takes."""
         given = tensors_of(frame)
         own = new_av_frame(*frame.size_wh, given[0].device)
         for target, source in zip(own, given, strict=True):

@@ -1,4 +1,4 @@
-"""Planes at another size on a device, as OpenCV makes them: averaged where they shrink, bilinear where they grow."""
+"""Resizing of planes on a device, as OpenCV does it: by area averages if they shrink, bilinear if they grow."""
 
 from functools import lru_cache
 
@@ -22,10 +22,10 @@ def scaled(plane: torch.Tensor, size_wh: tuple[int, int]) -> torch.Tensor:
 
 @lru_cache(maxsize=16)
 def area_weights(length: int, target: int, device: torch.device) -> torch.Tensor:
-    """(target, length) float32: how much of each of ``length`` samples lies in each of ``target`` equal parts.
+    """Weight of each of ``length`` samples in each of ``target`` equal parts: (target, length) float32.
 
-    Two products with such matrices are OpenCV's INTER_AREA for any ratio. Dense, they cost 2.6 GFLOP from 1920x1080 to
-    640x360.
+    Products with two such matrices equal OpenCV's INTER_AREA at any ratio. They are dense and cost 2.6 GFLOP from
+    1920x1080 to 640x360.
     """
     edges = torch.arange(target + 1, dtype=torch.float64) * length / target
     samples = torch.arange(length, dtype=torch.float64)

@@ -1,7 +1,8 @@
-"""The style on planes in a GPU's memory: the net sees the image there, and nothing goes through the host's memory.
+"""The style on planes in GPU memory: the net sees the frame there, and nothing passes through host memory.
 
-Steps and their order are those of :mod:`emocolor.effects.style`, in float32, where OpenCV scales and converts 8 bits in
-fixed point. On torch's CPU device the result is the CPU path's within three codes, and a quarter of a code on average.
+The steps and their order are those of :mod:`emocolor.effects.style`, but in float32, while OpenCV scales and converts
+8 bits in fixed point. On torch's CPU device the result is within three codes of the CPU path's, and within a quarter of
+a code on average.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ from .resize import scaled
 
 
 class DeviceStyle(Style):
-    """Paint NV12 images on a device as a whole. Not for two threads at once.
+    """Paint whole NV12 frames on a device. Not for two threads at a time.
 
     Frames must have planes of their own (:class:`~engines.device.planes.OwnMemory`), which are changed in place.
     """
@@ -50,10 +51,10 @@ class DeviceStyle(Style):
 
 
 def paint(style_transfer: NetStyleTransfer, rgb: torch.Tensor, mixture: NDArray[np.float32]) -> torch.Tensor:
-    """``rgb`` (h, w, 3) uint8 painted by a mixture (8,) of styles and the identity, on the same device.
+    """Paint ``rgb`` (h, w, 3) uint8 in a mixture (8,) of styles and the identity; the result is on the same device.
 
-    As ``NetStyleTransfer.paint``, which takes over, by way of the host's memory, where the net's runtime takes arrays
-    alone or the device has too little memory.
+    If the net's runtime takes only arrays, or if the device runs out of memory, ``NetStyleTransfer.paint`` does it
+    through host memory.
     """
     height, width = rgb.shape[:2]
     multiple = style_transfer.spec.multiple
@@ -72,20 +73,20 @@ def paint(style_transfer: NetStyleTransfer, rgb: torch.Tensor, mixture: NDArray[
 
 
 def _mirrored(length: int, full: int, device: torch.device) -> torch.Tensor:
-    """(full,) places in ``length`` samples that go on beyond the last as in a mirror, it being shown once."""
+    """Indices (full,) into ``length`` samples, continued beyond the last by mirroring, which does not repeat it."""
     places = torch.arange(full, device=device) % max(1, 2 * length - 2)
     return torch.minimum(places, max(1, 2 * length - 2) - places).clamp_(max=length - 1)
 
 
 def _transformed(planes: list[torch.Tensor], matrix: NDArray[np.float64], size_wh: tuple[int, int]) -> torch.Tensor:
-    """Codes (H, W) of three planes, brought to one size, as R'G'B' (h, w, 3) uint8 by a matrix (3, 4)."""
+    """Three planes of codes, scaled to one size and converted to R'G'B' (h, w, 3) uint8 by a matrix (3, 4)."""
     codes = torch.stack([scaled(plane.float(), size_wh).round_() for plane in planes], dim=-1)
     affine = torch.from_numpy(matrix.astype(np.float32)).to(codes.device)
     return (codes @ affine[:, :3].T + affine[:, 3]).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def _write(plane: torch.Tensor, difference: torch.Tensor, row: NDArray[np.float64], kept: float) -> None:
-    """``plane = kept * plane + change``, rounded, in place; the change is R'G'B' and 1 times ``row`` (4,), scaled."""
+    """``plane = kept * plane + change``, rounded, in place; change is ``row`` (4,) times (R', G', B', 1), scaled."""
     weights = torch.from_numpy(row.astype(np.float32)).to(plane.device)
     change = scaled(difference @ weights[:3] + weights[3], (plane.shape[1], plane.shape[0]))
     plane.copy_(change.add(plane.float(), alpha=kept).round_().clamp_(0, 255))

@@ -1,6 +1,6 @@
-"""Which effects have a form for frames in a GPU's memory, and how it is built.
+"""Which effects can be rendered in GPU memory, and how they are built for it.
 
-Names are those of :data:`emocolor.effects.EFFECTS`. Torch is loaded only where one is built.
+Names are those of :data:`emocolor.effects.EFFECTS`. Torch is imported only when an effect is built.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ from emocolor.protocols import Effect, Nets
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceEntry:
-    """An effect's form for frames on a device."""
+    """An effect's implementation for frames on a device."""
 
     fits: Callable[[Any], bool]
-    """Whether these options can be rendered there."""
+    """Whether it can render these options."""
     build: Callable[[Any, Nets], Effect]
 
 
@@ -50,7 +50,7 @@ DEVICE_EFFECTS: Final[dict[str, DeviceEntry]] = {
 
 
 def fits_device(chain: Sequence[ChainItem]) -> bool:
-    """Whether every effect of a chain has a form for frames in a GPU's memory."""
+    """Whether every effect of a chain can be rendered in GPU memory."""
     return all(
         isinstance(item, EffectOptions) and item.section in DEVICE_EFFECTS and DEVICE_EFFECTS[item.section].fits(item)
         for item in chain
@@ -58,7 +58,7 @@ def fits_device(chain: Sequence[ChainItem]) -> bool:
 
 
 def make_device_effects(chain: Sequence[ChainItem], nets: Nets) -> list[Effect]:
-    """The effects, in the order in which they apply; ``fits_device`` must hold."""
+    """The effects in the order in which they apply. ``fits_device`` must hold."""
     from .planes import OwnMemory
 
     effects: list[Effect] = [OwnMemory()]

@@ -1,4 +1,4 @@
-"""Effects on single codes as tables, which the CPU's own effects fill in: nothing has to be written twice."""
+"""Effects on single codes as lookup tables, which the CPU's effects fill in: nothing is implemented twice."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ Table = NDArray[np.uint8]
 def tables_of(frame: Frame, effect: Callable[[Frame], object]) -> tuple[Table, Table, Table]:
     """What ``effect``, which changes a frame in place, makes of every code of luma, Cb and Cr.
 
-    It is given a 4:4:4 image of all 256 codes in each plane, with the colours' meaning of ``frame``.
+    It gets a 4:4:4 frame with all 256 codes in each plane, in the colour space of ``frame``.
     """
     codes = np.arange(256, dtype=np.uint8)[None]
     luma, blue, red = (codes.copy() for _ in range(3))
@@ -25,7 +25,7 @@ def tables_of(frame: Frame, effect: Callable[[Frame], object]) -> tuple[Table, T
 
 
 def look_up(plane: torch.Tensor, table: Table) -> None:
-    """Replace the codes of ``plane``, uint8 of any shape on any device, by those of a table, in place."""
+    """Replace the codes of ``plane``, uint8 of any shape on any device, by the table's, in place."""
     if (table == table[0]).all():
         plane.fill_(int(table[0]))
         return
@@ -33,5 +33,5 @@ def look_up(plane: torch.Tensor, table: Table) -> None:
 
 
 def mapped(plane: torch.Tensor, table: Table) -> torch.Tensor:
-    """The codes that a table has for those of ``plane``, of its shape."""
+    """The table's codes for those of ``plane``, in its shape."""
     return torch.from_numpy(table).to(plane.device)[plane.int()]

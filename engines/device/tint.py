@@ -1,7 +1,7 @@
-"""The tint on planes in a GPU's memory: what is tinted how is decided by :class:`emocolor.effects.Tint`, written here.
+"""The tint on planes in GPU memory: :class:`emocolor.effects.Tint` decides what to tint and how, this module does it.
 
-A whole image's tint depends on single codes, so the CPU's own effect makes tables of it from all codes there are:
-the result is the same bit for bit. Regions are blended by masks, in float32, and differ by one code at most.
+Tinting a whole frame maps each code by itself, so the CPU's effect makes lookup tables of it: the result is the same,
+bit for bit. Regions are blended by masks in float32 and differ by one code at most.
 """
 
 import numpy as np
@@ -20,10 +20,10 @@ from .tables import look_up, tables_of
 
 
 class DeviceTint(Tint):
-    """Blend an NV12 image on a device, or a region of it, with the colour of the smoothed emotion.
+    """Blend an NV12 frame on a device, or a region of it, with the colour of the smoothed emotion.
 
-    Frames must have planes of their own (:class:`~engines.device.planes.OwnMemory`), which are changed in place.
-    Nothing waits for the device.
+    Frames must have planes of their own (:class:`~engines.device.planes.OwnMemory`), which are changed in place. Does
+    not synchronise.
     """
 
     def _tint_whole(self, frame: Frame, probabilities: Vector, certainty: float) -> None:
@@ -63,7 +63,7 @@ class DeviceTint(Tint):
         probabilities: Vector,
         certainty: float,
     ) -> None:
-        """Blend as far as the masks say, (H, W) and (h, w) float32 in [0, 1]."""
+        """Blend in proportion to the masks of luma and chroma, (H, W) and (h, w) float32 in [0, 1]."""
         alpha, codes = self._alpha(certainty), self._color(frame, probabilities)
         move_toward(luma, codes[0], alpha, masks[0])
         part, wanted = alpha, list(codes[1:])
@@ -81,6 +81,6 @@ def move_toward(plane: torch.Tensor, code: float, part: float, mask: torch.Tenso
 
 
 def _scaled(mask: torch.Tensor, plane: torch.Tensor) -> torch.Tensor:
-    """A mask (h, w) over the whole image on a plane's grid, as ``emocolor.person_regions.plane_mask`` does it."""
+    """A mask (h, w) of the whole frame on a plane's grid, as by ``emocolor.person_regions.plane_mask``."""
     size = plane.shape[0], plane.shape[1]
     return functional.interpolate(mask[None, None], size=size, mode="bilinear", align_corners=False)[0, 0]

@@ -1,11 +1,10 @@
-"""Nets on an NVIDIA GPU through TensorRT: engines built ahead of time by Torch-TensorRT, kept, and run.
+"""Nets on an NVIDIA GPU through TensorRT: Torch-TensorRT builds an engine ahead of time, TensorRT runs it.
 
 Written against the documentation of Torch-TensorRT 2.11 to 2.13 (TensorRT 10.15 to 11.0): "Extracting a Raw TensorRT
-Engine" for building, IExecutionContext of TensorRT's Python API for running. An engine is kept as TensorRT serialises
-it, a plan, and not as torch saves a compiled module, which is a pickle; so it is run by TensorRT itself, and the next
-start imports no Torch-TensorRT.
+Engine" for building, IExecutionContext of TensorRT's Python API for running. The engine is cached as a plan, TensorRT's
+own format, because a compiled module as torch saves it is a pickle. So the next start needs no Torch-TensorRT.
 
-None of it has run yet. ``REQUIRE_TENSORRT=1 python -m pytest -m tensorrt`` is what to do first where there is TensorRT.
+None of this has run yet. On a machine with TensorRT, start with ``REQUIRE_TENSORRT=1 python -m pytest -m tensorrt``.
 """
 
 import importlib
@@ -31,13 +30,13 @@ from .torch import NO_ROOM
 from .torch_export import exported, float_inputs
 
 MAX_BUILD_WAIT_S = 1800.0
-"""How long a process waits for another one that builds the same engine."""
+"""How long a process waits for another one that is building the same engine."""
 
 
 def open_tensorrt(spec: AnySpec, precision: Precision, cache: EngineCache) -> "TensorRtRunner":
-    """A net's engine out of the cache, or a new one, which takes minutes.
+    """A net's engine from the cache, or a new one, which takes minutes to build.
 
-    Raises ``MissingDependencyError``, and ``EngineError`` where TensorRT cannot build or run the net.
+    Raises ``MissingDependencyError``, and ``EngineError`` if TensorRT cannot build or run the net.
     """
     facts = machine_facts()
 
@@ -64,7 +63,7 @@ def tensorrt_key(spec: AnySpec, precision: Precision, machine: Mapping[str, str]
 
 
 def machine_facts() -> dict[str, str]:
-    """GPU and versions; raises ``MissingDependencyError``."""
+    """The GPU and the versions that an engine depends on. Raises ``MissingDependencyError``."""
     versions = {
         "TensorRT": _package("tensorrt").__version__,
         "Torch-TensorRT": _version("torch-tensorrt"),
@@ -78,15 +77,16 @@ def machine_facts() -> dict[str, str]:
 
 
 def build_plan(spec: AnySpec, precision: Precision) -> bytes:
-    """A net's engine as TensorRT serialises it, for the sizes that ``engines.shapes`` states.
+    """Build a net's plan for the sizes that ``engines.shapes`` states, without TF32.
 
-    The masks of Monte Carlo dropout are inputs of it. TF32 is not allowed. Raises ``EngineError``.
+    Dropout masks are inputs, so the engine does Monte Carlo dropout too. Raises ``MissingDependencyError`` and
+    ``EngineError``.
     """
     torch_tensorrt = _package("torch_tensorrt")
     inputs = inputs_of(spec)
     try:
         program = exported(graph_of(spec), inputs, device="cuda", precision=precision)
-        with TemporaryDirectory() as folder:  # its default is a folder that all users share
+        with TemporaryDirectory() as folder:  # by default all users share a folder for the timing cache
             plan: bytes = torch_tensorrt.dynamo.convert_exported_program_to_serialized_trt_engine(
                 program,
                 arg_inputs=[_input(torch_tensorrt, one) for one in float_inputs(inputs)],
@@ -95,7 +95,7 @@ def build_plan(spec: AnySpec, precision: Precision) -> bytes:
                 immutable_weights=True,
                 timing_cache_path=str(Path(folder) / "timing.bin"),
             )
-    except Exception as error:  # Torch-TensorRT lets through whatever its parts raise
+    except Exception as error:  # Torch-TensorRT passes on whatever its parts raise
         raise EngineError(f"TensorRT cannot build an engine of {spec.name}: {_first_line(error)}") from error
     finally:
         torch.cuda.empty_cache()
@@ -103,10 +103,10 @@ def build_plan(spec: AnySpec, precision: Precision) -> bytes:
 
 
 class TensorRtRunner:
-    """One engine, with a CUDA graph of the sizes that it runs at. Not for two threads at once."""
+    """One engine, with a CUDA graph of the sizes that it last ran at. Not for two threads at a time."""
 
     def __init__(self, plan: bytes, spec: AnySpec) -> None:
-        """Raises ``EngineError`` where the plan is none, is another version's, or the GPU has no room for it."""
+        """Load a plan. Raises ``EngineError`` if it is damaged, of another version or too large for the GPU."""
         tensorrt = _package("tensorrt")
         self.backend = f"TensorRT {tensorrt.__version__} cuda"
         self._inputs, self._names = inputs_of(spec), outputs_of(spec)
@@ -118,13 +118,13 @@ class TensorRtRunner:
         if self._context is None:
             raise EngineError(NO_ROOM)
         tensors = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
-        taken = [engine.get_tensor_mode(name) == tensorrt.TensorIOMode.INPUT for name in tensors]
-        # Both in the order of the graph that was exported.
-        self._taken = [name for name, is_input in zip(tensors, taken, strict=True) if is_input]
-        self._given = [name for name, is_input in zip(tensors, taken, strict=True) if not is_input]
-        if (len(self._taken), len(self._given)) != (len(self._inputs), len(self._names)):
-            raise EngineError("the plan is another net's.")
-        self._engine, self._runtime = engine, runtime  # which the context needs alive
+        are_inputs = [engine.get_tensor_mode(name) == tensorrt.TensorIOMode.INPUT for name in tensors]
+        # Both in the order of the graph that was exported; the names are TensorRT's, not ours.
+        self._tensors_in = [name for name, is_input in zip(tensors, are_inputs, strict=True) if is_input]
+        self._tensors_out = [name for name, is_input in zip(tensors, are_inputs, strict=True) if not is_input]
+        if (len(self._tensors_in), len(self._tensors_out)) != (len(self._inputs), len(self._names)):
+            raise EngineError("The plan belongs to another net.")
+        self._engine, self._runtime = engine, runtime  # the context needs both alive
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._shapes: list[torch.Size] = []
         self._buffers: dict[str, Tensor] = {}
@@ -132,39 +132,39 @@ class TensorRtRunner:
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Named arrays in, named arrays out. Raises ``OutOfMemoryError``, also for images larger than engines take."""
+        """Named arrays in, named arrays out. Raises ``OutOfMemoryError``, also for images too large for engines."""
         for one in self._inputs:
             _check_size(one, inputs[one.name].shape)
         try:
             with torch.inference_mode(), torch.cuda.stream(self._stream):
                 given = [self._on_gpu(one, inputs[one.name]) for one in self._inputs]
                 if [tensor.shape for tensor in given] != self._shapes:
-                    self._lay_out(given)
-                for name, tensor in zip(self._taken, given, strict=True):
+                    self._allocate(given)
+                for name, tensor in zip(self._tensors_in, given, strict=True):
                     self._buffers[name].copy_(tensor)
                 self._execute()
-                found = [self._buffers[name] for name in self._given]
-                parts = map(packed, found) if self._takes_codes else found
+                found = [self._buffers[name] for name in self._tensors_out]
+                parts = map(packed, found) if self._takes_uint8 else found
                 return {name: np.asarray(part.cpu().numpy()) for name, part in zip(self._names, parts, strict=True)}
         except torch.OutOfMemoryError as error:
             raise OutOfMemoryError(NO_ROOM) from error
 
     @property
-    def _takes_codes(self) -> bool:
+    def _takes_uint8(self) -> bool:
         return any(one.dtype is np.uint8 for one in self._inputs)
 
     def _on_gpu(self, one: Input, array: NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array)).cuda()
         return unpacked(tensor) if one.dtype is np.uint8 else tensor
 
-    def _lay_out(self, given: list[Tensor]) -> None:
-        """Memory for inputs and outputs of these sizes, at addresses that stay."""
+    def _allocate(self, given: list[Tensor]) -> None:
+        """Reserve memory for inputs and outputs of these sizes, at fixed addresses as a CUDA graph needs them."""
         self._graph, self._warm = None, False
-        self._buffers = {name: tensor.contiguous() for name, tensor in zip(self._taken, given, strict=True)}
+        self._buffers = {name: tensor.contiguous() for name, tensor in zip(self._tensors_in, given, strict=True)}
         for name, tensor in self._buffers.items():
             if not self._context.set_input_shape(name, tuple(tensor.shape)):
                 raise EngineError(f"TensorRT does not take {tuple(tensor.shape)} as {name}.")
-        for name in self._given:
+        for name in self._tensors_out:
             shape = tuple(self._context.get_tensor_shape(name))
             self._buffers[name] = torch.empty(shape, dtype=torch.float32, device="cuda")
         for name, tensor in self._buffers.items():
@@ -172,7 +172,7 @@ class TensorRtRunner:
         self._shapes = [tensor.shape for tensor in given]
 
     def _execute(self) -> None:
-        """The first run at a size goes kernel by kernel, as TensorRT asks for before a capture; the second captures."""
+        """Run without a graph the first time at a size, as TensorRT asks for before a capture; capture the second."""
         if self._warm and self._graph is None:
             self._stream.synchronize()
             graph = torch.cuda.CUDAGraph()
@@ -187,17 +187,17 @@ class TensorRtRunner:
 
     def _enqueue(self) -> None:
         if not self._context.execute_async_v3(torch.cuda.current_stream().cuda_stream):
-            raise EngineError("TensorRT could not run the engine; what it said stands above.")
+            raise EngineError("TensorRT could not run the engine; its own message stands above.")
 
 
 def _check_size(one: Input, shape: tuple[int, ...]) -> None:
     for axis, length in zip(one.axes, shape, strict=True):
-        if isinstance(axis, Axis) and length > (axis.engine_most or axis.most):
-            raise OutOfMemoryError(f"Engines take {one.name} up to {axis.name} = {axis.engine_most}; got {length}.")
+        if isinstance(axis, Axis) and length > (most := axis.engine_most or axis.most):
+            raise OutOfMemoryError(f"Engines take {one.name} up to {axis.name} = {most}; got {length}.")
 
 
 def _profile(one: Input) -> tuple[tuple[int, ...], ...]:
-    """Least, usual and most sizes of an input, or its one size."""
+    """The least, usual and largest shape of an input, or its only one."""
     shapes = (one.shape(lambda axis: axis.least), one.shape(lambda axis: axis.usual), one.shape(lambda axis: axis.most))
     return shapes if shapes[0] != shapes[2] else shapes[:1]
 
@@ -213,7 +213,7 @@ def _input(torch_tensorrt: Any, one: Input) -> Any:
 def _package(name: str) -> Any:
     try:
         return importlib.import_module(name)
-    except (ImportError, OSError, RuntimeError) as error:  # its libraries may be missing, or be others'
+    except (ImportError, OSError, RuntimeError) as error:  # its libraries may be missing or of another version
         raise MissingDependencyError(
             f"{name} cannot be imported ({_first_line(error)}): pip install 'emocolor-stream[gpu]'."
         ) from error
@@ -223,7 +223,7 @@ def _version(distribution: str) -> str:
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError as error:
-        raise MissingDependencyError(f"{distribution} is absent: pip install 'emocolor-stream[gpu]'.") from error
+        raise MissingDependencyError(f"{distribution} is not installed: pip install 'emocolor-stream[gpu]'.") from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,8 +1,8 @@
-"""Nets as graphs of ATen operations with sizes left open (``torch.export``), as engines of TensorRT are made from them.
+"""Nets as graphs of ATen operations with open sizes (``torch.export``), from which TensorRT engines are built.
 
-Two things are done here for TensorRT. It computes in floating point, so images of uint8 are unpacked before the
-graph and packed behind it. And as of version 11 its networks are strongly typed, so the precision is part of the
-graph: it is exported under autocast, whose casts become operations.
+TensorRT asks for two things. It computes in floating point, so uint8 images are unpacked before the graph and packed
+after it. As of version 11 its networks are strongly typed, so the precision is part of the graph: the net is exported
+under autocast, whose casts become operations.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ from .torch import SHORT_TYPES
 
 
 class FloatGraph(nn.Module):
-    """A net between tensors of float32, computing in a precision where autocast sees no harm in it."""
+    """A net from float32 tensors to float32 tensors that computes in ``precision`` where autocast allows it."""
 
     def __init__(self, graph: Graph, device: str, precision: Precision) -> None:
         super().__init__()
@@ -35,15 +35,15 @@ class FloatGraph(nn.Module):
 
 
 def float_inputs(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
-    """What the ``FloatGraph`` of a net takes that takes ``inputs``, within the bounds of an engine."""
+    """Inputs of the ``FloatGraph`` of a net that takes ``inputs``, within the bounds of an engine."""
     return tuple(replace(one, dtype=np.float32, axes=tuple(map(_in_engine, _unpacked(one)))) for one in inputs)
 
 
 def exported(graph: Graph, inputs: tuple[Input, ...], *, device: str, precision: Precision) -> ExportedProgram:
-    """The ``FloatGraph`` of a net on a device, with the axes open that its :func:`float_inputs` leave open."""
+    """Export the ``FloatGraph`` of a net on a device; axes that may vary in its :func:`float_inputs` stay open."""
     module = FloatGraph(graph, device, precision).to(device).eval()
     floats = float_inputs(inputs)
-    # At sizes that differ and are none of them 0 or 1, which torch.export takes for constants.
+    # torch.export takes axes of length 0 or 1 for constants and axes of equal length for one, so all differ.
     steps = {axis.name: number for number, axis in enumerate(_open_axes(floats), start=1)}
     given = (torch.ones(one.shape(lambda a: a.least + a.step * steps[a.name]), device=device) for one in floats)
     symbols = {axis.name: _symbol(axis) for axis in _open_axes(floats)}
@@ -53,6 +53,7 @@ def exported(graph: Graph, inputs: tuple[Input, ...], *, device: str, precision:
 
 
 def _unpacked(one: Input) -> tuple[int | Axis, ...]:
+    """The axes of an image as floats: uint8 (N, H, W, 3) becomes (N, 3, H, W)."""
     if one.dtype is not np.uint8:
         return one.axes
     images, height, width, channels = one.axes
@@ -64,7 +65,7 @@ def _in_engine(axis: int | Axis) -> int | Axis:
 
 
 def _open_axes(inputs: tuple[Input, ...]) -> list[Axis]:
-    """Each once."""
+    """Every axis that may vary, once."""
     return list({axis.name: axis for one in inputs for axis in one.axes if isinstance(axis, Axis)}.values())
 
 

@@ -46,7 +46,9 @@ def test_damaged_weights_are_refused(tmp_path):
 def test_unknown_nets_name_the_nearest():
     with pytest.raises(ConfigurationError, match="Unknown net 'sO'"):
         read_emotion_spec("sO")
-    with pytest.raises(ConfigurationError, match=r"Unknown net 'flim'; did you mean 'film'\? A net of your own goes by the path"):
+    with pytest.raises(
+        ConfigurationError, match=r"Unknown net 'flim'; did you mean 'film'\? A net of your own goes by the path"
+    ):
         read_colorizer_spec("flim")
 
 

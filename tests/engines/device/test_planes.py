@@ -1,7 +1,6 @@
-"""Device frames on torch's CPU device, and on a GPU where there is one."""
+"""Planes on torch's CPU device, and on a GPU if there is one."""
 
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import av
@@ -12,31 +11,14 @@ torch = pytest.importorskip("torch")
 
 from emocolor.cuts import CutDetector  # noqa: E402
 from emocolor.faces import Scene  # noqa: E402
-from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame, luma_8bit  # noqa: E402
+from emocolor.frames import luma_8bit  # noqa: E402
 from emocolor.person_regions import square_rgb  # noqa: E402
 from engines.device.planes import PITCH, DevicePlane, OwnMemory, new_av_frame, planes_of_av_frame, tensors_of, to_host  # noqa: E402
-
-DEVICES = [torch.device("cpu"), pytest.param(torch.device("cuda"), marks=pytest.mark.gpu)]
-
-
-def noise(width: int, height: int, **color: Any) -> Frame:
-    """An NV12 frame of random codes in the host's memory."""
-    codes = np.random.default_rng(0).integers(0, 256, (height * 3 // 2, width), np.uint8)
-    return Frame(
-        planes=(codes[:height], codes[height:].reshape(height // 2, width // 2, 2)),
-        format=PIXEL_FORMATS["nv12"],
-        color=ColorSpec(**color),
-        pts=0,
-        time_base=Fraction(1, 25),
-    )
-
-
-def on_device(frame: Frame, device: Any) -> Frame:
-    return replace(frame, planes=tuple(DevicePlane(torch.from_numpy(plane).to(device)) for plane in frame.planes))
+from tests.engines.device.device_frames import DEVICES, noise, on_device  # noqa: E402
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_those_who_read_see_the_same_as_in_the_host_s_memory(device: Any) -> None:
+def test_readers_see_the_same_as_in_host_memory(device: Any) -> None:
     host = noise(322, 182)
     frame = on_device(host, device)
     assert frame.on_device
@@ -63,7 +45,7 @@ def test_slices_stay_on_the_device(device: Any) -> None:
     assert np.array_equal(np.asarray(part), np.arange(48, dtype=np.uint8).reshape(6, 8)[1::2, 3:])
 
 
-def test_an_effect_that_is_not_made_for_it_fails_aloud() -> None:
+def test_writing_to_a_device_plane_as_to_an_array_fails() -> None:
     frame = on_device(noise(16, 16), "cpu")
     with pytest.raises(TypeError):
         frame.luma[...] = 0
@@ -71,7 +53,7 @@ def test_an_effect_that_is_not_made_for_it_fails_aloud() -> None:
         np.asarray(frame.luma, copy=False)
 
 
-def test_a_copy_in_the_host_s_memory_shares_none() -> None:
+def test_a_copy_in_host_memory_shares_none() -> None:
     tensor = torch.zeros(4, 4, dtype=torch.uint8)
     to_host(tensor)[...] = 1
     assert int(tensor.sum()) == 0
@@ -79,7 +61,7 @@ def test_a_copy_in_the_host_s_memory_shares_none() -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("width", [PITCH, 322])
-def test_a_new_image_is_one_piece_as_nvenc_takes_it(device: Any, width: int) -> None:
+def test_a_new_frame_is_one_block_as_nvenc_takes_it(device: Any, width: int) -> None:
     luma, chroma = new_av_frame(width, 180, torch.device(device))
     assert (luma.shape, chroma.shape) == ((180, width), (90, width // 2, 2))
     assert luma.stride(0) == chroma.stride(0)
@@ -89,7 +71,7 @@ def test_a_new_image_is_one_piece_as_nvenc_takes_it(device: Any, width: int) -> 
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_own_memory_holds_the_same_image_elsewhere(device: Any) -> None:
+def test_own_memory_holds_the_same_frame_elsewhere(device: Any) -> None:
     host = noise(322, 182)
     given = on_device(host, device)
     own = OwnMemory().apply(given, Scene(time=0))
@@ -100,35 +82,35 @@ def test_own_memory_holds_the_same_image_elsewhere(device: Any) -> None:
     assert np.array_equal(np.asarray(given.luma), host.luma)
 
 
-def test_planes_of_a_image_are_views_of_it() -> None:
-    image = av.VideoFrame(322, 182, "nv12")
-    assert image.planes[0].line_size > 322
-    planes = planes_of_av_frame(image.planes, torch.device("cpu"))
-    memoryview(image.planes[0])[image.planes[0].line_size] = 77
-    memoryview(image.planes[1])[3] = 99
+def test_planes_are_views_of_the_av_frame() -> None:
+    av_frame = av.VideoFrame(322, 182, "nv12")
+    assert av_frame.planes[0].line_size > 322
+    planes = planes_of_av_frame(av_frame.planes, torch.device("cpu"))
+    memoryview(av_frame.planes[0])[av_frame.planes[0].line_size] = 77
+    memoryview(av_frame.planes[1])[3] = 99
     assert [plane.shape for plane in planes] == [(182, 322), (91, 161, 2)]
     assert int(np.asarray(planes[0])[1, 0]) == 77
     assert int(np.asarray(planes[1])[0, 1, 1]) == 99
-    del image
+    del av_frame
     assert int(np.asarray(planes[0])[1, 0]) == 77
 
 
-def test_ffmpeg_takes_a_new_image_as_it_is() -> None:
+def test_ffmpeg_takes_a_new_frame_as_it_is() -> None:
     host = noise(322, 182)
     own = OwnMemory().apply(on_device(host, "cpu"), Scene(time=0))
-    image = av.VideoFrame.from_dlpack(tensors_of(own), format="nv12", width=322, height=182)
-    again = planes_of_av_frame(image.planes, torch.device("cpu"))
+    av_frame = av.VideoFrame.from_dlpack(tensors_of(own), format="nv12", width=322, height=182)
+    again = planes_of_av_frame(av_frame.planes, torch.device("cpu"))
     for plane, expected in zip(again, host.planes, strict=True):
         assert np.array_equal(np.asarray(plane), expected)
 
 
 @pytest.mark.gpu
-def test_ffmpeg_takes_a_new_image_on_the_gpu() -> None:
+def test_ffmpeg_takes_a_new_frame_on_the_gpu() -> None:
     host = noise(322, 182)
     own = OwnMemory().apply(on_device(host, "cuda"), Scene(time=0))
-    image = av.VideoFrame.from_dlpack(tensors_of(own), format="nv12", current_ctx=True)
-    assert image.format.name == "cuda"
-    again = planes_of_av_frame(image.planes, torch.device("cuda"))
+    av_frame = av.VideoFrame.from_dlpack(tensors_of(own), format="nv12", current_ctx=True)
+    assert av_frame.format.name == "cuda"
+    again = planes_of_av_frame(av_frame.planes, torch.device("cuda"))
     assert np.array_equal(np.asarray(again[0]), host.luma)
-    rows = np.frombuffer(memoryview(image.reformat(format="nv12").planes[0]), np.uint8).reshape(182, -1)
+    rows = np.frombuffer(memoryview(av_frame.reformat(format="nv12").planes[0]), np.uint8).reshape(182, -1)
     assert np.array_equal(rows[:, :322], host.luma)

@@ -1,4 +1,4 @@
-"""The style on device frames against the CPU's, on torch's CPU device, and on a GPU where there is one."""
+"""The style on device frames against the CPU's."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,20 +15,19 @@ from emocolor.errors import OutOfMemoryError  # noqa: E402
 from emocolor.faces import Scene  # noqa: E402
 from emocolor.frames import Frame  # noqa: E402
 from engines.device.planes import OwnMemory  # noqa: E402
-from engines.device.resize import area_weights, scaled  # noqa: E402
 from engines.device.style import DeviceStyle, _mirrored, paint  # noqa: E402
 from engines.nets.graphs import graph_of  # noqa: E402
 from engines.runners.selection import CheckedRunner  # noqa: E402
 from engines.runners.torch import TorchRunner  # noqa: E402
 from engines.spec import read_style_spec  # noqa: E402
 from engines.style import NetStyleTransfer  # noqa: E402
-from tests.engines.device.test_planes import DEVICES, noise, on_device  # noqa: E402
+from tests.engines.device.device_frames import DEVICES, noise, on_device  # noqa: E402
 
 MIXTURE = np.array([0, 0, 0, 0.7, 0.3, 0, 0, 0], np.float32)
 
 
 @pytest.fixture(scope="module")
-def stylists() -> dict[str, NetStyleTransfer]:
+def style_nets() -> dict[str, NetStyleTransfer]:
     """The smallest style net that ships, in torch, by device."""
     spec = read_style_spec("fast")
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -49,7 +48,7 @@ class Inverting:
 
 
 def blotches() -> Frame:
-    """Noise of a few pixels' size with the contrast of a image: nets that normalise stretch a flat one's rounding."""
+    """Coarse noise with the contrast of a photo: nets that normalise would amplify the rounding of a flat image."""
     host = noise(322, 182)
     blurred = [cv2.GaussianBlur(plane, (0, 0), 6).astype(np.float32) for plane in host.planes]
     stretched = ((plane - plane.mean()) / plane.std() * 50 + 128 for plane in blurred)
@@ -61,13 +60,13 @@ def blotches() -> Frame:
 @pytest.mark.parametrize("size", [96, 182])
 @pytest.mark.parametrize("net", ["fast", "inverting"])
 def test_a_style_is_the_cpu_s_but_for_rounding(
-    device: Any, options: dict[str, Any], size: int, net: str, stylists: dict[str, NetStyleTransfer]
+    device: Any, options: dict[str, Any], size: int, net: str, style_nets: dict[str, NetStyleTransfer]
 ) -> None:
     chosen = StyleOptions(fixed={"happy": 0.7, "sad": 0.3}, size=size, **options)
     host, scene = blotches(), Scene(time=0)
     given = on_device(host, device)
     inverting = NetStyleTransfer(read_style_spec("fast"), Inverting())
-    one, other = (inverting, inverting) if net == "inverting" else (stylists["cpu"], stylists[device.type])
+    one, other = (inverting, inverting) if net == "inverting" else (style_nets["cpu"], style_nets[device.type])
     expected = Style(chosen, one).apply(replace(host, planes=tuple(plane.copy() for plane in host.planes)), scene)
     found = DeviceStyle(chosen, other).apply(OwnMemory().apply(given, scene), scene)
     changed = 0
@@ -88,15 +87,13 @@ def test_no_style_leaves_every_sample() -> None:
 
 
 @pytest.mark.parametrize("size", [(96, 128), (93, 127), (37, 99)])
-def test_a_image_is_painted_as_the_stylist_paints_it(
-    size: tuple[int, int], stylists: dict[str, NetStyleTransfer]
-) -> None:
+def test_tensors_are_painted_as_arrays_are(size: tuple[int, int], style_nets: dict[str, NetStyleTransfer]) -> None:
     rgb = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
-    expected = stylists["cpu"].paint(rgb, MIXTURE)
-    assert np.array_equal(paint(stylists["cpu"], torch.from_numpy(rgb), MIXTURE).numpy(), expected)
+    expected = style_nets["cpu"].paint(rgb, MIXTURE)
+    assert np.array_equal(paint(style_nets["cpu"], torch.from_numpy(rgb), MIXTURE).numpy(), expected)
 
 
-def test_without_room_or_tensors_the_stylist_s_own_way_is_taken() -> None:
+def test_without_memory_or_tensors_the_image_goes_through_host_memory() -> None:
     class Runner:
         """Inverts what has few pixels."""
 
@@ -118,25 +115,6 @@ def test_without_room_or_tensors_the_stylist_s_own_way_is_taken() -> None:
         assert bool((painted == 155).all())
 
 
-@pytest.mark.parametrize("target", [(161, 91), (100, 60), (96, 54), (322, 182), (7, 5)])
-def test_planes_shrink_as_opencv_s_do(target: tuple[int, int]) -> None:
-    plane = noise(322, 182).luma.astype(np.float32)
-    expected = cv2.resize(plane, target, interpolation=cv2.INTER_AREA)
-    assert abs(scaled(torch.from_numpy(plane), target).numpy() - expected).max() < 1e-3
-
-
-@pytest.mark.parametrize("target", [(644, 364), (400, 182), (323, 183)])
-def test_planes_grow_as_opencv_s_do(target: tuple[int, int]) -> None:
-    plane = noise(322, 182).luma.astype(np.float32)
-    expected = cv2.resize(plane, target, interpolation=cv2.INTER_LINEAR)
-    assert abs(scaled(torch.from_numpy(plane), target).numpy() - expected).max() < 2e-2
-
-
-def test_parts_of_samples_add_up() -> None:
-    weights = area_weights(1080, 359, torch.device("cpu"))
-    assert torch.allclose(weights.sum(1), torch.ones(359))
-
-
-def test_what_is_mirrored_shows_the_last_sample_once() -> None:
+def test_mirroring_repeats_the_last_sample_once() -> None:
     assert _mirrored(4, 9, torch.device("cpu")).tolist() == [0, 1, 2, 3, 2, 1, 0, 1, 2]
     assert _mirrored(1, 3, torch.device("cpu")).tolist() == [0, 0, 0]
