@@ -35,32 +35,37 @@ class AnalysisInput:
 
 @dataclass(frozen=True)
 class FaceTracker:
-    """Detects the faces of a video's frames and keeps their identities. Not for two threads at once."""
+    """Detects the faces of one video and keeps their identities. Not thread-safe."""
 
     detector: Detector
     tracks: Tracks
     geometry: CropGeometry
     crop_size: int
+    """Side of the square crops, in pixels."""
 
     def track(self, frame: Frame, *, cut: bool) -> AnalysisInput:
-        """Which face is where in ``frame``; frames must come in order of time."""
+        """The faces of ``frame`` with their track ids. Call it with frames in order of time.
+
+        ``cut``: a new shot starts with this frame, so all tracks end and the detector searches the whole frame.
+        """
         gray = luma_8bit(frame)
-        expected = [] if cut else self.tracks.expected(frame.time)
-        found = self.detector.detect(gray, expected, frame.rotation, sweep=cut)
-        tracked = self.tracks.update(frame.time, found, gray, cut=cut)
+        predicted = [] if cut else self.tracks.predicted(frame.time)
+        detections = self.detector.detect(gray, predicted, frame.rotation, sweep=cut)
+        tracked = self.tracks.update(frame.time, detections, gray, cut=cut)
         faces = (
-            TrackedFace(number, face, crop_face(gray, face, self.geometry, self.crop_size)) for number, face in tracked
+            TrackedFace(track_id, face, crop_face(gray, face, self.geometry, self.crop_size))
+            for track_id, face in tracked
         )
         return AnalysisInput(time=frame.time, cut=cut, faces=tuple(faces))
 
 
-def classify_faces(found: AnalysisInput, classifier: EmotionClassifier) -> Observation:
-    """Estimate the emotion of every face, and how far to trust each estimate."""
-    return observation_from(found, classifier.estimate([face.crop for face in found.faces]))
+def classify_faces(analysis: AnalysisInput, classifier: EmotionClassifier) -> Observation:
+    """Estimate the emotion of every face, with a confidence for each estimate."""
+    return observation_from(analysis, classifier.estimate([face.crop for face in analysis.faces]))
 
 
-def observation_from(found: AnalysisInput, estimates: Sequence[EmotionEstimate]) -> Observation:
-    """The observation of a frame, from its tracked faces and the classifier's estimate for each."""
+def observation_from(analysis: AnalysisInput, estimates: Sequence[EmotionEstimate]) -> Observation:
+    """Join the tracked faces of a frame with the classifier's estimates, one per face and in the same order."""
     faces = tuple(
         ObservedFace(
             track_id=face.track_id,
@@ -68,6 +73,6 @@ def observation_from(found: AnalysisInput, estimates: Sequence[EmotionEstimate])
             estimate=estimate,
             confidence=observation_confidence(face.detection, face.crop, estimate.mutual_information),
         )
-        for face, estimate in zip(found.faces, estimates, strict=True)
+        for face, estimate in zip(analysis.faces, estimates, strict=True)
     )
-    return Observation(time=found.time, cut=found.cut, faces=faces)
+    return Observation(time=analysis.time, cut=analysis.cut, faces=faces)
