@@ -1,9 +1,8 @@
-"""From face crops to emotion probabilities and their uncertainty, by Monte Carlo dropout.
+"""The emotion classifier: probabilities of face crops and their uncertainty, by Monte Carlo dropout.
 
-S0 section 3.2: T passes with dropout on, their mean is the estimate. Here the layers before the
-first dropout run once per face, and the T masks are drawn once from a seed and then held (common
-random numbers): the same face gives the same estimate each time, so that sampling never makes a
-colour flicker, and faces of one frame differ by what they show alone.
+S0 (section 3.2) runs T passes with dropout on and takes their mean. Here the layers before the first dropout run once
+per face, and the T masks are drawn once from a seed and reused (common random numbers). The same face therefore gets
+the same estimate every time, so sampling never makes a colour flicker, and faces of one frame are compared fairly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,71 +16,71 @@ from .errors import ConfigurationError
 from .faces import EmotionEstimate
 
 FACES_PER_RUN = 8
-"""More faces than this are classified in several runs, which bounds memory at T passes each."""
+"""More faces than this are classified in several runs, because memory grows with faces times passes."""
 
 
 class DropoutNet(Protocol):
-    """A classifier whose dropout masks are inputs."""
+    """A classifier that takes its dropout masks as inputs."""
 
     @property
     def crop_size(self) -> int:
-        """Side of the square gray crops it takes."""
+        """Side of its square gray crops, in pixels."""
         ...
 
     @property
     def dropouts(self) -> Mapping[str, tuple[tuple[int, ...], float]]:
-        """Name of each mask input: its shape without the pass axis, and its drop probability."""
+        """By name of each mask input: its shape without the pass axis, and its drop probability."""
         ...
 
     @property
     def output(self) -> str:
-        """Name of the output to use."""
+        """Name of the output with the probabilities to use."""
         ...
 
     def run(self, inputs: Mapping[str, NetArray]) -> dict[str, NetArray]:
-        """``faces`` (N, 1, S, S) in [0, 1] and the masks (T, ...) to named probabilities (T, N, 7)."""
+        """From ``faces``, (N, 1, S, S) in [0, 1], and the masks, (T, ...), to named probabilities, (T, N, 7)."""
         ...
 
 
 class EmotionClassifier:
-    """Classifies face crops with their uncertainty."""
+    """Estimates emotions of face crops, with their uncertainty. Not thread-safe."""
 
-    def __init__(self, net: DropoutNet, *, passes: int = 10, seed: int = 0, hold_masks: bool = True) -> None:
-        """``passes`` is T; 0 switches dropout off (one deterministic pass).
+    def __init__(self, net: DropoutNet, *, passes: int = 10, seed: int = 0, fixed_masks: bool = True) -> None:
+        """``passes`` is T, 0 to 1000; 0 switches dropout off (one deterministic pass).
 
-        Without ``hold_masks`` every call draws new masks from the same random stream.
+        Without ``fixed_masks`` every call draws new masks from one random stream. Raises ``ConfigurationError``.
         """
         if not 0 <= passes <= 1000:
             raise ConfigurationError(f"The number of Monte Carlo passes must lie between 0 and 1000, got {passes}.")
         self._net = net
         self._passes = passes
         self._random = np.random.default_rng(seed)
-        self._hold_masks = hold_masks
+        self._fixed_masks = fixed_masks
         self._masks = self._draw()
 
     @property
     def crop_size(self) -> int:
-        """Side of the crops that ``estimate`` takes."""
+        """Side of the crops that :meth:`estimate` takes, in pixels."""
         return self._net.crop_size
 
     @property
     def masks(self) -> Mapping[str, NetArray]:
-        """The masks in use, (T, ...) each: 0 where dropped, 1 / (1 - rate) where kept."""
+        """The current masks, (T, ...) each: 0 where dropped, 1 / (1 - rate) where kept (inverted dropout)."""
         return self._masks
 
     def estimate(self, crops: Sequence[GrayImage]) -> list[EmotionEstimate]:
-        """One estimate per crop; crops are (S, S) uint8 full-range gray."""
+        """One estimate per crop, in their order; crops are (S, S) uint8 full-range gray."""
         if not crops:
             return []
         passes = self.passes_of(np.stack(crops))
-        return [summarise(passes[:, face]) for face in range(len(crops))]
+        return [summarize(passes[:, face]) for face in range(len(crops))]
 
     def passes_of(self, crops: NDArray[np.uint8], output: str | None = None) -> NetArray:
         """Class probabilities of every pass, (T, N, 7), for crops (N, S, S) uint8.
 
-        ``output`` names another of the net's outputs than the one it answers with.
+        ``output`` names the net's output to read, if not its default.
         """
-        if not self._hold_masks:
+        if not self._fixed_masks:
             self._masks = self._draw()
         faces = crops[:, None].astype(np.float32) / np.float32(255)
         parts = [
@@ -100,13 +99,14 @@ class EmotionClassifier:
         return kept.astype(np.float32) / np.float32(1 - rate)
 
 
-def summarise(passes: NetArray) -> EmotionEstimate:
-    """Mean, entropy and mutual information of T passes (T, 7) over one face."""
+def summarize(passes: NetArray) -> EmotionEstimate:
+    """Mean, entropy and mutual information of the passes (T, 7) over one face."""
     sampled = passes.astype(np.float64)
     mean = sampled.mean(axis=0)
-    mean /= mean.sum()
+    mean /= mean.sum()  # float32 outputs sum to one only within rounding
     entropy = float(_entropy(mean))
     expected = float(_entropy(sampled).mean())
+    # Below zero only by rounding: entropy is concave.
     return EmotionEstimate(probabilities=mean, entropy=entropy, mutual_information=max(0.0, entropy - expected))
 
 

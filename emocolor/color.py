@@ -1,8 +1,7 @@
-"""Colours between the spaces that frames and palettes live in.
+"""Conversions between the colour spaces of frames and palettes.
 
-Matrices are those of ITU-R BT.601, BT.709 and BT.2020 (non-constant luminance), SMPTE 240M and
-FCC; transfers those of IEC 61966-2-1 (sRGB), SMPTE ST 2084 (PQ) and BT.2100 (HLG); OKLab is
-Ottosson's (2020).
+Matrices are those of ITU-R BT.601, BT.709 and BT.2020 (non-constant luminance), SMPTE 240M and FCC; transfers those of
+IEC 61966-2-1 (sRGB), SMPTE ST 2084 (PQ) and BT.2100 (HLG). OKLab is Ottosson's (2020).
 """
 
 from typing import Final
@@ -19,10 +18,10 @@ LUMA_WEIGHTS: Final[dict[Matrix, tuple[float, float]]] = {
     "smpte240m": (0.212, 0.087),
     "fcc": (0.30, 0.11),
 }
-"""Weights of red and blue in luma; green has the rest."""
+"""Weights of red and blue in luma; green has the remainder."""
 
 DIFFUSE_WHITE_NITS: Final = 203.0
-"""Where BT.2408 puts the white of graphics in an HDR frame."""
+"""Luminance of graphics white in HDR (BT.2408)."""
 
 _BT709_TO_BT2020: Final = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
 _LINEAR_TO_LMS: Final = np.array(
@@ -42,16 +41,16 @@ _LMS_TO_OKLAB: Final = np.array(
 
 
 OKLAB_TO_LMS: Final = np.linalg.inv(_LMS_TO_OKLAB)
-"""OKLab to the cube roots of its cone responses."""
+"""OKLab to the cube roots of its cone responses (LMS)."""
 LMS_TO_LINEAR: Final = np.linalg.inv(_LINEAR_TO_LMS)
-"""OKLab's cone responses to linear light of sRGB."""
+"""OKLab's cone responses (LMS) to linear sRGB."""
 
 
 def code_range(color: ColorSpec, bits: int) -> tuple[float, float, float, float]:
-    """Code value of black, span from black to white, chroma's middle, and span of chroma.
+    """``black, span, middle, chroma_span``: what maps levels to code values of ``bits``.
 
-    Luma code is ``black + span * Y'`` with Y' in [0, 1]; chroma code is ``middle + chroma_span *
-    C`` with C in [-0.5, 0.5].
+    A luma code is ``black + span * Y'`` with Y' in [0, 1]; a chroma code is ``middle + chroma_span * C`` with C in
+    [-0.5, 0.5].
     """
     unit = 1 << (bits - 8)
     middle = 128.0 * unit
@@ -64,9 +63,9 @@ def code_range(color: ColorSpec, bits: int) -> tuple[float, float, float, float]
 def rgb_to_codes(rgb: Colors, color: ColorSpec, bits: int) -> tuple[float, float, float]:
     """Y, Cb and Cr code values, unrounded, of one sRGB colour (3,) in [0, 1], as ``color`` encodes it.
 
-    In SDR the sRGB values are taken as the frame's own R'G'B', as S0 does; under PQ and HLG
-    they are converted to BT.2020 light with white at 203 nits. In full range the purest blue and red lie
-    half a code beyond the last one, which they then take.
+    In SDR the sRGB values are taken as the frame's own R'G'B', as in S0. Under PQ and HLG they are converted to light
+    in the frame's primaries, with white at 203 nits. In full range, the purest blue and red would lie half a code
+    beyond the last code; they get the last code.
     """
     encoded = rgb if color.transfer == "sdr" else _to_hdr(rgb, color)
     red_weight, blue_weight = LUMA_WEIGHTS[color.matrix]
@@ -82,7 +81,7 @@ def rgb_to_codes(rgb: Colors, color: ColorSpec, bits: int) -> tuple[float, float
 
 
 def codes_to_rgb(y: Colors, cb: Colors, cr: Colors, color: ColorSpec, bits: int) -> Colors:
-    """R'G'B' (..., 3) float64, 0 black and 1 white, unclipped, from planes of code values of one shape."""
+    """R'G'B' (..., 3) float64, 0 black and 1 white, unclipped, from code values in three arrays of one shape."""
     red_weight, blue_weight = LUMA_WEIGHTS[color.matrix]
     black, span, middle, chroma_span = code_range(color, bits)
     luma = (y - black) / span
@@ -93,24 +92,24 @@ def codes_to_rgb(y: Colors, cb: Colors, cr: Colors, color: ColorSpec, bits: int)
 
 
 def srgb_to_linear(rgb: Colors) -> Colors:
-    """sRGB values in [0, 1] to linear light in [0, 1]; any shape."""
+    """Convert sRGB values in [0, 1] to linear light in [0, 1]; any shape."""
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
 def linear_to_srgb(light: Colors) -> Colors:
-    """Linear light to sRGB values, clipped to [0, 1]; any shape."""
+    """Convert linear light to sRGB values, clipped to [0, 1]; any shape."""
     light = np.clip(light, 0.0, 1.0)
     return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def srgb_to_oklab(rgb: Colors) -> Colors:
-    """sRGB (..., 3) in [0, 1] to OKLab: L in [0, 1], a and b about [-0.4, 0.4]."""
+    """Convert sRGB (..., 3) in [0, 1] to OKLab: L in [0, 1], a and b about [-0.4, 0.4]."""
     lms = np.cbrt(srgb_to_linear(rgb) @ _LINEAR_TO_LMS.T)
     return np.asarray(lms @ _LMS_TO_OKLAB.T)
 
 
 def oklab_to_srgb(lab: Colors) -> Colors:
-    """OKLab (..., 3) to sRGB, colours outside the gamut clipped to [0, 1]."""
+    """Convert OKLab (..., 3) to sRGB in [0, 1]; colours outside the gamut are clipped."""
     return linear_to_srgb((lab @ OKLAB_TO_LMS.T) ** 3 @ LMS_TO_LINEAR.T)
 
 
@@ -122,14 +121,14 @@ def _to_hdr(rgb: Colors, color: ColorSpec) -> Colors:
 
 
 def _pq(nits: Colors) -> Colors:
-    """SMPTE ST 2084 code values in [0, 1] from light in nits."""
+    """SMPTE ST 2084 signal in [0, 1] from light in nits."""
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
     power = (np.maximum(nits, 0) / 10_000) ** m1
     return np.asarray(((c1 + c2 * power) / (1 + c3 * power)) ** m2)
 
 
 def _hlg(light: Colors) -> Colors:
-    """BT.2100 HLG signal in [0, 1]; diffuse white lies at a signal of 0.75 (BT.2408)."""
+    """BT.2100 HLG signal in [0, 1] from linear light whose 1 is diffuse white, at a signal of 0.75 (BT.2408)."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.maximum(light, 0) * (np.exp((0.75 - c) / a) + b) / 12
     return np.asarray(np.where(scene <= 1 / 12, np.sqrt(3 * scene), a * np.log(np.maximum(12 * scene - b, 1e-9)) + c))

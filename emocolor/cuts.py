@@ -1,4 +1,4 @@
-"""Where one shot ends and the next begins."""
+"""Shot boundaries: hard cuts, found frame by frame."""
 
 import math
 
@@ -12,50 +12,58 @@ GRID_WH = (32, 18)
 _SAMPLES_WH = (256, 144)
 
 LONG_STEP_SECONDS = 0.2
-"""Frames further apart than this may differ much within one shot."""
+"""Frames further apart than this may differ a lot within one shot."""
 
 Grid = NDArray[np.float32]
+"""(18, 32) mean luma as a fraction of the code range."""
 
 
 class CutDetector:
-    """Finds hard cuts, frame by frame, in luma averaged over a coarse grid.
+    """Finds hard cuts in luma averaged over a coarse grid. Not thread-safe.
 
-    A cut is a frame that is unlike the one before in pattern (a flash or a fade changes the light,
-    but hardly the pattern) and changes several times as much as its forerunner did (a fast pan
-    changes every frame alike). On the clips it was made with, cuts correlate at 0.73 and less
-    with the frame before, and shots without fast motion at 0.8 and more.
+    A frame starts a new shot if it meets two conditions. Its pattern correlates poorly with that of the frame before: a
+    flash or a fade changes the light but hardly the pattern. And it changes several times as much as the frame before
+    did: a fast pan changes all frames alike. On the clips used for tuning, frames correlate at 0.73 or less across
+    cuts, and at 0.8 or more inside shots without fast motion.
     """
 
     def __init__(
-        self, *, alike: float = 0.8, alike_later: float = 0.4, change: float = 0.05, jump: float = 2.0
+        self,
+        *,
+        same_shot: float = 0.8,
+        same_shot_after_gap: float = 0.4,
+        min_change: float = 0.05,
+        min_change_ratio: float = 2.0,
     ) -> None:
-        self._alike = alike
-        """Correlation of neighbouring frames from which they are of one shot."""
-        self._alike_later = alike_later
-        """The same after a gap in time."""
-        self._change = change
-        """Least mean absolute change of luma at a cut, as a part of white."""
-        self._jump = jump
-        """How many times the previous change a cut's is, at least."""
+        """``same_shot`` is the correlation from which neighbouring frames belong to one shot, and
+        ``same_shot_after_gap`` the same for frames more than ``LONG_STEP_SECONDS`` apart. At a cut, the mean absolute
+        change of luma exceeds ``min_change``, a fraction of the code range, and ``min_change_ratio`` times the change
+        before.
+        """
+        self._same_shot = same_shot
+        self._same_shot_after_gap = same_shot_after_gap
+        self._min_change = min_change
+        self._min_change_ratio = min_change_ratio
         self._before: Grid | None = None
         self._time_before = 0.0
-        self._change_before = math.inf  # one change alone tells nothing of its like
+        self._change_before = math.inf  # the first change has none to be compared with, so it is never a cut
 
     def is_cut(self, frame: Frame) -> bool:
-        """Whether ``frame`` starts a new shot; frames must be passed in order."""
+        """Whether ``frame`` starts a new shot. Call it with every frame, in order; the first starts none."""
         grid = _grid(frame)
         before, self._before = self._before, grid
         gap, self._time_before = frame.time - self._time_before, frame.time
         if before is None:
             return False
-        alike = self._alike if gap <= LONG_STEP_SECONDS else self._alike_later
+        same_shot = self._same_shot if gap <= LONG_STEP_SECONDS else self._same_shot_after_gap
         change = float(np.abs(grid - before).mean())
-        calm, self._change_before = self._change_before, change
-        return change > max(self._change, self._jump * calm) and _correlation(grid, before) < alike
+        change_before, self._change_before = self._change_before, change
+        is_sudden = change > max(self._min_change, self._min_change_ratio * change_before)
+        return is_sudden and _correlation(grid, before) < same_shot
 
 
 def _grid(frame: Frame) -> Grid:
-    """Luma of a coarse grid, as parts of the code range; sampled first, so that size costs nothing."""
+    """Mean luma on the coarse grid. The frame is sampled sparsely first, so that its size hardly affects the cost."""
     height, width = frame.luma.shape
     step_x, step_y = max(1, width // _SAMPLES_WH[0]), max(1, height // _SAMPLES_WH[1])
     samples = np.ascontiguousarray(frame.luma[step_y // 2 :: step_y, step_x // 2 :: step_x])
@@ -64,7 +72,7 @@ def _grid(frame: Frame) -> Grid:
 
 
 def _correlation(one: Grid, other: Grid) -> float:
-    """Pearson's; 0 where either frame is flat."""
+    """Pearson's correlation; 0 if either grid is flat."""
     a, b = one - one.mean(), other - other.mean()
     spread = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float((a * b).sum()) / spread if spread > 1e-6 else 0.0

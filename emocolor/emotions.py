@@ -1,4 +1,4 @@
-"""The seven emotions, in the order that FER2013 and every net here number them."""
+"""The seven emotions, in the order of FER2013's labels, which is that of every net's outputs."""
 
 from typing import Final, Literal, get_args
 
@@ -6,5 +6,6 @@ Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutr
 """An emotion by name."""
 
 EMOTIONS: Final[tuple[Emotion, ...]] = get_args(Emotion)
-"""Their names; probabilities of all seven stand in this order."""
+"""All seven, in the order in which probabilities list them."""
 NEUTRAL: Final = EMOTIONS.index("neutral")
+"""Index of neutral."""

@@ -1,7 +1,7 @@
-"""Where a face is in a plane: a soft ellipse about its box, turned with the head.
+"""Face regions on planes: a soft ellipse around the box, turned with the head.
 
-It takes in forehead and chin, is 1 inside and falls smoothly to 0 at its border, so that what is done to a face
-alone has no edge.
+It includes forehead and chin, is 1 inside and falls smoothly to 0 at its border, so that an effect on a face leaves no
+visible edge.
 """
 
 import math
@@ -14,13 +14,13 @@ from .arrays import Mask
 from .faces import Face
 
 FACE_SCALE_WH: Final = (0.80, 0.95)
-"""Half axes of the face region as parts of the face's box: it takes in forehead and chin."""
+"""Half axes of the ellipse as fractions of the box's width and height."""
 
 
 def soft_disc(feather: float, size: int = 128) -> Mask:
-    """A disc, (size, size) float32: 1 inside, falling smoothly to 0 at the border.
+    """A disc, (size, size) float32: 1 inside, falling smoothly (smoothstep) to 0 at the border.
 
-    ``feather`` is the width of the fall as a part of the radius, above 0 up to 1.
+    ``feather`` is the width of the soft edge as a fraction of the radius, in (0, 1].
     """
     axis = (np.arange(size) + 0.5) / size * 2 - 1
     radius = np.hypot(axis[:, None], axis[None, :])
@@ -31,11 +31,11 @@ def soft_disc(feather: float, size: int = 128) -> Mask:
 def place_disc(
     disc: Mask, face: Face, subsampling: tuple[int, int], shape: tuple[int, ...]
 ) -> tuple[slice, slice, Mask] | None:
-    """The disc stretched and turned onto a face: rows, columns and mask of the part inside the plane.
+    """Stretch and turn the disc onto a face; return rows, columns and mask of the part inside the plane.
 
-    ``subsampling`` is how many luma pixels a pixel of the plane spans, (horizontally, vertically), and ``shape``
-    the plane's (H, W). The mask, float32 in [0, 1], has the shape that rows and columns cut out; ``None`` where the
-    face lies outside.
+    ``subsampling`` is the number of luma pixels per pixel of the plane, (horizontally, vertically), and ``shape`` the
+    plane's (H, W). The mask, float32 in [0, 1], has the shape of the area that rows and columns select. ``None`` if the
+    face lies outside the plane.
     """
     step_x, step_y = subsampling
     center_x, center_y = face.box.center
@@ -52,7 +52,7 @@ def place_disc(
     )
     if right <= left or bottom <= top:
         return None
-    # Plane pixel -> luma position -> the ellipse's own axes -> disc pixel, as one affine map.
+    # One affine map: plane pixel -> luma position -> the ellipse's own axes -> disc pixel. Pixel centres lie at + 0.5.
     radius = disc.shape[0] / 2
     offset_x, offset_y = (left + 0.5) * step_x - center_x, (top + 0.5) * step_y - center_y
     across = np.array([cos * step_x, sin * step_y, cos * offset_x + sin * offset_y]) * radius / half_w

@@ -1,7 +1,7 @@
-"""Faces as they travel: what a detector saw, what a track is, and what the frame holds at a time.
+"""The values that describe faces: detections, observations of analysed frames, and the scene at any time.
 
-Boxes and keypoints are in luma pixels of the decoded planes, x to the right and y down, with
-(0, 0) at the outer corner of the first pixel.
+Boxes and keypoints are in luma pixels of the decoded planes, x to the right and y down, with (0, 0) at the outer corner
+of the first pixel.
 """
 
 import math
@@ -14,12 +14,12 @@ from .arrays import Mask, Points, Vector
 from .emotions import EMOTIONS, NEUTRAL, Emotion
 
 KEYPOINTS: Final = ("right eye", "left eye", "nose tip", "mouth", "right ear", "left ear")
-"""Order of a face's keypoints; right and left are the person's own."""
+"""Order of a face's keypoints; right and left are the person's own. It is that of MediaPipe's BlazeFace."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """An upright rectangle in luma pixels."""
+    """An axis-aligned rectangle in luma pixels."""
 
     x: float
     y: float
@@ -48,7 +48,7 @@ class Box:
         return shared / (self.area + other.area - shared)
 
     def mix(self, other: "Box", part: float) -> "Box":
-        """The box ``part`` of the way from this one to ``other``, by linear interpolation."""
+        """Interpolate linearly: this box at ``part`` 0, ``other`` at 1."""
         pairs = zip(
             (self.x, self.y, self.width, self.height),
             (other.x, other.y, other.width, other.height),
@@ -69,16 +69,16 @@ class Detection:
 
     @property
     def roll_degrees(self) -> float:
-        """Turn of the eye line in the frame plane, clockwise positive, in (-180, 180]."""
+        """Rotation of the eye line in the frame, clockwise positive, in (-180, 180]."""
         right, left = self.keypoints[0], self.keypoints[1]
         return math.degrees(math.atan2(left[1] - right[1], left[0] - right[0]))
 
     @property
     def yaw_degrees(self) -> float:
-        """How far the head turns to its left (+) or right (-); 0 frontal, about 90 a profile.
+        """How far the head turns to its left (+) or right (-); 0 is frontal, about 90 a profile.
 
-        Taken from where the nose tip lies between the ears along the eye line, the head being
-        about as deep as the ears are apart: coarse, but enough to tell a profile.
+        Estimated from the position of the nose tip between the ears, along the eye line. This assumes that a head is
+        about as deep as its ears are apart: coarse, but enough to recognise a profile.
         """
         right_ear, left_ear, nose = self.keypoints[4], self.keypoints[5], self.keypoints[2]
         eyes = self.keypoints[1] - self.keypoints[0]
@@ -90,14 +90,14 @@ class Detection:
 
 @dataclass(frozen=True, kw_only=True)
 class EmotionEstimate:
-    """What the classifier says of one face, from T Monte Carlo dropout passes."""
+    """The classifier's output for one face, from T Monte Carlo dropout passes."""
 
     probabilities: Vector
     """Mean class probabilities (7,), in the order of ``EMOTIONS``."""
     entropy: float
-    """Predictive entropy of the mean, in nats, 0 to ln 7: all uncertainty."""
+    """Predictive entropy, that of the mean, in nats, 0 to ln 7: the whole uncertainty."""
     mutual_information: float
-    """Entropy of the mean less the mean entropy, in nats: the part that the net itself lacks."""
+    """Entropy of the mean minus the mean entropy, in nats: the model's (epistemic) part of the uncertainty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,18 +113,18 @@ class ObservedFace:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """All that was seen in one analysed frame."""
+    """All faces found in one analysed frame."""
 
     time: float
     """Media time in seconds."""
     cut: bool
-    """A new shot starts here: nothing before it bears on what follows."""
+    """A new shot starts here: nothing observed before it counts for what follows."""
     faces: tuple[ObservedFace, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Face:
-    """A face at the time of one frame: its place interpolated, its emotion smoothed."""
+    """A face at the time of one frame, with its box interpolated and its emotion smoothed."""
 
     track_id: int
     box: Box
@@ -132,9 +132,9 @@ class Face:
     probabilities: Vector
     """Smoothed probabilities (7,), summing to one."""
     certainty: float
-    """How much recent, confident evidence stands behind them, in [0, 1]."""
+    """How much recent and confident evidence supports them, in [0, 1]."""
     presence: float
-    """1 while the face is seen, sliding to 0 as it appears or is gone; in (0, 1]."""
+    """1 while the face is in the frame; rises from 0 as it appears and falls to 0 after it leaves; in (0, 1]."""
 
     @property
     def emotion(self) -> Emotion:
@@ -142,25 +142,25 @@ class Face:
 
 
 def neutral_probabilities() -> Vector:
-    """All weight on neutral, (7,)."""
+    """Probabilities (7,) with all weight on neutral."""
     return np.asarray(np.eye(len(EMOTIONS))[NEUTRAL])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What effects know of the frame at one time."""
+    """What effects know about a frame."""
 
     time: float
     faces: tuple[Face, ...] = ()
     """Largest first."""
     probabilities: Vector = field(default_factory=neutral_probabilities)
-    """The emotion of the whole frame (7,): the faces' taken together and smoothed."""
+    """The smoothed emotion of the whole frame (7,), from all its faces or its largest."""
     certainty: float = 0.0
     cut: bool = False
-    """This frame is the first of a new shot."""
+    """A new shot starts with this frame."""
     person: Mask | None = None
-    """Where people are: (h, w) in [0, 1], a coarse map of the whole frame as it is stored (luma geometry, before
-    rotation); ``None`` where nothing was segmented."""
+    """Where people are: (h, w) in [0, 1], 1 on a person, over the whole frame as it is stored (before rotation).
+    ``None`` if nothing was segmented."""
 
     @property
     def emotion(self) -> Emotion:

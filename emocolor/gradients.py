@@ -1,4 +1,4 @@
-"""A colour for every gray level: the maps of S1 (section III-A), OpenCV's, and gradients written as text."""
+"""Gradients, a colour for every gray level: the maps of S1 (section III-A), OpenCV's colormaps, and custom ones."""
 
 import math
 import re
@@ -24,21 +24,26 @@ INTENSITY_RULES: Final[tuple[tuple[float, str], ...]] = (
     (0.8, "8cb9dc"),
     (1.0, "f5e8cd"),
 )
-"""(upper level, sRGB colour in hexadecimal) of the map ``intensity``; see :func:`parse_gradient`."""
+"""Bands of the map ``intensity``, each as (upper level, sRGB colour in hexadecimal); see :func:`parse_gradient`."""
 
 _STOP: Final = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})(?:@(\d*\.?\d+))?")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gradient:
-    """A colour for every gray level, linear in R'G'B' between stops (matplotlib's LinearSegmentedColormap)."""
+    """A colour for every gray level, linear in R'G'B' between stops, as matplotlib's ``LinearSegmentedColormap``.
+
+    Raises ``ConfigurationError`` for colours or positions that make no gradient.
+    """
 
     colors: Colors
-    """(N, 3) sRGB in [0, 1], two or more."""
+    """(N, 3) sRGB in [0, 1], N at least 2."""
     name: str = "custom"
     positions: Vector | None = None
-    """(N,) levels in [0, 1] that rise; evenly spaced from 0 to 1 where not given. Two alike make a step,
-    and the level itself has the second colour. The end colours hold beyond the end positions."""
+    """(N,) levels in [0, 1], none below the one before; by default evenly spaced from 0 to 1.
+
+    Two equal positions make a step, and the level itself has the second colour. Beyond the first and last position the
+    end colours continue."""
 
     def __post_init__(self) -> None:
         colors, positions = self.colors, self.positions
@@ -48,7 +53,10 @@ class Gradient:
             return
         inside = positions.shape == (len(colors),) and bool(((positions >= 0) & (positions <= 1)).all())
         if not inside or (np.diff(positions) < 0).any():
-            raise ConfigurationError("A gradient needs a position for each colour, between 0 and 1 and rising.")
+            raise ConfigurationError(
+                f"A gradient needs a position from 0 to 1 for each of {len(colors)} colours, in ascending order; "
+                f"got {positions.tolist()}."
+            )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Gradient) or self.name != other.name or not np.array_equal(self.colors, other.colors):
@@ -60,21 +68,22 @@ class Gradient:
         return hash(self.name)
 
     def at(self, levels: NDArray[np.float64]) -> Colors:
-        """sRGB (..., 3) in [0, 1] of gray levels in [0, 1]; any shape."""
+        """sRGB (..., 3) in [0, 1] for gray levels in [0, 1] of any shape."""
         positions = np.linspace(0, 1, len(self.colors)) if self.positions is None else self.positions
         return np.stack([np.interp(levels, positions, channel) for channel in self.colors.T], axis=-1)
 
 
 def parse_gradient(text: str) -> Gradient:
-    """A map by its name, or a gradient of colours such as ``#000-#8b4513@0.4-#ffe4b5``.
+    """Read a map's name, or a gradient of colours such as ``#000-#8b4513@0.4-#ffe4b5``.
 
-    Names are those of ``OPENCV_MAPS``, and ``intensity``: S1's if/else rules. The paper does not
-    print its rules, so these are ours, five equal bands of one colour each: night blue, earth brown,
-    leaf green, sky blue, cloud white. Each colour is about as light as the middle of its band.
+    Names are those of ``OPENCV_MAPS``, and ``intensity`` for S1's if/else rules. The paper does not print its rules, so
+    these are ours: five equal bands of one colour each, night blue, earth brown, leaf green, sky blue and cloud white.
+    Each colour is about as light as the middle of its band.
 
-    Colours are ``#rgb`` or ``#rrggbb``, each with its position after ``@``; where that is left out, as
-    in CSS, the ends are 0 and 1 and the others evenly between the given ones. Raises
-    ``ConfigurationError`` naming the wrong colour, or the known name that is nearest.
+    Colours are ``#rgb`` or ``#rrggbb``, each optionally followed by ``@`` and its position. As in CSS, the ends are at
+    0 and 1 by default, and other missing positions are spaced evenly between their neighbours.
+
+    Raises ``ConfigurationError`` that names the wrong colour, or suggests the nearest known name.
     """
     if "#" in text:
         return _parse_stops(text)
@@ -101,11 +110,11 @@ def _parse_stops(text: str) -> Gradient:
 
 
 def _parse_stop(text: str, stop: str) -> tuple[Colors, float]:
-    """Colour, sRGB (3,) in [0, 1], and position, NaN where none is given."""
+    """Colour, sRGB (3,) in [0, 1], and position; NaN if none is given."""
     match = _STOP.fullmatch(stop)
     if match is None:
         raise ConfigurationError(
-            f"Gradient '{text}': '{stop}' is no colour; write #rgb or #rrggbb, and its position as in #fff@0.5."
+            f"Gradient '{text}': '{stop}' is not a colour; write #rgb or #rrggbb, and its position as in #fff@0.5."
         )
     return _parse_color(match[1]), math.nan if match[2] is None else float(match[2])
 

@@ -1,7 +1,7 @@
-"""Where people are: the small frame that a segmenter sees, its mask stabilized over time, and the mask on a plane.
+"""Person masks: the segmenter's input, masks stabilized over time, and masks scaled to planes.
 
-Masks are float32 in [0, 1], 1 on a person, and cover the whole frame as it is stored. Those made here are squares,
-whatever the frame's sides are, because the segmenter's input is one.
+Masks are float32 in [0, 1], 1 on a person, and cover the whole frame as it is stored. Those made here are square,
+whatever the frame's aspect ratio, because the segmenter's input is square.
 """
 
 from functools import lru_cache
@@ -11,36 +11,35 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import GrayImage, Mask, RgbImage
+from .arrays import GrayImage, Map, Mask, RgbImage
 from .color import codes_to_rgb
 from .frames import ColorSpec, Frame, Plane, gray_levels
 from .protocols import PersonSegmenter
 
-SIDE: Final = 256
-"""Sides of the frame that a segmenter sees, and of its mask."""
+MASK_SIDE: Final = 256
+"""Side of the segmenter's input and of the masks, in pixels."""
 FADE_SECONDS: Final = 0.3
-"""Time in which the past loses its weight to 1/e where the frame stands still."""
+"""Time in which the weight of the past decays to 1/e where the frame does not change."""
 FADE_LEVELS: Final = 3.0
-"""Change of luma, in levels of 8 bits, that takes as much of its weight as that time does."""
+"""Change of luma, in 8-bit levels, that makes it decay as much as that time does."""
 _GRID: Final = 32
-"""Sides of the frame in which change is measured: averaging down to it takes grain and coding noise away."""
+"""Side of the grid on which change is measured; averaging over its cells removes grain and coding noise."""
 
 
 def plane_mask(person: Mask, shape: tuple[int, ...]) -> Mask:
-    """``person``, (h, w) over the whole frame, on a plane of ``shape`` (H, W): bilinear, (H, W) float32 in [0, 1].
+    """Scale ``person``, (h, w) over the whole frame, to a plane of ``shape`` (H, W), bilinearly.
 
-    The mask's outer edges are the plane's, so luma and chroma of any subsampling get the same region.
+    The outer edges of mask and plane coincide, so luma and chroma of any subsampling get the same region.
     """
     return np.asarray(cv2.resize(person, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 class PersonMasks:
-    """The masks of one video, frame by frame. Not for two threads at once.
+    """The masks of one video, stabilized frame by frame. Not thread-safe.
 
-    A segmenter classifies each frame alone, so its edges waver where nothing moves. Each mask is therefore mixed with
-    those before it. Their weight fades exponentially in media time and, as much, with the change of luma on the way:
-    where the frame changes the past says little of what is there now, so that a mask does not trail behind what
-    moves. Nothing crosses a cut.
+    A segmenter sees each frame alone, so its edges waver even where nothing moves. Each mask is therefore mixed with
+    the previous ones. Their weight decays exponentially with media time and with the change of luma since: where the
+    frame has changed, old masks mean little, and a mask must not lag behind what moves. A cut resets everything.
     """
 
     def __init__(self, segmenter: PersonSegmenter) -> None:
@@ -50,37 +49,38 @@ class PersonMasks:
         self._time = 0.0
 
     def next(self, frame: Frame, *, cut: bool) -> Mask:
-        """Where people are in ``frame``, (SIDE, SIDE); frames must come in order. ``cut``: a new shot starts here."""
+        """The mask of ``frame``, (256, 256). Frames must come in order. ``cut``: a new shot starts with this frame."""
         rgb = square_rgb(frame)
-        mask = self._look(rgb, frame.rotation // 90)
+        mask = self._segment(rgb, frame.rotation // 90)
         grid = _grid_of(rgb)
         if self._mask is not None and not cut:
             mask = mask + past_weight(frame.time - self._time, self._grid, grid) * (self._mask - mask)
         self._mask, self._grid, self._time = mask, grid, frame.time
         return mask
 
-    def _look(self, rgb: RgbImage, turns: int) -> Mask:
-        """What the segmenter says of the frame as it is shown, upright, turned back to how it is stored."""
-        found = self._segmenter.segment(np.ascontiguousarray(np.rot90(rgb, -turns)))
-        return np.ascontiguousarray(np.rot90(found, turns))
+    def _segment(self, rgb: RgbImage, turns: int) -> Mask:
+        """Segment the frame upright, as a player shows it, and turn the mask back to the stored orientation."""
+        mask = self._segmenter.segment(np.ascontiguousarray(np.rot90(rgb, -turns)))
+        return np.ascontiguousarray(np.rot90(mask, turns))
 
 
-def past_weight(seconds: float, before: Mask, after: Mask) -> Mask:
-    """Weight of the past, (SIDE, SIDE) in (0, 1], ``seconds`` later and after a change between two frames.
+def past_weight(seconds: float, before: Map, after: Map) -> Mask:
+    """Weight of the past, (256, 256) in (0, 1], ``seconds`` later and after the change between two frames.
 
-    Frames are luma, (n, n) float32 in levels of 8 bits. Change is their mean absolute difference over 3 x 3 pixels.
-    Over several steps time adds up, and so does change that goes one way: the frame rate makes no difference.
+    Frames are luma grids, (n, n) float32 in 8-bit levels; change is their mean absolute difference over 3 x 3 cells.
+    Weights of successive steps multiply, so time adds up, and so does change in one direction: the result does not
+    depend on the frame rate.
     """
     change = cv2.blur(cv2.absdiff(before, after), (3, 3))
     weight = np.exp(-(np.float32(seconds / FADE_SECONDS) + change * np.float32(1 / FADE_LEVELS)))
-    return plane_mask(weight, (SIDE, SIDE))
+    return plane_mask(weight, (MASK_SIDE, MASK_SIDE))
 
 
 def square_rgb(frame: Frame) -> RgbImage:
-    """``frame`` as it is stored, squeezed into a square: R'G'B' (SIDE, SIDE, 3) uint8 by its own matrix and range.
+    """The segmenter's input: ``frame`` as stored, squeezed into a square, R'G'B' (256, 256, 3) uint8.
 
-    Planes are scaled before they are converted. Codes of more than 8 bits are rounded to 8; PQ and HLG are left in
-    their curves, which makes a frame paler, not different.
+    Planes are scaled before they are converted by the frame's own matrix and range. Codes of more than 8 bits are
+    rounded to 8. PQ and HLG keep their transfer curves, which makes a frame paler, but no different.
     """
     small = [_squeezed(plane) for plane in (frame.luma, *(frame.chroma or ()))]
     bits = frame.format.bits
@@ -91,30 +91,30 @@ def square_rgb(frame: Frame) -> RgbImage:
 
 
 def _squeezed(plane: Plane) -> Plane:
-    """``plane`` (H, W) as (SIDE, SIDE).
+    """Scale ``plane`` (H, W) to (256, 256).
 
-    Whole pixels are averaged first, which is far cheaper than averaging parts of pixels; the few that are left over
-    at the right and at the bottom, less than one pixel of the square, are left out.
+    Whole pixels are averaged first, which is far cheaper than averaging parts of pixels. The few that remain at the
+    right and at the bottom, less than one pixel of the square, are left out.
     """
-    # The copy is for interleaved channels: OpenCV cannot address one alone.
+    # The copy is for interleaved chroma: OpenCV cannot address one channel alone.
     height, width = plane.shape
-    down, across = max(1, height // SIDE), max(1, width // SIDE)
+    down, across = max(1, height // MASK_SIDE), max(1, width // MASK_SIDE)
     small: Plane = plane[: height // down * down, : width // across * across].copy()
     if down > 1 or across > 1:
         small = cv2.resize(small, (width // across, height // down), interpolation=cv2.INTER_AREA)
-    squeezed: Plane = cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    squeezed: Plane = cv2.resize(small, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_LINEAR)
     return squeezed
 
 
 @lru_cache(maxsize=4)
 def _codes_to_rgb(color: ColorSpec) -> NDArray[np.float64]:
-    """(3, 4): R', G' and B' in 0 to 255 from codes of 8 bits (Y, Cb, Cr, 1)."""
+    """Affine map (3, 4) from 8-bit codes (Y, Cb, Cr, 1) to R', G' and B' in 0 to 255."""
     y, cb, cr = np.eye(3, 4)
     rgb = 255 * codes_to_rgb(y, cb, cr, color, 8)
     return np.asarray(np.concatenate([rgb[:3] - rgb[3], rgb[3:]]).T)
 
 
-def _grid_of(rgb: RgbImage) -> Mask:
-    """Luma averaged over a coarse grid, (n, n) float32 in levels of 8 bits."""
+def _grid_of(rgb: RgbImage) -> Map:
+    """Mean luma on a coarse grid, (n, n) float32 in 8-bit levels."""
     gray: GrayImage = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(gray.astype(np.float32), (_GRID, _GRID), interpolation=cv2.INTER_AREA), np.float32)

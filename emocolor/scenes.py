@@ -1,8 +1,8 @@
 """From observations at some times to the scene at any time.
 
-Observations come a few times a second; frames come more often, and at their own times. Here the
-boxes are interpolated between observations, the emotions smoothed, appearing and vanishing faces
-eased in and out, all in media time and nothing across a cut.
+Observations come a few times a second; frames come more often, and at their own times. Boxes are interpolated between
+observations, emotions are smoothed, and faces fade in and out as they appear and leave. All of it is in media time, and
+nothing crosses a cut.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,20 +15,20 @@ import numpy as np
 
 from .arrays import Vector
 from .faces import Box, Face, Observation, ObservedFace, Scene
-from .smoothing import FORGOTTEN, History, SmoothingOptions, Span, evidence_at
+from .smoothing import MEMORY_TIME_CONSTANTS, History, SmoothingOptions, Span, evidence_at
 
 Weighting = Literal["largest", "area"]
 
 EASE_SECONDS = 0.3
-"""How long a face takes to come in or go out."""
-PATIENCE_SECONDS = 1.0
-"""A face unseen for no longer than this is taken to have been there all the time."""
+"""Time in which a face fades in or out."""
+MAX_GAP_SECONDS = 1.0
+"""A face that was missed for no longer than this is assumed to have been there all the time."""
 
 
 class SceneBuilder:
-    """Keeps what was observed of late and tells the scene at a time.
+    """Keeps recent observations and builds the scene at any time. Not thread-safe.
 
-    ``weighting`` says whose emotion is the frame's: the largest face's, or all faces' by area.
+    ``weighting`` decides the emotion of the whole frame: that of the largest face, or of all faces weighted by area.
     """
 
     def __init__(self, smoothing: SmoothingOptions, weighting: Weighting = "largest") -> None:
@@ -39,24 +39,25 @@ class SceneBuilder:
         self._window: _Window | None = None
 
     def add(self, observation: Observation) -> None:
-        """Take the next observation, in order of time."""
+        """Take the next observation. Raises ``ValueError`` unless it is later than the one before."""
         if self._observations and observation.time <= self._observations[-1].time:
             raise ValueError(f"observation at {observation.time} s follows one at {self._observations[-1].time} s")
         self._observations.append(observation)
 
     def end(self) -> None:
-        """No further observation will come."""
+        """Declare that no further observation will come."""
         self._ended = True
 
     def is_ready(self, time: float) -> bool:
-        """Whether all observations that bear on the scene at ``time`` have come."""
+        """Whether all observations that affect the scene at ``time`` have come."""
         if self._ended or self._smoothing.look_ahead == 0:
             return True
         until = time + self._smoothing.look_ahead
+        # A later cut settles the shot at ``time`` as well as an observation beyond the look-ahead does.
         return any(o.time >= until or (o.cut and o.time > time) for o in reversed(self._observations))
 
     def scene_at(self, time: float) -> Scene:
-        """The scene at ``time``; times must not go back, so that what is past can be forgotten."""
+        """The scene at ``time``. Times must not decrease, because old observations are dropped."""
         window, tau = self._window_at(time), self._smoothing.time_constant
         until = time + self._smoothing.look_ahead
         frame = evidence_at(time, window.frame, tau, until)
@@ -72,25 +73,28 @@ class SceneBuilder:
         return scene
 
     def _window_at(self, time: float) -> "_Window":
-        """What bears on ``time``; made anew only when that changes, a few times a second."""
+        """The observations that affect ``time``, cached: they change only a few times a second."""
         shot = self._shot(time)
         if self._window is None or _extent(self._window.shot) != _extent(shot):
             self._window = _Window.of(shot, self._weighting)
         return self._window
 
     def _shot(self, time: float) -> list[Observation]:
-        """Observations of the shot at ``time``, to the first that reaches the look-ahead's end: part of
-        what that one stands for lies before it."""
-        seen = self._observations
-        here = bisect_right(seen, time, key=_time)
-        first = max((i for i in range(here) if seen[i].cut), default=0)
-        limit = bisect_left(seen, time + self._smoothing.look_ahead, key=_time) + 1
-        last = next((i for i in range(here, min(limit, len(seen))) if seen[i].cut), limit)
-        return seen[first:last]
+        """Observations of the shot at ``time``, up to and including the first at or beyond the end of the look-ahead.
+
+        Part of that one's span lies before the end.
+        """
+        known = self._observations
+        here = bisect_right(known, time, key=_time)
+        first = max((i for i in range(here) if known[i].cut), default=0)
+        limit = bisect_left(known, time + self._smoothing.look_ahead, key=_time) + 1
+        last = next((i for i in range(here, min(limit, len(known))) if known[i].cut), limit)
+        return known[first:last]
 
     def _forget(self, time: float) -> None:
-        horizon = time - max(FORGOTTEN * self._smoothing.time_constant, PATIENCE_SECONDS + EASE_SECONDS)
-        keep_from = bisect_right(self._observations, horizon, key=lambda o: o.time)
+        horizon = time - max(MEMORY_TIME_CONSTANTS * self._smoothing.time_constant, MAX_GAP_SECONDS + EASE_SECONDS)
+        keep_from = bisect_right(self._observations, horizon, key=_time)
+        # The last one before the horizon stays, because its span reaches beyond it.
         del self._observations[: max(0, keep_from - 1)]
 
 
@@ -99,27 +103,29 @@ def _time(observation: Observation) -> float:
 
 
 def _extent(shot: Sequence[Observation]) -> tuple[float, ...]:
-    """The first and last time, which tell a run of the observations from any other."""
+    """First and last time, which identify a run of observations."""
     return (shot[0].time, shot[-1].time) if shot else ()
 
 
 @dataclass(frozen=True)
-class _Sighting:
+class _TrackPoint:
+    """A face in one observation."""
+
     time: float
     face: ObservedFace
 
 
 @dataclass(frozen=True)
 class _Track:
-    """One face within a window."""
+    """A face within a window: where it was observed, and its evidence."""
 
-    sightings: list[_Sighting]
+    points: list[_TrackPoint]
     history: History
 
 
 @dataclass(frozen=True)
 class _Window:
-    """The observations that bear on a time, and what they say of the frame and of each face."""
+    """A run of observations within a shot, with the evidence for the frame and for each face."""
 
     shot: list[Observation]
     frame: History
@@ -127,10 +133,10 @@ class _Window:
 
     @classmethod
     def of(cls, shot: list[Observation], weighting: Weighting) -> "_Window":
-        sightings: dict[int, list[_Sighting]] = {}
+        points: dict[int, list[_TrackPoint]] = {}
         for observation in shot:
             for face in observation.faces:
-                sightings.setdefault(face.track_id, []).append(_Sighting(observation.time, face))
+                points.setdefault(face.track_id, []).append(_TrackPoint(observation.time, face))
         edges = list(pairwise(_span_edges(shot)))
         return cls(
             shot=shot,
@@ -139,14 +145,14 @@ class _Window:
             ),
             tracks={
                 track_id: _Track(seen, History.of(_face_spans(shot, edges, track_id, seen[0].time)))
-                for track_id, seen in sightings.items()
+                for track_id, seen in points.items()
             },
         )
 
 
 def _face_at(time: float, until: float, track_id: int, window: _Window, time_constant: float) -> Face | None:
     track = window.tracks[track_id]
-    placed = _place(time, track.sightings, window.shot)
+    placed = _placement(time, track.points, window.shot)
     if placed is None:
         return None
     smoothed = evidence_at(time, track.history, time_constant, until)
@@ -162,13 +168,15 @@ def _face_at(time: float, until: float, track_id: int, window: _Window, time_con
 
 
 def _span_edges(shot: Sequence[Observation]) -> list[float]:
-    """Where each observation's span starts, and where the last one's ends: each speaks for the time
-    up to half-way to its neighbours, the first and last for as much again as on their inner side."""
+    """Where each observation's span starts, and where the last one's ends.
+
+    A span reaches half-way to each neighbour; the first and last are as long outward as inward.
+    """
     times = [observation.time for observation in shot]
     if not times:
         return []
     if len(times) == 1:
-        return [times[0] - 0.0625, times[0] + 0.0625]
+        return [times[0] - 0.0625, times[0] + 0.0625]  # as at 8 analyses a second
     middles = [(a + b) / 2 for a, b in pairwise(times)]
     return [times[0] - (middles[0] - times[0]), *middles, times[-1] + (times[-1] - middles[-1])]
 
@@ -188,7 +196,7 @@ def _frame_emotion(faces: Sequence[ObservedFace], weighting: Weighting) -> tuple
 def _face_spans(
     shot: Sequence[Observation], edges: Sequence[tuple[float, float]], track_id: int, first_time: float
 ) -> list[Span]:
-    """Spans of one track from its first sighting on; unseen where the shot was observed without it."""
+    """Spans of one track from its first observation on; unseen in observations of the shot without it."""
     spans = []
     for observation, edge in zip(shot, edges, strict=True):
         if observation.time < first_time:
@@ -198,34 +206,36 @@ def _face_spans(
     return spans
 
 
-def _place(time: float, sightings: Sequence[_Sighting], shot: Sequence[Observation]) -> tuple[Box, float, float] | None:
-    """Box, roll and presence of a face at ``time``, or ``None`` where it is out of the frame."""
-    here = bisect_right(sightings, time, key=lambda s: s.time)
-    before = sightings[here - 1] if here else None
-    after = sightings[here] if here < len(sightings) else None
-    if before and after and _was_there(before, after, shot):
+def _placement(
+    time: float, points: Sequence[_TrackPoint], shot: Sequence[Observation]
+) -> tuple[Box, float, float] | None:
+    """Box, roll in degrees and presence of a face at ``time``; ``None`` if it is not in the frame."""
+    here = bisect_right(points, time, key=lambda s: s.time)
+    before = points[here - 1] if here else None
+    after = points[here] if here < len(points) else None
+    if before and after and _bridges_gap(before, after, shot):
         part = (time - before.time) / (after.time - before.time)
         box = before.face.detection.box.mix(after.face.detection.box, part)
         return box, _mix_angle(before.face.detection.roll_degrees, after.face.detection.roll_degrees, part), 1.0
     nearest = min((s for s in (before, after) if s), key=lambda s: abs(s.time - time))
-    away = abs(time - nearest.time)
-    presence = 1.0 if _is_edge_of_knowledge(nearest, time, shot) else 1 - away / EASE_SECONDS
+    distance = abs(time - nearest.time)
+    presence = 1.0 if _is_beyond_observations(nearest, time, shot) else 1 - distance / EASE_SECONDS
     if presence <= 0:
         return None
     return nearest.face.detection.box, nearest.face.detection.roll_degrees, presence
 
 
-def _was_there(before: _Sighting, after: _Sighting, shot: Sequence[Observation]) -> bool:
-    """Between neighbouring observations always; across observations without it, if they were few."""
+def _bridges_gap(before: _TrackPoint, after: _TrackPoint, shot: Sequence[Observation]) -> bool:
+    """Whether a face was there between two points: if no observation in between missed it, or the gap was short."""
     missed = any(before.time < o.time < after.time for o in shot)
-    return not missed or after.time - before.time <= PATIENCE_SECONDS
+    return not missed or after.time - before.time <= MAX_GAP_SECONDS
 
 
-def _is_edge_of_knowledge(sighting: _Sighting, time: float, shot: Sequence[Observation]) -> bool:
-    """The sighting is the shot's first or latest observation, and ``time`` lies beyond it."""
-    return (time <= sighting.time == shot[0].time) or (time >= sighting.time == shot[-1].time)
+def _is_beyond_observations(point: _TrackPoint, time: float, shot: Sequence[Observation]) -> bool:
+    """Whether ``time`` lies beyond the shot's observations, on the side of the point: nothing is known there."""
+    return (time <= point.time == shot[0].time) or (time >= point.time == shot[-1].time)
 
 
 def _mix_angle(one: float, other: float, part: float) -> float:
-    """Between two angles in degrees, the short way round."""
+    """Interpolate between two angles in degrees, the short way round."""
     return one + part * ((other - one + 180) % 360 - 180)

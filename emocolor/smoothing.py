@@ -1,15 +1,15 @@
-"""Evidence over time: what the emotion is now, from what was seen before, and after where that is known.
+"""Temporal smoothing of emotions, as evidence that accumulates and decays in media time.
 
-Each observed span of media time adds evidence, its probabilities times the confidence they are
-held with; evidence fades as ``exp(-age / tau)``. The state is a count vector like a Dirichlet's:
-its direction is the smoothed probability, its amount says how sure that is. Time in which the
-face was not seen counts as evidence for neutral, so a vanished face fades instead of freezing.
+Each observed span adds evidence: its probabilities times their confidence. Evidence decays as ``exp(-age / tau)``. The
+state is a vector of counts, like a Dirichlet distribution's: its direction is the smoothed probability, and its amount
+gives the certainty. Time in which the face was not seen counts as evidence for neutral, so a lost face fades instead of
+freezing.
 
-With look-ahead (files) evidence also comes from what follows, fading the same way, so that the
-result does not lag behind the frame.
+With look-ahead (files only) later evidence counts too and decays the same way, so that the result does not lag behind
+the frame.
 
-Everything is an integral over spans in seconds: how a span is divided into frames cannot change
-the result. A causal change of emotion has risen half-way after ``tau ln 2`` seconds.
+Everything is an integral over spans in seconds, so the division of a span into frames cannot change the result. Without
+look-ahead, a change of emotion has risen half-way after ``tau ln 2`` seconds.
 """
 
 import math
@@ -25,15 +25,15 @@ from .emotions import EMOTIONS, NEUTRAL
 from .faces import neutral_probabilities
 from .options import Options, Spelling, option
 
-DOUBT = 0.25
-"""Evidence at which certainty is one half; a face seen for long and classified surely has 1 on each side of now."""
-FORGOTTEN = 8.0
-"""Spans older than this many time constants are dropped: what is left of them is below 4e-4."""
+HALF_CERTAINTY_EVIDENCE = 0.25
+"""Evidence at which certainty is one half. A face that was long seen and confidently classified has 1 on each side."""
+MEMORY_TIME_CONSTANTS = 8.0
+"""Spans older than this many time constants are dropped; less than 4e-4 of their evidence is left."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SmoothingOptions(Options):
-    """How evidence is weighed over time."""
+    """How evidence counts over time."""
 
     section: ClassVar[str] = "smoothing"
 
@@ -48,28 +48,28 @@ class SmoothingOptions(Options):
 
 @dataclass(frozen=True)
 class Span:
-    """What was seen from ``start`` to ``end``, in seconds of media time."""
+    """The classifier's output for the time from ``start`` to ``end``, in seconds of media time."""
 
     start: float
     end: float
     probabilities: Vector | None
-    """(7,), or ``None`` where the face was not seen."""
+    """(7,), or ``None`` if the face was not seen."""
     confidence: float = 1.0
-    """In (0, 1]; how much the span counts as evidence."""
+    """How much the span counts as evidence, in (0, 1]."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Faded counts at one time."""
+    """Decayed evidence at one time."""
 
     counts: Vector
-    """(7,) evidence for each emotion, 0 or more; at most 1 in all for each direction of time."""
+    """(7,) evidence for each emotion, at least 0; the sum is at most 1 per direction of time."""
     unseen: float
-    """Evidence from time in which the face was not seen."""
+    """Evidence from the time in which the face was not seen."""
 
     @property
     def probabilities(self) -> Vector:
-        """The smoothed probabilities (7,); neutral where there is no evidence at all."""
+        """The smoothed probabilities (7,); neutral if there is no evidence at all."""
         total: Vector = self.counts.copy()
         total[NEUTRAL] += self.unseen
         amount = float(total.sum())
@@ -79,20 +79,20 @@ class Evidence:
 
     @property
     def certainty(self) -> float:
-        """Evidence seen over all evidence and ``DOUBT``, in [0, 1)."""
+        """Seen evidence divided by all evidence plus ``HALF_CERTAINTY_EVIDENCE``, in [0, 1)."""
         seen = float(self.counts.sum())
-        return seen / (seen + self.unseen + DOUBT)
+        return seen / (seen + self.unseen + HALF_CERTAINTY_EVIDENCE)
 
 
 @dataclass(frozen=True)
 class History:
-    """Spans as arrays, to be asked at many times."""
+    """Spans as arrays, for evaluation at many times."""
 
     starts: Vector
     """(N,) seconds, like ``ends``."""
     ends: Vector
     values: Vector
-    """(N, 7) probabilities times confidence; zeros where nothing was seen."""
+    """(N, 7) probabilities times confidence; zeros where the face was not seen."""
     seen: NDArray[np.bool_]
     """(N,) whether the face was seen."""
 
@@ -109,10 +109,10 @@ class History:
 
 
 def evidence_at(time: float, history: History, time_constant: float, until: float = math.inf) -> Evidence:
-    """Evidence of ``history`` at ``time``, the parts before and after it fading alike.
+    """The evidence of ``history`` at ``time``, decaying alike in both directions of time.
 
-    What lies after ``until`` does not count; with ``until = time`` the filter is causal. A span's
-    evidence is the integral of ``exp(-|s - time| / tau) / tau`` over it, in closed form.
+    What lies after ``until`` does not count; ``until = time`` makes the filter causal. The weight of a span is the
+    integral over it of ``exp(-|s - time| / tau) / tau``, in closed form.
     """
     starts, ends = np.minimum(history.starts, until), np.minimum(history.ends, until)
     weights = _kernel_mass(ends - time, time_constant) - _kernel_mass(starts - time, time_constant)
@@ -120,5 +120,5 @@ def evidence_at(time: float, history: History, time_constant: float, until: floa
 
 
 def _kernel_mass(offset: Vector, time_constant: float) -> Vector:
-    """Integral of the kernel from the present to ``offset`` seconds away, negative for the past."""
+    """Integral of the kernel from 0 to ``offset`` seconds, negative for the past."""
     return np.asarray(np.sign(offset) * -np.expm1(-np.abs(offset) / time_constant))

@@ -1,1 +1,1 @@
-"""Chroma of gray footage: from coarse estimates to stable, edge-aligned chroma planes."""
+"""Chroma for gray footage: from a colorizer's coarse estimates to stable chroma planes that follow edges."""

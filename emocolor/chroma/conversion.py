@@ -1,9 +1,8 @@
-"""Colour put back on gray, and taken from images: CIELAB's a*, b* (D65, sRGB) beside the luma of BT.601.
+"""Conversions between images, luma, and chroma as CIELAB's a*, b* (D65) or as Cb, Cr.
 
-Gray is Y' of BT.601 in full range, (H, W) uint8: what a decoder hands over and what a colorizer sees. A
-colorizer answers with ab, (h, w, 2) float32 in CIELAB units, about -110 to 110. Images are sRGB,
-(H, W, 3) uint8. Conversions to and from CIELAB are OpenCV's in float32, which lie within 0.5 of the exact
-values (0.1 in the mean).
+Gray is Y' of BT.601 in full range, (H, W) uint8: what a decoder gives and what a colorizer sees. A colorizer's output
+is ab, (h, w, 2) float32 in CIELAB units. Images are sRGB, (H, W, 3) uint8. Conversions to and from CIELAB are OpenCV's
+in float32, which are within 0.5 of the exact values (0.1 on average).
 """
 
 from typing import Final
@@ -18,7 +17,7 @@ from ..frames import Matrix
 
 
 def _rgb_to_y_cb_cr(matrix: Matrix) -> NDArray[np.float64]:
-    """(3, 3), for R'G'B' and Y' in [0, 1], Cb and Cr in [-0.5, 0.5]."""
+    """Matrix (3, 3) from R'G'B' in [0, 1] to Y' in [0, 1], Cb and Cr in [-0.5, 0.5]."""
     red, blue = LUMA_WEIGHTS[matrix]
     green = 1 - red - blue
     return np.array(
@@ -35,16 +34,16 @@ _Y_CB_CR_TO_RGB: Final = {matrix: np.linalg.inv(_rgb_to_y_cb_cr(matrix)) for mat
 
 
 def with_chroma(gray: GrayImage, ab: AbMap) -> RgbImage:
-    """Colour a gray image: (H, W) uint8 with ab (h, w, 2) to sRGB (H, W, 3) uint8.
+    """Colour a gray image: from (H, W) uint8 and ab (h, w, 2) to sRGB (H, W, 3) uint8.
 
-    The chroma is that of :func:`chroma_of`; luma is the gray that was given, within rounding. Raises
-    ``ValueError`` as :func:`chroma_of` does.
+    The chroma is that of :func:`chroma_of`; luma stays the given gray, within rounding. Raises ``ValueError`` like
+    :func:`chroma_of`.
     """
     return rgb_of(gray, chroma_of(gray, ab))
 
 
 def rgb_of(gray: GrayImage, chroma: ChromaMap) -> RgbImage:
-    """sRGB (H, W, 3) uint8, clipped, of gray (H, W) uint8 and Cb, Cr of BT.601 (H, W, 2) in [-0.5, 0.5]."""
+    """sRGB (H, W, 3) uint8, clipped, from gray (H, W) uint8 and Cb, Cr of BT.601 (H, W, 2) in [-0.5, 0.5]."""
     luma = gray[..., None].astype(np.float32) / 255
     rgb = cv2.transform(np.concatenate([luma, chroma], axis=2), _Y_CB_CR_TO_RGB["bt601"])
     return np.asarray(np.rint(np.clip(rgb, 0, 1) * 255), np.uint8)
@@ -53,11 +52,10 @@ def rgb_of(gray: GrayImage, chroma: ChromaMap) -> RgbImage:
 def chroma_of(gray: GrayImage, ab: AbMap, matrix: Matrix = "bt601") -> ChromaMap:
     """Cb and Cr, (H, W, 2) float32 in [-0.5, 0.5], that give ``gray`` the colour ``ab``.
 
-    ``matrix`` is that of both luma and chroma. The lightness L* of each gray level and its ab make an sRGB
-    colour, clipped to the gamut; this colour's Cb and Cr are the answer, brought toward gray where they
-    would leave the gamut beside the luma that is there: black stays black and white white, whatever ab
-    says. ab of another resolution is scaled to that of ``gray`` first, bilinearly. Raises ``ValueError``
-    where ``gray`` is not (H, W) uint8 or ``ab`` not (h, w, 2).
+    ``matrix`` applies to both luma and chroma. The lightness L* of each gray level and its ab make an sRGB colour,
+    clipped to the gamut. The result is this colour's Cb and Cr, moved toward gray where they would leave the gamut with
+    the given luma: black stays black and white stays white for any ab. ab of another resolution is first scaled to that
+    of ``gray``, bilinearly. Raises ``ValueError`` if ``gray`` is not (H, W) uint8 or ``ab`` not (h, w, 2).
     """
     if gray.ndim != 2 or gray.dtype != np.uint8 or ab.ndim != 3 or ab.shape[2] != 2:
         raise ValueError(
@@ -74,12 +72,12 @@ def chroma_of(gray: GrayImage, ab: AbMap, matrix: Matrix = "bt601") -> ChromaMap
 
 
 def gamut_room(luma: Levels, chroma: ChromaMap, matrix: Matrix) -> Map:
-    """How many times ``chroma`` fits into the gamut beside ``luma``, (H, W) float32; below 1 where it does not fit.
+    """The factor by which ``chroma`` can grow within the gamut, (H, W) float32; below 1 where it lies outside.
 
-    Chroma, Cb and Cr (H, W, 2) in about [-0.5, 0.5], times this factor and with ``luma`` (H, W) in [0, 1] lies on
-    the border of R', G' and B' in [0, 1]. Gray has very much room.
+    Cb and Cr (H, W, 2) times this factor, with ``luma`` (H, W) in [0, 1], lie on the border of the gamut, R', G' and B'
+    in [0, 1]. For gray the factor is huge.
     """
-    offsets = cv2.transform(chroma, _Y_CB_CR_TO_RGB[matrix][:, 1:])  # of R', G' and B' from luma
+    offsets = cv2.transform(chroma, _Y_CB_CR_TO_RGB[matrix][:, 1:])  # R' - Y', G' - Y' and B' - Y'
     red, green, blue = cv2.split(offsets)
     highest, lowest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     tiny = np.float32(1e-6)
@@ -98,7 +96,7 @@ def luma_of(rgb: RgbImage) -> GrayImage:
 
 
 def _lightness_of_levels() -> NDArray[np.float32]:
-    """L* in [0, 100] of the 256 levels of gray, (256,)."""
+    """L* in [0, 100] of the 256 gray levels, (256,)."""
     light = srgb_to_linear(np.arange(256) / 255)
     return np.where(light > (6 / 29) ** 3, 116 * np.cbrt(light) - 16, (29 / 3) ** 3 * light).astype(np.float32)
 

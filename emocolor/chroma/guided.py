@@ -1,8 +1,8 @@
-"""Coarse values brought to a fine grid so that they change where the frame does.
+"""Joint upsampling: coarse values scaled up so that they change where the frame does.
 
-The guided filter (He, Sun and Tang 2013) in its fast form (He and Sun 2015): around each coarse point the
-values are taken as a linear function of the guide; the function's two coefficients vary slowly, so they are
-scaled up, and the function is applied to the fine guide.
+This is the guided filter (He, Sun and Tang 2013) in its fast form (He and Sun 2015). Around each coarse point the
+values are modelled as a linear function of the guide. Its two coefficients vary slowly, so they are what is scaled up;
+then the function is applied to the fine guide.
 """
 
 import cv2
@@ -12,10 +12,11 @@ from ..arrays import Map
 
 
 def guided_upsample(values: Map, guide: Map, fine_guide: Map, *, radius: int = 2, epsilon: float = 1e-3) -> Map:
-    """Coarse values (h, w, c) at the resolution of ``fine_guide`` (H, W): (H, W, c) float32.
+    """Scale coarse values (h, w, c) to the resolution of ``fine_guide`` (H, W): (H, W, c) float32.
 
-    ``guide`` (h, w) and ``fine_guide`` show the same frame in [0, 1]. Steps in the guide much smaller
-    than the root of ``epsilon`` count as noise; ``radius``, in coarse points, is how far a function reaches.
+    ``guide`` (h, w) and ``fine_guide`` show the same frame in [0, 1]. Steps in the guide much smaller than the square
+    root of ``epsilon`` count as noise. ``radius``, in coarse points, is that of the windows in which functions are
+    fitted.
     """
     slope, offset = linear_model(values, guide, radius, epsilon)
     size_wh = fine_guide.shape[1], fine_guide.shape[0]
@@ -25,7 +26,7 @@ def guided_upsample(values: Map, guide: Map, fine_guide: Map, *, radius: int = 2
 
 
 def linear_model(values: Map, guide: Map, radius: int, epsilon: float) -> tuple[Map, Map]:
-    """Slope and offset, each (h, w, c), of the values as functions of the guide around each point."""
+    """Fit the values as linear functions of the guide around each point; return slope and offset, each (h, w, c)."""
     shape = values.shape
     guide = guide[..., None]
     guide_mean, values_mean = _mean(guide, radius), _mean(values, radius)
@@ -37,7 +38,7 @@ def linear_model(values: Map, guide: Map, radius: int, epsilon: float) -> tuple[
 
 
 def _mean(values: Map, radius: int) -> Map:
-    """Means over squares of ``2 * radius + 1`` points; (h, w, c) in and out."""
+    """Box filter with a side of ``2 * radius + 1`` points; (h, w, c) in and out."""
     side = 2 * radius + 1
     blurred = cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT)
     return np.asarray(blurred, np.float32).reshape(values.shape)

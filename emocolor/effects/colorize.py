@@ -85,7 +85,7 @@ class ColorizeOptions(EffectOptions):
 
     def limited(self, *, look_ahead: float, max_held: int) -> "ColorizeOptions":
         """With at most so many seconds of look-ahead, and so many frames held for it."""
-        history = replace(self.history, look_ahead=min(self.history.look_ahead, look_ahead), most_waiting=max_held)
+        history = replace(self.history, look_ahead=min(self.history.look_ahead, look_ahead), max_waiting=max_held)
         return replace(self, history=history)
 
 

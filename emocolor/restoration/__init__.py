@@ -1,1 +1,1 @@
-"""Filters for old footage: luma flicker and film grain."""
+"""Filters for old footage, on luma: flicker and film grain."""

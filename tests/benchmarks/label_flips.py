@@ -5,7 +5,7 @@
 Every file of the folder that decodes is read, tracked, classified and smoothed as a job does it, without rendering and
 encoding. Faces are tracked once, so all nets classify the same crops. A label is the likeliest emotion: before
 smoothing that of one analysis (the mean over T passes), after it that of the scene at the same time. A flip is a change
-of label between two analyses of the same track that are no further apart than ``PATIENCE_SECONDS``; face time is the
+of label between two analyses of the same track that are no further apart than ``MAX_GAP_SECONDS``; face time is the
 time between such analyses. A face that appears, disappears or lies on the other side of a cut is therefore no flip,
 but a true change of expression is one.
 
@@ -28,7 +28,7 @@ from emocolor.arrays import Vector
 from emocolor.classifier import EmotionClassifier
 from emocolor.errors import EmocolorError, SourceError
 from emocolor.faces import Observation
-from emocolor.scenes import PATIENCE_SECONDS, SceneBuilder
+from emocolor.scenes import MAX_GAP_SECONDS, SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 from engines.spec import emotion_net_names
 from stream.media.source import VideoSource
@@ -114,7 +114,7 @@ def tally(samples: Iterable[FaceSample]) -> FlipStatistics:
         tops.append(now.raw.max())
         informations.append(now.mutual_information)
         then = last.get(now.track_id)
-        if then is not None and now.time - then.time <= PATIENCE_SECONDS:
+        if then is not None and now.time - then.time <= MAX_GAP_SECONDS:
             seconds += now.time - then.time
             before += int(now.raw.argmax() != then.raw.argmax())
             after += int(now.smoothed.argmax() != then.smoothed.argmax())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emocolor.classifier import EmotionClassifier, summarise
+from emocolor.classifier import EmotionClassifier, summarize
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
 from engines.emotion import load_emotion_net
@@ -35,7 +35,7 @@ def test_a_face_is_classified_alike_alone_and_in_company(net, crops):
 
 
 def test_fresh_masks_and_other_seeds_differ(net, crops):
-    fresh = EmotionClassifier(net, passes=6, hold_masks=False)
+    fresh = EmotionClassifier(net, passes=6, fixed_masks=False)
     assert not np.allclose(fresh.passes_of(crops), fresh.passes_of(crops), atol=1e-3)
     other = EmotionClassifier(net, passes=6, seed=1).passes_of(crops)
     assert not np.allclose(other, EmotionClassifier(net, passes=6).passes_of(crops), atol=1e-3)
@@ -61,13 +61,13 @@ def test_masks_keep_the_expected_share(net):
 
 def test_entropy_and_mutual_information():
     agreeing = np.tile(np.eye(7, dtype=np.float32)[2], (4, 1))
-    sure = summarise(agreeing)
+    sure = summarize(agreeing)
     assert sure.entropy == pytest.approx(0, abs=1e-6)
     assert sure.mutual_information == pytest.approx(0, abs=1e-6)
-    torn = summarise(np.eye(7, dtype=np.float32))  # each pass sure of something else
+    torn = summarize(np.eye(7, dtype=np.float32))  # each pass sure of something else
     assert torn.entropy == pytest.approx(np.log(7))
     assert torn.mutual_information == pytest.approx(np.log(7))
-    vague = summarise(np.full((4, 7), 1 / 7, np.float32))  # each pass as unsure
+    vague = summarize(np.full((4, 7), 1 / 7, np.float32))  # each pass as unsure
     assert vague.entropy == pytest.approx(np.log(7))
     assert vague.mutual_information == pytest.approx(0, abs=1e-6)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emocolor.face_search import CropRegion, CropView, covers, square_around, tiles_of, without_repeats
+from emocolor.face_search import CropRegion, CropView, is_duplicate, square_around, tiles_of, without_duplicates
 from emocolor.faces import Box, Detection
 from emocolor.frames import Rotation
 
@@ -96,11 +96,11 @@ def test_the_net_sees_the_frame_turned_clockwise(rotation: Rotation, corner: tup
 def test_of_two_finds_of_one_face_the_better_stays() -> None:
     weak, good = face(Box(0, 0, 100, 100), 0.6), face(Box(10, 5, 95, 95), 0.9)
     inside, apart = face(Box(30, 30, 25, 25), 0.8), face(Box(300, 0, 100, 100), 0.5)
-    assert without_repeats([weak, inside, apart, good]) == [good, apart]
-    assert without_repeats([good, apart], taken=[weak]) == [apart]
+    assert without_duplicates([weak, inside, apart, good]) == [good, apart]
+    assert without_duplicates([good, apart], taken=[weak]) == [apart]
 
 
 @given(st.floats(1, 200), st.floats(0, 500))
 def test_covering_is_mutual(side: float, x: float) -> None:
     one, other = Box(0, 0, 100, 100), Box(x, 20, side, side)
-    assert covers(one, other) == covers(other, one)
+    assert is_duplicate(one, other) == is_duplicate(other, one)

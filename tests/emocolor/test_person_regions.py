@@ -11,7 +11,7 @@ import pytest
 
 from emocolor.color import LUMA_WEIGHTS, code_range
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
-from emocolor.person_regions import FADE_SECONDS, SIDE, PersonMasks, plane_mask, square_rgb
+from emocolor.person_regions import FADE_SECONDS, MASK_SIDE, PersonMasks, plane_mask, square_rgb
 
 FULL, LIMITED = ColorSpec(full_range=True), ColorSpec()
 
@@ -75,7 +75,7 @@ def test_the_frame_is_shown_in_its_own_colours(format_name, full_range, matrix):
     rgb = checker()
     seen = square_rgb(frame_of(rgb, format_name, ColorSpec(matrix=matrix, full_range=full_range)))
     middles = np.s_[32::64, 32::64]  # of the fields, away from edges that chroma does not share
-    assert seen.shape == (SIDE, SIDE, 3)
+    assert seen.shape == (MASK_SIDE, MASK_SIDE, 3)
     assert seen.dtype == np.uint8
     assert np.abs(seen[middles] - rgb[middles] * 255).max() <= 2.5
 
@@ -100,12 +100,12 @@ def test_every_size_is_shown_whole_and_straight(size_wh):
     inside = (np.abs(down - 0.5) < 1 / 6)[:, None] & (np.abs(across - 0.5) < 1 / 6)
     rgb[inside, 0] = 1
     seen = square_rgb(frame_of(rgb))[..., 0] / 255
-    assert seen.shape == (SIDE, SIDE)
+    assert seen.shape == (MASK_SIDE, MASK_SIDE)
     if min(size_wh) > 100:
         assert seen.mean() == pytest.approx(1 / 9, abs=0.006)
         rows, columns = np.nonzero(seen > 0.5)
         for found in (rows, columns):
-            assert (found.min(), found.max() + 1) == pytest.approx((SIDE / 3, SIDE * 2 / 3), abs=2)
+            assert (found.min(), found.max() + 1) == pytest.approx((MASK_SIDE / 3, MASK_SIDE * 2 / 3), abs=2)
 
 
 def test_the_frame_is_only_read():
@@ -191,7 +191,7 @@ def test_nothing_crosses_a_cut():
 
 
 def test_masks_given_and_taken_are_left_alone():
-    own = (np.ones((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32))
+    own = (np.ones((MASK_SIDE, MASK_SIDE), np.float32), np.zeros((MASK_SIDE, MASK_SIDE), np.float32))
 
     class Reuse(Bright):
         """Gives the same two arrays again and again."""
@@ -213,13 +213,13 @@ def test_masks_given_and_taken_are_left_alone():
 
 @pytest.mark.parametrize("shape", [(1, 1), (4, 1), (17, 33), (181, 323), (1080, 1920)])
 def test_a_mask_fills_any_plane(shape):
-    ramp = np.tile(np.linspace(0, 1, SIDE, dtype=np.float32), (SIDE, 1))
+    ramp = np.tile(np.linspace(0, 1, MASK_SIDE, dtype=np.float32), (MASK_SIDE, 1))
     fine = plane_mask(ramp, shape)
     assert fine.shape == shape
     assert fine.dtype == np.float32
     assert 0 <= fine.min() <= fine.max() <= 1
     centers = (np.arange(shape[1]) + 0.5) / shape[1]
-    assert np.abs(fine - np.clip((centers * SIDE - 0.5) / (SIDE - 1), 0, 1)).max() < 1e-3
+    assert np.abs(fine - np.clip((centers * MASK_SIDE - 0.5) / (MASK_SIDE - 1), 0, 1)).max() < 1e-3
 
 
 def test_planes_of_a_frame_get_the_same_region():

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.arrays import GrayImage
-from emocolor.chroma.motion import carried
+from emocolor.chroma.motion import warp_by_flow
 from emocolor.errors import SourceError
 
 from .clips import ClipFrame
@@ -54,7 +54,7 @@ class FlowEstimator:
     def backward_flow(self, before: GrayImage, gray: GrayImage) -> BackwardFlow:
         """The flow from ``gray`` to the frame before it; both (H, W) uint8, sides of at least ``clips.MIN_SIDE`` px."""
         backward, forward = self._flow(gray, before), self._flow(before, gray)
-        back = carried(forward, backward)
+        back = warp_by_flow(forward, backward)
         tolerance = RELATIVE_TOLERANCE * (_squared_length(backward) + _squared_length(back)) + ABSOLUTE_TOLERANCE
         return BackwardFlow(backward, (_squared_length(backward + back) <= tolerance) & _inside(backward))
 
@@ -106,7 +106,7 @@ def warp_error(before: NDArray[np.float32], after: NDArray[np.float32], flow: Ba
     """
     if not flow.consistent.any():
         raise ValueError("No point of the flow is consistent.")
-    return float(np.abs(after - carried(before, flow.offsets))[flow.consistent].mean(dtype=np.float64))
+    return float(np.abs(after - warp_by_flow(before, flow.offsets))[flow.consistent].mean(dtype=np.float64))
 
 
 def _squared_length(flow: NDArray[np.float32]) -> NDArray[np.float32]:

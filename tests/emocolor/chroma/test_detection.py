@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from emocolor.chroma.detection import chroma_spread, is_coloured
+from emocolor.chroma.detection import chroma_spread, is_colored
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
 
 LIMITED = ColorSpec()
@@ -34,15 +34,15 @@ def level():
 
 def test_gray_is_not_coloured(level):
     luma, half = level
-    assert not is_coloured([make_frame(luma, half * 0, half * 0)])
-    assert not is_coloured([make_frame(luma, half * 0, half * 0, "gray")])
-    assert not is_coloured([])
+    assert not is_colored([make_frame(luma, half * 0, half * 0)])
+    assert not is_colored([make_frame(luma, half * 0, half * 0, "gray")])
+    assert not is_colored([])
 
 
 def test_noise_in_chroma_is_no_colour(level):
     luma, half = level
     random = np.random.default_rng(3)
-    assert not is_coloured([make_frame(luma, *(random.normal(0, 0.01, half.shape) for _ in range(2)))])
+    assert not is_colored([make_frame(luma, *(random.normal(0, 0.01, half.shape) for _ in range(2)))])
 
 
 @pytest.mark.parametrize(("cb", "cr"), [(-0.12, 0.09), (0.1, -0.03)])
@@ -51,8 +51,8 @@ def test_toning_is_no_colour(level, cb, cr):
     luma, half = level
     toned = make_frame(luma, cb * (half - 16) / 219, cr * (half - 16) / 219)
     flat = make_frame(luma, half * 0 + cb, half * 0 + cr)
-    assert not is_coloured([toned, flat])
-    assert not is_coloured([make_frame(luma, half * 0 + cb, half * 0 + cr), make_frame(luma, half * 0, half * 0)])
+    assert not is_colored([toned, flat])
+    assert not is_colored([make_frame(luma, half * 0 + cb, half * 0 + cr), make_frame(luma, half * 0, half * 0)])
 
 
 @pytest.mark.parametrize("form", ["yuv420p", "yuv420p10le"])
@@ -64,5 +64,5 @@ def test_two_hues_are_colour(level, form):
     cb[100:160], cr[100:160] = -0.01, 0.02
     cb[160:], cr[160:] = -0.015, -0.01
     frame = make_frame(luma, cb, cr, form)
-    assert is_coloured([frame])
+    assert is_colored([frame])
     assert chroma_spread([frame]) == pytest.approx(chroma_spread([make_frame(luma, cb, cr)]), rel=0.15)

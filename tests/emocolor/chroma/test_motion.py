@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emocolor.chroma.motion import MotionSearch, carried, search_size
+from emocolor.chroma.motion import MotionSearch, search_size, warp_by_flow
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def test_a_moved_frame_is_followed_both_ways(scenery, right, down):
     inner = (slice(8, -8), slice(12, -12))
     assert motion.to_earlier[inner].mean((0, 1)) * 4 == pytest.approx([-right, -down], abs=0.4)
     assert motion.to_later[inner].mean((0, 1)) * 4 == pytest.approx([right, down], abs=0.4)
-    assert motion.trust_earlier[inner].mean() > 0.8
-    assert motion.trust_later[inner].mean() > 0.8
+    assert motion.confidence_to_earlier[inner].mean() > 0.8
+    assert motion.confidence_to_later[inner].mean() > 0.8
 
 
 def test_what_comes_into_sight_is_not_trusted(scenery):
@@ -33,8 +33,8 @@ def test_what_comes_into_sight_is_not_trusted(scenery):
     earlier, later = scenery[:256, :448].copy(), scenery[:256, :448].copy()
     earlier[80:180, 100:200] = 10
     later[80:180, 140:240] = 10
-    trust = MotionSearch().between(earlier, later, (112, 64)).trust_earlier
-    uncovered, still = trust[22:43, 26:34], trust[:, 70:]
+    confidence = MotionSearch().between(earlier, later, (112, 64)).confidence_to_earlier
+    uncovered, still = confidence[22:43, 26:34], confidence[:, 70:]
     assert uncovered.mean() < 0.4
     assert still.mean() > 0.9
 
@@ -43,8 +43,8 @@ def test_colours_are_fetched_from_the_end_of_the_flow():
     values = np.arange(12, dtype=np.float32).reshape(3, 4)
     flow = np.zeros((3, 4, 2), np.float32)
     flow[..., 0] = 1
-    assert carried(values, flow).tolist() == [[1, 2, 3, 3], [5, 6, 7, 7], [9, 10, 11, 11]]
-    two = carried(np.stack([values, -values], axis=2), np.full((3, 4, 2), [0, 0.5], np.float32))
+    assert warp_by_flow(values, flow).tolist() == [[1, 2, 3, 3], [5, 6, 7, 7], [9, 10, 11, 11]]
+    two = warp_by_flow(np.stack([values, -values], axis=2), np.full((3, 4, 2), [0, 0.5], np.float32))
     assert two[0, 0].tolist() == [2, -2]
 
 
@@ -52,5 +52,5 @@ def test_tiny_frames_are_taken_to_stand_still():
     gray = np.full((20, 300), 90, np.uint8)
     motion = MotionSearch().between(gray, gray + 1, (75, 5))
     assert not motion.to_earlier.any()
-    assert motion.trust_earlier.min() > 0.9
+    assert motion.confidence_to_earlier.min() > 0.9
     assert search_size(300, 20) == (300, 20)

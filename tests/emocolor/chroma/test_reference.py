@@ -6,8 +6,8 @@ import pytest
 
 from emocolor.chroma.conversion import ab_of, luma_of, with_chroma
 from emocolor.chroma.reference import (
-    FARTHEST_GRAY,
     GAINS,
+    MAX_GRAY_SHIFT,
     PHOTOGRAPHS,
     ColorStatistics,
     PaletteShift,
@@ -84,7 +84,7 @@ def test_the_map_is_bounded_whatever_the_palettes(source, target):
     gains = np.linalg.eigvalsh(gain)
     assert gains[0] >= GAINS[0] - 1e-9
     assert gains[1] <= GAINS[1] + 1e-9
-    assert np.hypot(*shift) <= FARTHEST_GRAY
+    assert np.hypot(*shift) <= MAX_GRAY_SHIFT
 
 
 def test_a_gray_reference_takes_colour_away():
@@ -188,7 +188,7 @@ def test_film_of_one_colour_stays_finite(color, statistics):
     moved = shifted(ab, statistics=statistics, seconds=60)
     assert np.isfinite(moved).all()
     assert np.ptp(moved, axis=(0, 1)).max() < 1e-3
-    assert np.hypot(*moved[0, 0]) <= GAINS[1] * np.hypot(*color) + FARTHEST_GRAY
+    assert np.hypot(*moved[0, 0]) <= GAINS[1] * np.hypot(*color) + MAX_GRAY_SHIFT
 
 
 def test_gray_of_any_size_goes_with_the_colours():

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from emocolor.chroma.stabilizer import ChromaEstimate, ShotStabilizer, StabilizerOptions, colour_of
+from emocolor.chroma.stabilizer import ChromaEstimate, ShotStabilizer, StabilizerOptions, color_of_evidence
 from emocolor.errors import ConfigurationError
 
 SIZE_WH = (64, 48)
@@ -24,7 +24,7 @@ def estimate_of(a, b, confidence=1.0):
     )
 
 
-def colours(options, grays, estimates):
+def stabilized(options, grays, estimates):
     history = ShotStabilizer(options)
     found = []
     for number, (gray, estimate) in enumerate(zip(grays, estimates, strict=True)):
@@ -36,7 +36,7 @@ def colours(options, grays, estimates):
 def test_every_frame_comes_out_once_and_in_order(scenery, look_ahead):
     grays = [scenery[:, :256]] * 30
     estimates = [estimate_of(number, 0) if number % 5 == 0 else None for number in range(30)]
-    found = colours(StabilizerOptions(time_constant=0.05, look_ahead=look_ahead), grays, estimates)
+    found = stabilized(StabilizerOptions(time_constant=0.05, look_ahead=look_ahead), grays, estimates)
     assert len(found) == 30
     means = [float(ab[..., 0].mean()) for ab in found]
     assert (np.diff(means) > -1e-3).all()
@@ -48,7 +48,7 @@ def test_wavering_is_calmed(scenery, look_ahead, most):
     """An answer of 20 plus or minus 10, five times a second, in a frame that stands still."""
     grays = [scenery[:, :256]] * 50
     estimates = [estimate_of(20 + (10 if number % 10 else -10), 0) if number % 5 == 0 else None for number in range(50)]
-    found = colours(StabilizerOptions(look_ahead=look_ahead), grays, estimates)
+    found = stabilized(StabilizerOptions(look_ahead=look_ahead), grays, estimates)
     means = np.array([ab[..., 0].mean() for ab in found])[10:-10]
     assert np.ptp(means) < most * 20
     assert means.mean() == pytest.approx(20, abs=2.5)
@@ -59,7 +59,7 @@ def test_colour_goes_where_the_frame_goes(scenery):
     grays = [np.ascontiguousarray(scenery[:, 4 * (9 - n) : 4 * (9 - n) + 256]) for n in range(10)]
     first = estimate_of(0, 0)
     first.ab[20:28, 10:18] = (40, -30)
-    found = colours(StabilizerOptions(look_ahead=0), grays, [first] + [None] * 9)
+    found = stabilized(StabilizerOptions(look_ahead=0), grays, [first] + [None] * 9)
     patch = found[9][20:28, 19:27]
     assert patch.mean((0, 1)) == pytest.approx([40, -30], abs=6)
     assert np.abs(found[9][20:28, 8:16]).mean() < 8
@@ -68,15 +68,15 @@ def test_colour_goes_where_the_frame_goes(scenery):
 def test_what_comes_later_counts_where_it_may(scenery):
     grays = [scenery[:, :256]] * 10
     given = [estimate_of(0, 0)] + [None] * 8 + [estimate_of(30, 0)]
-    waiting = colours(StabilizerOptions(look_ahead=1.0), grays, given)
-    at_once = colours(StabilizerOptions(look_ahead=0.0), grays, given)
+    waiting = stabilized(StabilizerOptions(look_ahead=1.0), grays, given)
+    at_once = stabilized(StabilizerOptions(look_ahead=0.0), grays, given)
     assert float(waiting[5][..., 0].mean()) > 8
     assert float(at_once[5][..., 0].mean()) == pytest.approx(0, abs=1e-3)
 
 
 def test_the_surer_answer_wins(scenery):
     grays = [scenery[:, :256]] * 2
-    found = colours(StabilizerOptions(look_ahead=0), grays, [estimate_of(10, 0, 0.1), estimate_of(50, 0, 0.9)])
+    found = stabilized(StabilizerOptions(look_ahead=0), grays, [estimate_of(10, 0, 0.1), estimate_of(50, 0, 0.9)])
     assert float(found[1][..., 0].mean()) == pytest.approx(46, abs=1.5)
 
 
@@ -84,12 +84,12 @@ def test_points_without_evidence_take_the_colour_around_them():
     evidence = np.zeros((48, 64, 3), np.float32)
     evidence[..., 0], evidence[..., 2] = 12, 1
     evidence[20:24, 30:34] = 0
-    assert colour_of(evidence)[22, 32] == pytest.approx([12, 0], abs=1e-3)
-    assert np.isfinite(colour_of(np.zeros((48, 64, 3), np.float32))).all()
+    assert color_of_evidence(evidence)[22, 32] == pytest.approx([12, 0], abs=1e-3)
+    assert np.isfinite(color_of_evidence(np.zeros((48, 64, 3), np.float32))).all()
 
 
 def test_no_more_frames_wait_than_may(scenery):
-    history = ShotStabilizer(StabilizerOptions(look_ahead=1.0, most_waiting=3))
+    history = ShotStabilizer(StabilizerOptions(look_ahead=1.0, max_waiting=3))
     out = [len(list(history.add(n / FPS, scenery[:, :256], estimate_of(0, 0)))) for n in range(12)]
     assert sum(out) == 9
 
@@ -105,7 +105,7 @@ def test_where_no_motion_can_be_followed_colour_stays(look_ahead):
     """Every frame is unlike the one before: what was said last is better than gray."""
     random = np.random.default_rng(3)
     grays = [random.integers(0, 256, (192, 256), np.uint8) for _ in range(60)]
-    found = colours(StabilizerOptions(look_ahead=look_ahead), grays, [estimate_of(20, -10)] + [None] * 59)
+    found = stabilized(StabilizerOptions(look_ahead=look_ahead), grays, [estimate_of(20, -10)] + [None] * 59)
     for ab in found:
         assert np.abs(ab - np.float32([20, -10])).max() < 0.1
 
@@ -113,5 +113,5 @@ def test_where_no_motion_can_be_followed_colour_stays(look_ahead):
 def test_what_cannot_be_followed_yields_to_what_is_seen():
     random = np.random.default_rng(4)
     grays = [random.integers(0, 256, (192, 256), np.uint8) for _ in range(3)]
-    found = colours(StabilizerOptions(look_ahead=0), grays, [estimate_of(20, -10), None, estimate_of(-30, 5)])
+    found = stabilized(StabilizerOptions(look_ahead=0), grays, [estimate_of(20, -10), None, estimate_of(-30, 5)])
     assert np.abs(found[2] - np.float32([-30, 5])).mean() < 0.5  # by chance a patch looks like another

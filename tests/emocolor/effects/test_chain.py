@@ -61,7 +61,7 @@ def test_none_is_no_effect():
         ("style:2", "style strength must be a number between 0 and 1, got 2"),
         ("overlay:1", "takes no value"),
         ("colormap:turbow", "did you mean 'turbo'"),
-        ("colormap:#00-#fff", "'#00' is no colour"),
+        ("colormap:#00-#fff", "'#00' is not a colour"),
         ("mine:Own", "Unknown effect 'mine'"),
     ],
 )

@@ -16,7 +16,7 @@ from emocolor.effects.colormap import Preprocess, preprocess_levels
 from emocolor.errors import ConfigurationError
 from emocolor.faces import Scene
 from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
-from emocolor.gradients import OPENCV_MAPS, Gradient, parse_gradient
+from emocolor.gradients import OPENCV_MAPS, parse_gradient
 from stream.media.frames import with_neutral_chroma
 
 SPECS = [ColorSpec(matrix=m, full_range=f) for m in ("bt601", "bt709") for f in (False, True)]
@@ -198,50 +198,6 @@ def test_any_frame_gives_legal_codes(name, width, height, preprocess, cycles, se
         assert 16 * unit <= plane.min() <= plane.max() <= 240 * unit
 
 
-def test_gradients_have_their_ends_and_stops():
-    gradient = parse_gradient("#000000-#8b4513@0.25-#ffe4b5")
-    assert gradient.at(np.array([0, 0.25, 1])) * 255 == pytest.approx(
-        np.array([[0, 0, 0], [139, 69, 19], [255, 228, 181]])
-    )
-    assert gradient.at(np.array(0.125)) * 255 == pytest.approx([69.5, 34.5, 9.5])
-
-
-def test_gradient_ends_hold_and_two_stops_at_one_level_are_a_step():
-    gradient = parse_gradient("#f00@.2-#0f0@0.5-#00f@0.5-#fff@0.8")
-    levels = np.array([0, 0.2, 0.4999999, 0.5, 0.8, 1])
-    wanted = [[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1]]
-    assert gradient.at(levels) == pytest.approx(np.array(wanted), abs=1e-5)
-
-
-def test_positions_left_out_lie_evenly_between_the_given():
-    assert parse_gradient("#000-#111-#222@0.8-#333-#444-#555").positions == pytest.approx(
-        [0, 0.4, 0.8, 0.8 + 0.2 / 3, 0.8 + 0.4 / 3, 1]
-    )
-
-
-def test_short_and_long_colours_are_the_same():
-    assert np.array_equal(parse_gradient("#1aF-#fff").colors, parse_gradient("#11aaff-#FFFFFF").colors)
-
-
-@given(st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=2, max_size=9), st.floats(0, 1))
-def test_gradients_equal_matplotlibs(colors, level):
-    matplotlib_colors = pytest.importorskip("matplotlib.colors")
-    gradient = parse_gradient("-".join("#{:02x}{:02x}{:02x}".format(*color) for color in colors))
-    reference = matplotlib_colors.LinearSegmentedColormap.from_list("ours", np.array(colors) / 255, N=256)
-    index = round(level * 255)
-    assert gradient.at(np.array(index / 255)) == pytest.approx(reference(index)[:3])
-
-
-def test_intensity_rules_are_five_bands_each_as_light_as_its_middle():
-    levels = np.linspace(0, 1, 1001)
-    colors = parse_gradient("intensity").at(levels)
-    starts = np.flatnonzero(np.abs(np.diff(colors, axis=0)).sum(axis=1)) + 1
-    assert levels[starts] == pytest.approx([0.2, 0.4, 0.6, 0.8])
-    for color, middle in zip(colors[[100, 300, 500, 700, 900]], (0.1, 0.3, 0.5, 0.7, 0.9), strict=True):
-        luma = (rgb_to_codes(color, FULL, 8)[0]) / 255
-        assert luma == pytest.approx(middle, abs=0.02)
-
-
 def step(contrast=1.0, size=65):
     """Black on the left, ``contrast`` on the right, from the middle column on."""
     levels = np.zeros((size, size), np.float32)
@@ -350,47 +306,6 @@ def test_a_low_pass_does_not_run_from_one_border_into_the_other():
     kept = preprocessed(step(size=64), "fourier", cycles=(0, 4))
     assert kept[:, 0].max() < 0.05
     assert kept[:, -1].min() > 0.95
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("turb", "Unknown colormap 'turb'; did you mean 'turbo'"),
-        ("intensiti", "did you mean 'intensity'"),
-        ("zzzzzz", "known are intensity, "),
-        ("", "known are intensity, "),
-        ("#000-#ggg", "'#ggg' is no colour"),
-        ("#000-", "'' is no colour"),
-        ("#0000-#fff", "'#0000' is no colour"),
-        ("#000-#fff@half", "'#fff@half' is no colour"),
-        ("#000-turbo", "'turbo' is no colour"),
-        ("#000", "two or more colours"),
-        ("#000-#fff@1.5", "between 0 and 1 and rising"),
-        ("#000@0.5-#888@0.2-#fff", "between 0 and 1 and rising"),
-    ],
-)
-def test_mistakes_in_a_maps_name_are_named(text, words):
-    with pytest.raises(ConfigurationError) as error:
-        parse_gradient(text)
-    assert words in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("colors", "positions"),
-    [
-        (np.zeros((1, 3)), None),
-        (np.zeros((3, 4)), None),
-        (np.zeros(3), None),
-        (np.full((2, 3), 255.0), None),
-        (np.full((2, 3), np.nan), None),
-        (np.zeros((2, 3)), np.array([0.0])),
-        (np.zeros((2, 3)), np.array([0, np.nan])),
-    ],
-)
-def test_gradients_check_themselves(colors, positions):
-    with pytest.raises(ConfigurationError, match="gradient needs"):
-        Gradient(colors=colors, positions=positions)
 
 
 @pytest.mark.parametrize(
