@@ -16,7 +16,9 @@ from ..media.frames import to_rgb
 from ..media.sink import SinkOptions
 from ..media.source import VideoSource
 from ..pipeline.steps import Step
-from ..report.frame_strip import make_strip, timeline_image, write_png
+from ..report.drawing import write_png
+from ..report.frame_strip import make_strip
+from ..report.timeline_chart import draw_timeline
 from ..settings import JobSettings
 from .clip import make_demo_clip
 
@@ -54,7 +56,7 @@ def run_demo(folder: Path) -> int:
     write_png(
         folder / "strip.png", make_strip(_frames_at(clip, SHOWN_SECONDS), gathered.after, gathered.captions, width=1200)
     )
-    write_png(folder / "timeline.png", timeline_image(gathered.records))
+    write_png(folder / "timeline.png", draw_timeline(gathered.records))
     for path, what in (
         (clip, "the clip: a portrait that moves and changes its expression, with audio"),
         (result, "the same clip, tinted by the emotion of the face"),

@@ -17,7 +17,8 @@ from emocolor.frames import Frame, Rotation
 from ..media.frames import to_rgb
 from ..media.source import SourceOptions, VideoSource
 from ..media.source_info import SourceInfo
-from .frame_strip import GAP, clock, make_strip, write_png
+from .drawing import time_label, write_png
+from .frame_strip import GAP, make_strip
 
 MAX_MOMENTS: Final = 24
 IMAGE_SIDE: Final = 320
@@ -44,7 +45,7 @@ def write_comparison(before: Path | str, after: Path | str, image: Path, *, coun
         raise ConfigurationError(f"A comparison shows 1 to {MAX_MOMENTS} moments, not {count}.")
     pairs = _pairs(str(before), str(after), count, start)
     width = len(pairs) * (pairs[0].before.shape[1] + GAP) - GAP
-    captions = [clock(round(pair.time, 2)) for pair in pairs]
+    captions = [time_label(round(pair.time, 2)) for pair in pairs]
     write_png(image, make_strip([pair.before for pair in pairs], [pair.after for pair in pairs], captions, width=width))
 
 
