@@ -48,10 +48,8 @@ def make_strip(
 def _fitted(frame: RgbImage, size_wh: tuple[int, int]) -> RgbImage:
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         raise ValueError(f"a strip needs (H, W, 3) uint8 frames, got {frame.shape} {frame.dtype}")
-    shrinks = frame.shape[1] >= size_wh[0]
-    return np.asarray(
-        cv2.resize(frame, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC), np.uint8
-    )
+    interpolation = cv2.INTER_AREA if frame.shape[1] >= size_wh[0] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(frame, size_wh, interpolation=interpolation), np.uint8)
 
 
 def _caption_height(captions: Sequence[str], cell_width: float) -> int:

@@ -109,10 +109,9 @@ def _draw_axes(canvas: RgbImage, plot: _Plot, unit: float) -> None:
         place = (plot.left - 0.9 * unit, plot.y(share) + 0.5 * unit)
         draw_text(canvas, f"{share:g}", place, unit, AXIS_INK, align="right")
     for time in _ticks(plot.start, plot.end):
-        draw_line(
-            canvas, [(plot.x(time), plot.bottom), (plot.x(time), plot.bottom + 0.5 * unit)], AXIS_INK, 0.12 * unit
-        )
-        draw_text(canvas, time_label(time), (plot.x(time), plot.bottom + 2 * unit), unit, AXIS_INK, align="center")
+        x = plot.x(time)
+        draw_line(canvas, [(x, plot.bottom), (x, plot.bottom + 0.5 * unit)], AXIS_INK, 0.12 * unit)
+        draw_text(canvas, time_label(time), (x, plot.bottom + 2 * unit), unit, AXIS_INK, align="center")
     axes = [(plot.left, plot.top), (plot.left, plot.bottom), (plot.right, plot.bottom)]
     draw_line(canvas, axes, AXIS_INK, 0.12 * unit)
 

