@@ -1,5 +1,6 @@
 """How every command ends: its work done and its exit code, or one line on standard error."""
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from emocolor.errors import EmocolorError
+from emocolor.errors import EmocolorError, SinkError
 
 from .logs import configure_short_logging
 
@@ -41,6 +42,10 @@ def end(work: Callable[[], int], verbose: int) -> None:
     except KeyboardInterrupt:
         print("stopped before anything was done.", file=sys.stderr)
         code = 130
+    except BrokenPipeError:
+        # What read our standard output has left, as `head` does; Python would fail again where it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = SinkError.exit_code
     except Exception as error:
         if verbose > 1:
             traceback.print_exc()

@@ -1,6 +1,9 @@
 """How commands end."""
 
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -51,3 +54,17 @@ def test_verbosity_sets_the_level_of_the_log(monkeypatch):
         perform(lambda: 0, 1)
     assert root.level == logging.INFO
     assert logging.getLogger("asyncio").level == logging.WARNING
+
+
+def test_a_reader_of_the_output_that_leaves_ends_the_command_quietly():
+    """As ``emocolor-stream presets | head -1`` does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "stream.cli", "presets"]
+    try:
+        done = subprocess.run(
+            command, stdout=writing, stderr=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (5, b"")
