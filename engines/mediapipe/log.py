@@ -1,6 +1,7 @@
-"""What MediaPipe says on stderr, held back where it says only that all is well.
+"""MediaPipe's log on stderr, without the lines that only report that all is well.
 
-Nothing but file descriptor 2 reaches its log: it belongs to the process, and so does all state here.
+MediaPipe has no switch for it and writes to file descriptor 2 in native code. The descriptor belongs to the process, so
+the state here is global too.
 """
 
 import os
@@ -11,27 +12,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-NATIVE_CHATTER: Final = re.compile(
+ROUTINE_LINES: Final = re.compile(
     rb"(INFO|WARNING): (\[\w+\.cc:\d+\]|Created TensorFlow Lite|Logging before InitGoogle)|[IW]\d{4} .*\.cc:\d+\]"
 )
 """What MediaPipe writes to stderr while all is well."""
-SAID_ONCE: Final = b"tensor memory is not aligned"
-"""Said once in a process, at the first input that ``malloc`` gave an address which is no multiple of 64: nearly always
-a net's first one, but seldom that of a later image."""
+LOGGED_ONCE: Final = b"tensor memory is not aligned"
+"""Logged once in a process, at the first input whose address is no multiple of 64: nearly always the first input of a
+net, but sometimes a later one."""
 
-# Nets made at the same time take turns.
-_TURN = threading.RLock()
-_SETTLED = threading.Event()
+_REDIRECTION = threading.RLock()
+"""Held while file descriptor 2 is redirected, so that threads do not restore each other's redirection."""
+_LOGGED_ONCE = threading.Event()
 
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Hold back what native code says on file descriptor 2, then pass on what is not idle chatter.
+    """Redirect file descriptor 2 to a temporary file; at the end, also on failure, pass on all but routine lines.
 
-    Lines that other threads write meanwhile come out at the end, on failure too; where stderr is closed, nothing is
-    changed.
+    Lines that other threads write meanwhile are delayed until then. If stderr is closed, nothing is redirected.
     """
-    with _TURN:
+    with _REDIRECTION:
         try:
             original = os.dup(2)
         except OSError:
@@ -50,8 +50,8 @@ def quiet_stderr() -> Iterator[None]:
 
 @contextmanager
 def quiet_until_settled() -> Iterator[None]:
-    """As ``quiet_stderr`` until MediaPipe has said what it says once; from then on nothing is done."""
-    if _SETTLED.is_set():
+    """``quiet_stderr`` until MediaPipe has logged its one line; from then on do nothing, which costs nothing."""
+    if _LOGGED_ONCE.is_set():
         yield
     else:
         with quiet_stderr():
@@ -64,9 +64,9 @@ def one_line(error: Exception) -> str:
 
 
 def _pass_on(text: bytes) -> None:
-    if SAID_ONCE in text:
-        _SETTLED.set()
-    kept = b"".join(line for line in text.splitlines(keepends=True) if not NATIVE_CHATTER.match(line))
+    if LOGGED_ONCE in text:
+        _LOGGED_ONCE.set()
+    kept = b"".join(line for line in text.splitlines(keepends=True) if not ROUTINE_LINES.match(line))
     if kept:
-        with suppress(OSError):  # a broken pipe to the terminal is no reason to fail
+        with suppress(OSError):  # a broken pipe is no reason to fail
             os.write(2, kept)

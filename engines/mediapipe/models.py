@@ -1,4 +1,4 @@
-"""The model files that ship with the package: where they are, and that they are what was shipped."""
+"""MediaPipe's model files that ship with the package, verified by their hashes."""
 
 import hashlib
 from pathlib import Path
@@ -19,10 +19,9 @@ SHA256: Final = {
 
 
 def model_path(name: str, *, folder: Path = WEIGHTS) -> Path:
-    """The file ``name`` of ``SHA256``, its content verified.
+    """The path of ``name``, a key of ``SHA256``, after its content was verified.
 
-    Raises ``KeyError`` for a name that does not ship, and ``EngineError`` where the file is absent
-    or differs from what was shipped.
+    Raises ``KeyError`` for a file that does not ship, and ``EngineError`` if the file is missing or was changed.
     """
     expected, path = SHA256[name], folder / name
     try:

@@ -1,4 +1,4 @@
-"""How MediaPipe's tasks are opened, and what is said where they cannot be."""
+"""How MediaPipe's tasks are opened, with errors that tell what is missing."""
 
 import importlib
 import sys
@@ -14,18 +14,19 @@ from emocolor.errors import EngineError, MissingDependencyError
 from .log import one_line
 
 UNUSED: Final = ("matplotlib", "matplotlib.pyplot", "sounddevice")
-"""What MediaPipe imports whole, whatever part of it is asked for, and what no task here uses: the plotting library
-alone takes four fifths of the time that importing MediaPipe takes."""
+"""Modules that MediaPipe always imports and no task here uses. The plotting library alone takes four fifths of the time
+of importing MediaPipe."""
 
 
 def open_task(model: Path, make: Callable[[Any], Any]) -> tuple[Any, Any]:
-    """What makes a MediaPipe image of RGB pixels, and the task that ``make`` makes of MediaPipe's base options.
+    """A function from RGB pixels to a MediaPipe image, and the task that ``make`` builds from MediaPipe's base options.
 
-    Raises ``MissingDependencyError`` where MediaPipe or a system library it needs is absent, and ``EngineError`` where
-    the model cannot be used. ``make`` imports its task's classes itself, so that their absence is told, too.
+    ``make`` imports its task's classes itself, so errors of those imports are translated here too. Raises
+    ``MissingDependencyError`` if MediaPipe or a system library that it needs is absent, and ``EngineError`` if the
+    model cannot be used.
     """
     try:
-        with _later(*UNUSED):
+        with _deferred_imports(*UNUSED):
             from mediapipe.tasks.python.core.base_options import BaseOptions
             from mediapipe.tasks.python.vision.core.image import Image, ImageFormat
 
@@ -41,22 +42,22 @@ def open_task(model: Path, make: Callable[[Any], Any]) -> tuple[Any, Any]:
     return partial(Image, ImageFormat.SRGB), task
 
 
-class _Later(ModuleType):
-    """Stands for a module that is imported when something of it is asked for."""
+class _DeferredModule(ModuleType):
+    """Stands for a module, which it imports when one of its attributes is accessed."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what the import system asks, which needs no answer
+        if name.startswith("__"):  # the import system asks for these and can do without
             raise AttributeError(name)
         return getattr(importlib.import_module(self.__name__), name)
 
 
 @contextmanager
-def _later(*names: str) -> Iterator[None]:
-    """Let importing these, a package before its modules, cost nothing until they are used.
+def _deferred_imports(*names: str) -> Iterator[None]:
+    """Within the block, importing these modules costs nothing until they are used. Name packages before their modules.
 
-    What is imported already stays; afterwards they can be imported as ever.
+    Modules that are imported already stay; after the block all can be imported as usual.
     """
-    missing = {name: _Later(name) for name in names if name not in sys.modules}
+    missing = {name: _DeferredModule(name) for name in names if name not in sys.modules}
     sys.modules.update(missing)
     for name, module in missing.items():
         package, _, own = name.rpartition(".")

@@ -28,7 +28,7 @@ TURNS: dict[Rotation, int | None] = {
     180: cv2.ROTATE_180,
     270: cv2.ROTATE_90_CLOCKWISE,
 }
-"""How a image is stored that a player turns clockwise by so much."""
+"""How an image is stored that a player turns clockwise by so many degrees."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def woman() -> GrayImage:
 
 
 def placed(gray: GrayImage, scale: float, x: int, y: int) -> GrayImage:
-    """``gray`` made small at (x, y) of a plain 1920x1080 image."""
+    """``gray`` made small at (x, y) in a plain 1920x1080 image."""
     small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     image = np.full((1080, 1920), 100, np.uint8)
     image[y : y + small.shape[0], x : x + small.shape[1]] = small
@@ -131,34 +131,34 @@ def test_a_known_face_that_jumped_is_found_at_once(detector: MediaPipeFaceDetect
         assert len(found) == 1
 
 
-class LookingDetector(MediaPipeFaceDetector):
-    """Notes its close looks that found no face."""
+class RecordingDetector(MediaPipeFaceDetector):
+    """Records close-ups that show no face."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.in_vain: list[Box] = []
+        self.without_face: list[Box] = []
 
-    def _look_closer(self, *given: Any) -> Detection | None:
-        found = super()._look_closer(*given)
+    def _in_close_up(self, *given: Any) -> Detection | None:
+        found = super()._in_close_up(*given)
         if found is None:
-            self.in_vain.append(given[1].box)
+            self.without_face.append(given[1].box)
         return found
 
 
-def test_what_was_no_face_is_left_alone_for_some_calls() -> None:
-    image, detector = first_luma(clip("made_four_faces.mp4")), LookingDetector()
+def test_a_rejected_candidate_is_ignored_for_some_calls() -> None:
+    image, detector = first_luma(clip("made_four_faces.mp4")), RecordingDetector()
     detector.detect(image, [], 0, sweep=True)
-    refused = detector.in_vain.copy()
-    vain = []
+    rejected = detector.without_face.copy()
+    repeated = []
     for _ in range(DetectorOptions().calls_per_sweep):
-        detector.in_vain.clear()
+        detector.without_face.clear()
         detector.detect(image, [], 0)
-        vain.append(any(similarity(box, before) > 0.6 for box in detector.in_vain for before in refused))
+        repeated.append(any(similarity(box, before) > 0.6 for box in detector.without_face for before in rejected))
     detector.close()
-    assert refused
-    wait = DetectorOptions().calls_per_refusal - 1
-    assert not any(vain[:wait])
-    assert any(vain[wait:])
+    assert rejected
+    wait = DetectorOptions().calls_per_rejection - 1
+    assert not any(repeated[:wait])
+    assert any(repeated[wait:])
 
 
 def test_a_known_face_is_found_in_every_call_and_once(detector: MediaPipeFaceDetector, woman: GrayImage) -> None:
