@@ -34,7 +34,7 @@ class ToyOptions(Options):
         ),
     ] = 0.5
     count: Annotated[int, option("How many.", gt=0)] = 3
-    size: Annotated[float | None, option("How large.", gt=0)] = None
+    size: Annotated[float, option("How large.", gt=0)] | None = None
     mode: Annotated[Literal["fast", "fine"], option("Which way.")] = "fast"
     on: Annotated[bool, option("Whether at all.", cli=Spelling(letter="x", short=""))] = False
     paint: Annotated[Paint, option("With what.", text=TextForm(write=lambda paint: paint.name))] = field(
