@@ -1,4 +1,4 @@
-"""Monte Carlo dropout on the net that ships."""
+"""Monte Carlo dropout, on a shipped net."""
 
 import numpy as np
 import pytest
@@ -21,17 +21,17 @@ def crops():
     return np.repeat(np.repeat(coarse, 8, axis=1), 8, axis=2)
 
 
-def test_held_masks_give_the_same_answer_each_time(net, crops):
+def test_fixed_masks_give_the_same_passes_each_time(net, crops):
     classifier = EmotionClassifier(net, passes=6)
     assert np.array_equal(classifier.passes_of(crops), classifier.passes_of(crops))
     assert np.array_equal(classifier.passes_of(crops), EmotionClassifier(net, passes=6).passes_of(crops))
 
 
-def test_a_face_is_classified_alike_alone_and_in_company(net, crops):
+def test_a_face_is_classified_alike_alone_and_in_a_batch(net, crops):
     classifier = EmotionClassifier(net, passes=6)
-    together = classifier.passes_of(crops)
+    batched = classifier.passes_of(crops)
     alone = np.concatenate([classifier.passes_of(crop[None]) for crop in crops], axis=1)
-    assert np.allclose(together, alone, atol=1e-5)
+    assert np.allclose(batched, alone, atol=1e-5)
 
 
 def test_fresh_masks_and_other_seeds_differ(net, crops):
@@ -60,14 +60,14 @@ def test_masks_keep_the_expected_share(net):
 
 
 def test_entropy_and_mutual_information():
-    agreeing = np.tile(np.eye(7, dtype=np.float32)[2], (4, 1))
-    sure = summarize(agreeing)
-    assert sure.entropy == pytest.approx(0, abs=1e-6)
-    assert sure.mutual_information == pytest.approx(0, abs=1e-6)
-    torn = summarize(np.eye(7, dtype=np.float32))  # each pass sure of something else
-    assert torn.entropy == pytest.approx(np.log(7))
-    assert torn.mutual_information == pytest.approx(np.log(7))
-    vague = summarize(np.full((4, 7), 1 / 7, np.float32))  # each pass as unsure
+    unanimous = np.tile(np.eye(7, dtype=np.float32)[2], (4, 1))
+    certain = summarize(unanimous)
+    assert certain.entropy == pytest.approx(0, abs=1e-6)
+    assert certain.mutual_information == pytest.approx(0, abs=1e-6)
+    divided = summarize(np.eye(7, dtype=np.float32))  # each pass certain of another emotion
+    assert divided.entropy == pytest.approx(np.log(7))
+    assert divided.mutual_information == pytest.approx(np.log(7))
+    vague = summarize(np.full((4, 7), 1 / 7, np.float32))  # each pass equally uncertain
     assert vague.entropy == pytest.approx(np.log(7))
     assert vague.mutual_information == pytest.approx(0, abs=1e-6)
 

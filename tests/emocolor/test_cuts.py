@@ -1,3 +1,5 @@
+"""Cuts are found, and nothing that only looks like one: pans, flashes, fades, gaps in time."""
+
 from dataclasses import replace
 from fractions import Fraction
 

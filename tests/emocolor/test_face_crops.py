@@ -1,4 +1,4 @@
-"""Crops put a face where the geometry says, whatever its size, place and tilt."""
+"""Crops show a face where the geometry says, for any size, place and tilt."""
 
 import math
 from dataclasses import replace
@@ -66,7 +66,7 @@ def test_shrinking_averages_instead_of_skipping() -> None:
     assert crop.max() < 145
 
 
-def test_outside_the_frame_its_edge_goes_on() -> None:
+def test_outside_the_frame_its_border_is_repeated() -> None:
     frame = np.full((100, 100), 90, np.uint8)
     assert (crop_face(frame, face_at((2, 98), 80), FER2013, 48) == 90).all()
 

@@ -1,4 +1,4 @@
-"""The face region: soft, turned, clipped by the frame, the same on subsampled planes."""
+"""Face regions: soft, turned with the head, clipped by the frame, and the same on subsampled planes."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def drawn(face, shape, subsampling=(1, 1)):
     return plane
 
 
-def test_a_disc_is_whole_inside_and_gone_at_the_border():
+def test_a_disc_is_1_inside_and_0_at_the_border():
     disc = soft_disc(0.35)
     assert disc.shape == (128, 128)
     assert disc[64, 64] == 1
@@ -52,7 +52,7 @@ def test_a_coarser_plane_has_the_same_region():
     assert coarse == pytest.approx(fine.reshape(120, 2, 160, 2).mean((1, 3)), abs=0.03)
 
 
-def test_what_lies_outside_is_cut_off():
+def test_regions_are_clipped_by_the_plane():
     whole = drawn(make_face(Box(40, 40, 60, 60)), (200, 200))
     assert drawn(make_face(Box(0, 0, 60, 60)), (200, 200))[:80, :80] == pytest.approx(whole[40:120, 40:120], abs=1e-5)
     assert place_disc(soft_disc(0.35), make_face(Box(-300, 0, 60, 60)), (1, 1), (200, 200)) is None

@@ -1,4 +1,4 @@
-"""Tiles cover the frame, and a look maps back to where it came from."""
+"""Tiles cover the frame, points in a view map back to the frame, and duplicates are dropped."""
 
 import itertools
 
@@ -60,8 +60,8 @@ def test_a_thin_strip_has_few_tiles() -> None:
     st.floats(2, 2000),
     st.floats(1, 4),
 )
-def test_a_close_look_lies_in_the_frame_and_holds_the_centre(x: float, y: float, side: float, times: float) -> None:
-    region = square_around(Box(x - side / 2, y - side / 2, side, side), times, (1000, 600))
+def test_a_close_up_lies_in_the_frame_and_contains_the_centre(x: float, y: float, side: float, scale: float) -> None:
+    region = square_around(Box(x - side / 2, y - side / 2, side, side), scale, (1000, 600))
     if region is not None:
         assert region.x + region.width <= 1000
         assert region.y + region.height <= 600
@@ -69,7 +69,7 @@ def test_a_close_look_lies_in_the_frame_and_holds_the_centre(x: float, y: float,
         assert region.y - 1 <= y <= region.y + region.height + 1
 
 
-def test_a_face_whose_centre_left_the_frame_is_not_looked_at() -> None:
+def test_a_face_whose_centre_left_the_frame_has_no_close_up() -> None:
     assert square_around(Box(-80, 10, 100, 100), 3, (640, 360)) is None
 
 
@@ -93,7 +93,7 @@ def test_the_net_sees_the_frame_turned_clockwise(rotation: Rotation, corner: tup
     assert np.count_nonzero(seen) == 32 * 32
 
 
-def test_of_two_finds_of_one_face_the_better_stays() -> None:
+def test_of_two_detections_of_one_face_the_better_stays() -> None:
     weak, good = face(Box(0, 0, 100, 100), 0.6), face(Box(10, 5, 95, 95), 0.9)
     inside, apart = face(Box(30, 30, 25, 25), 0.8), face(Box(300, 0, 100, 100), 0.5)
     assert without_duplicates([weak, inside, apart, good]) == [good, apart]
@@ -101,6 +101,6 @@ def test_of_two_finds_of_one_face_the_better_stays() -> None:
 
 
 @given(st.floats(1, 200), st.floats(0, 500))
-def test_covering_is_mutual(side: float, x: float) -> None:
+def test_being_a_duplicate_is_mutual(side: float, x: float) -> None:
     one, other = Box(0, 0, 100, 100), Box(x, 20, side, side)
     assert is_duplicate(one, other) == is_duplicate(other, one)

@@ -1,3 +1,5 @@
+"""Palettes: the shipped ones, mixed colours, and mistakes in palette files."""
+
 import numpy as np
 import pytest
 from hypothesis import given

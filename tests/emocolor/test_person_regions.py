@@ -1,7 +1,6 @@
-"""The frame a segmenter sees, masks stabilized and kept up with, and masks on planes.
+"""The segmenter's input, stabilized masks, and masks on planes.
 
-The segmenters here are arithmetic, so that what becomes of their masks can be computed; MediaPipe's own is tested with
-its adapter.
+The segmenters here are plain arithmetic, so that their masks are known; MediaPipe's is tested with its adapter.
 """
 
 from fractions import Fraction
@@ -45,7 +44,7 @@ def checker(size=256, cell=64):
 
 
 class Bright:
-    """Takes what is red for a person, as surely as it is red."""
+    """Takes red for a person; the redder, the more confidently."""
 
     def segment(self, rgb):
         return rgb[..., 0].astype(np.float32) / 255
@@ -55,7 +54,7 @@ class Bright:
 
 
 class InTurn:
-    """Gives masks of one value each, in turn, whatever the frame is; ends with the last."""
+    """Yields masks of one value each, in turn, for any frame; repeats the last."""
 
     def __init__(self, *values):
         self._values = list(values)
@@ -71,7 +70,7 @@ class InTurn:
 @pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize("format_name", ["yuv420p", "nv12", "yuv422p", "yuv444p10le", "yuv420p16le", "yuv411p"])
-def test_the_frame_is_shown_in_its_own_colours(format_name, full_range, matrix):
+def test_the_input_has_the_frames_own_colours(format_name, full_range, matrix):
     rgb = checker()
     seen = square_rgb(frame_of(rgb, format_name, ColorSpec(matrix=matrix, full_range=full_range)))
     middles = np.s_[32::64, 32::64]  # of the fields, away from edges that chroma does not share
@@ -81,7 +80,7 @@ def test_the_frame_is_shown_in_its_own_colours(format_name, full_range, matrix):
 
 
 @pytest.mark.parametrize("format_name", ["gray", "gray10le", "gray12le"])
-def test_gray_formats_are_shown_gray(format_name):
+def test_gray_formats_give_a_gray_input(format_name):
     bits = PIXEL_FORMATS[format_name].bits
     black, span, _, _ = code_range(LIMITED, bits)
     luma = np.full((90, 160), round(black + 0.4 * span), np.uint8 if bits == 8 else np.uint16)
@@ -92,7 +91,7 @@ def test_gray_formats_are_shown_gray(format_name):
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (2, 300), (323, 181), (255, 257), (511, 1023), (1920, 1080), (176, 144)])
-def test_every_size_is_shown_whole_and_straight(size_wh):
+def test_frames_of_every_size_are_shown_whole_and_undistorted(size_wh):
     """A red field from a third to two thirds of either side stays there."""
     width, height = size_wh
     rgb = np.zeros((height, width, 3))
@@ -129,7 +128,7 @@ def test_a_turned_frame_is_shown_upright_and_its_mask_is_as_it_is_stored(rotatio
     upright[:40, :50] = (1, 0.2, 0)  # a red corner at the top left
     stored = np.ascontiguousarray(np.rot90(upright, turns))
     mask = PersonMasks(Watcher()).next(frame_of(stored, rotation=rotation), cut=False)
-    assert np.abs(shown[0].astype(int) - square_rgb(frame_of(upright))).max() <= 3  # a code or so of rounding
+    assert np.abs(shown[0].astype(int) - square_rgb(frame_of(upright))).max() <= 3  # a code or so, by rounding
     assert np.abs(plane_mask(mask, stored.shape[:2]) - stored[..., 0]).mean() < 0.01
 
 
@@ -147,7 +146,7 @@ def test_in_a_still_frame_the_past_fades_with_media_time(pts):
     assert later == pytest.approx(np.exp(-pts / 25 / FADE_SECONDS), abs=1e-6)
 
 
-def test_a_wavering_edge_is_held_still():
+def test_a_wavering_edge_is_stabilized():
     still = np.random.default_rng(0).integers(0, 256, (90, 160), np.uint8)
     masks = PersonMasks(InTurn(*[0.3, 0.7] * 30))
     found = [masks.next(gray_frame(still, pts=n), cut=False)[0, 0] for n in range(60)]
@@ -166,11 +165,11 @@ def test_twice_as_many_frames_make_no_difference():
         return float(mask.mean())
 
     assert mask_after_a_second(25) == pytest.approx(mask_after_a_second(125), rel=0.02)
-    assert 0 < mask_after_a_second(25) < 0.5 * np.exp(-0.2 / FADE_SECONDS)  # light that changes takes its part
+    assert 0 < mask_after_a_second(25) < 0.5 * np.exp(-0.2 / FADE_SECONDS)  # the change of light counts too
 
 
-def test_the_mask_keeps_up_with_what_moves():
-    """A red square crosses the frame in a second and a half; two frames behind it nothing is left of it."""
+def test_the_mask_keeps_up_with_motion():
+    """A red square crosses the frame in a second and a half; two frames behind it, nothing of it is left."""
     masks = PersonMasks(Bright())
     for n in range(38):
         rgb = np.full((180, 320, 3), 0.3)
@@ -190,11 +189,11 @@ def test_nothing_crosses_a_cut():
     assert np.all(masks.next(gray_frame(frame.luma, pts=1), cut=True) == 0.25)
 
 
-def test_masks_given_and_taken_are_left_alone():
+def test_neither_the_segmenters_masks_nor_returned_ones_are_modified():
     own = (np.ones((MASK_SIDE, MASK_SIDE), np.float32), np.zeros((MASK_SIDE, MASK_SIDE), np.float32))
 
     class Reuse(Bright):
-        """Gives the same two arrays again and again."""
+        """Returns the same two arrays again and again."""
 
         calls = 0
 

@@ -1,3 +1,5 @@
+"""Scenes at any time: interpolated boxes, smoothed emotions, faces that fade in and out, and cuts."""
+
 import numpy as np
 import pytest
 
@@ -66,7 +68,7 @@ def test_faces_ease_in_and_out():
 
 
 @pytest.mark.parametrize("look_ahead", [0.0, 0.5, 1.0])
-def test_emotions_do_not_jump_as_observations_come_into_sight(look_ahead):
+def test_emotions_do_not_jump_as_observations_enter_the_look_ahead(look_ahead):
     random = np.random.default_rng(0)
     scenes = build(
         (observe(k * STEP, seen(1, moving(0), random.dirichlet(np.ones(7)))) for k in range(40)), look_ahead=look_ahead
@@ -121,7 +123,7 @@ def test_waits_for_the_look_ahead_but_not_across_a_cut():
     assert scenes.is_ready(0.375)
 
 
-def test_what_comes_beyond_the_look_ahead_changes_nothing():
+def test_observations_beyond_the_look_ahead_change_nothing():
     def scene(last):
         observations = [observe(k * STEP, seen(1, moving(0), HAPPY if k < 12 else SAD)) for k in range(last)]
         return build(observations, look_ahead=0.5).scene_at(0.5).probabilities

@@ -1,3 +1,5 @@
+"""Smoothed emotions: integrals over media time that do not depend on frames, with and without look-ahead."""
+
 import math
 from itertools import pairwise
 
@@ -25,7 +27,7 @@ def simplex(draw):
 
 @st.composite
 def histories(draw):
-    """Up to twelve touching spans, some unseen, with a time constant and a time to ask for."""
+    """Up to twelve adjacent spans, some unseen, with a time constant and a time to evaluate."""
     edges = np.cumsum([0.0, *draw(st.lists(st.floats(0.001, 2), min_size=1, max_size=12))])
     spans = [
         Span(a, b, simplex(draw) if draw(st.booleans()) else None, draw(st.floats(0.05, 1))) for a, b in pairwise(edges)
@@ -101,12 +103,12 @@ def test_unseen_fades_to_neutral_and_loses_certainty():
     assert path[-1].certainty < 0.05
 
 
-def test_confident_evidence_outweighs_doubtful():
+def test_confident_evidence_outweighs_uncertain_evidence():
     sure, unsure = Span(0, 1, HAPPY, 1.0), Span(1, 2, SAD, 0.1)
     assert evidence_at(2, [sure, unsure], 2.0).probabilities[3] > 0.8
 
 
-def test_no_evidence_is_neutral_and_unsure():
+def test_no_evidence_is_neutral_and_uncertain():
     evidence = evidence_at(1.0, [], 0.5)
     assert evidence.probabilities[NEUTRAL] == 1
     assert evidence.certainty == 0

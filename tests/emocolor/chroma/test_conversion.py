@@ -1,4 +1,4 @@
-"""Colour on gray: luma that stays, colours that come back, and ab of any resolution."""
+"""Chroma added to gray: luma stays, colours come back, and ab may have any resolution."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_no_chroma_leaves_gray_gray():
 
 
 @given(arrays(np.uint8, (8, 8)), arrays(np.float32, (8, 8, 2), elements=st.floats(-110, 110, width=32)))
-def test_luma_is_what_it_was_wherever_the_gamut_allows_it(gray, ab):
+def test_luma_stays_wherever_the_gamut_allows_it(gray, ab):
     colored = with_chroma(gray, ab)
     inside = ((colored > 0) & (colored < 255)).all(axis=2)
     assert np.abs(luma_of(colored).astype(int) - gray)[inside].max(initial=0) <= 1
@@ -31,7 +31,7 @@ def test_luma_is_what_it_was_wherever_the_gamut_allows_it(gray, ab):
 
 @pytest.mark.parametrize("color", [(200, 120, 90), (60, 90, 160), (80, 140, 70), (128, 128, 128), (250, 240, 200)])
 def test_true_ab_gives_nearly_the_true_colour(color):
-    """Not quite: luma is held, so lightness may move where the colour is strong."""
+    """Not quite: luma is kept, so lightness may change where the colour is strong."""
     truth = np.full((4, 4, 3), color, np.uint8)
     colored = with_chroma(luma_of(truth), ab_of(truth))
     assert np.abs(colored.astype(int) - truth).max() <= 12
@@ -39,7 +39,7 @@ def test_true_ab_gives_nearly_the_true_colour(color):
 
 
 def exact_rgb(lightness, a, b):
-    """sRGB (3,) in [0, 1] of a CIELAB colour under D65, by the book (IEC 61966-2-1)."""
+    """sRGB (3,) in [0, 1] of a CIELAB colour under D65, computed by the standard (IEC 61966-2-1)."""
     y = (lightness + 16) / 116
     roots = np.array([y + a / 500, y, y - b / 200])
     xyz = np.where(roots > 6 / 29, roots**3, 3 * (6 / 29) ** 2 * (roots - 4 / 29)) * [0.9505, 1, 1.089]
@@ -93,6 +93,6 @@ def test_impossible_ab_stays_in_the_gamut():
         (np.zeros((4, 4), np.uint8), np.zeros((2, 4, 4), np.float32)),
     ],
 )
-def test_other_forms_are_refused(gray, ab):
+def test_other_shapes_and_dtypes_are_refused(gray, ab):
     with pytest.raises(ValueError, match="gray must be"):
         chroma_of(gray, ab)

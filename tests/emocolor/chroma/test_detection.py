@@ -1,4 +1,4 @@
-"""Gray, toned and coloured footage told apart."""
+"""Gray and toned footage is distinguished from footage in colour."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""Coarse values on a fine grid."""
+"""Coarse values scaled up along the edges of a guide."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def frame_with_a_step(width, height, at):
 
 
 def test_values_change_where_the_guide_does():
-    """Bilinear scaling would need 8 px for the way; the guide's step takes one."""
+    """Bilinear scaling would spread the step over 8 px; the guide's step takes one."""
     coarse, fine = frame_with_a_step(32, 24, 0.5), frame_with_a_step(256, 192, 0.5)
     values = np.where(coarse[..., None] > 0.5, [0.3, -0.2], [-0.1, 0.1]).astype(np.float32)
     found = guided_upsample(values, coarse, fine)

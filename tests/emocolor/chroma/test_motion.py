@@ -1,4 +1,4 @@
-"""Motion between frames that were moved by known amounts."""
+"""Optical flow between frames that were moved by known amounts."""
 
 import cv2
 import numpy as np
@@ -28,7 +28,7 @@ def test_a_moved_frame_is_followed_both_ways(scenery, right, down):
     assert motion.confidence_to_later[inner].mean() > 0.8
 
 
-def test_what_comes_into_sight_is_not_trusted(scenery):
+def test_uncovered_areas_have_low_confidence(scenery):
     """A dark block moves to the right over the scenery; what it uncovers was not there before."""
     earlier, later = scenery[:256, :448].copy(), scenery[:256, :448].copy()
     earlier[80:180, 100:200] = 10
@@ -39,7 +39,7 @@ def test_what_comes_into_sight_is_not_trusted(scenery):
     assert still.mean() > 0.9
 
 
-def test_colours_are_fetched_from_the_end_of_the_flow():
+def test_warping_fetches_values_from_the_end_of_the_flow():
     values = np.arange(12, dtype=np.float32).reshape(3, 4)
     flow = np.zeros((3, 4, 2), np.float32)
     flow[..., 0] = 1
@@ -48,7 +48,7 @@ def test_colours_are_fetched_from_the_end_of_the_flow():
     assert two[0, 0].tolist() == [2, -2]
 
 
-def test_tiny_frames_are_taken_to_stand_still():
+def test_no_motion_is_assumed_in_tiny_frames():
     gray = np.full((20, 300), 90, np.uint8)
     motion = MotionSearch().between(gray, gray + 1, (75, 5))
     assert not motion.to_earlier.any()

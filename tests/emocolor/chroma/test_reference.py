@@ -36,7 +36,7 @@ def colors_with(statistics, seed=0):
 
 
 def shifted(ab, gray=MIDDLE, seconds=40, **options):
-    """The colours ``ab`` after they were seen for a while, once a second."""
+    """The colours ``ab`` after they were shown for a while, once a second."""
     shift = PaletteShift(ReferenceOptions(**{"statistics": WARM, "memory_seconds": 4, **options}))
     for time in range(seconds):
         moved = shift.apply(time, gray, ab)
@@ -49,7 +49,7 @@ def spread(ab):
 
 
 def distance(one, other):
-    """Of mean and covariance from those of a palette, in CIELAB units."""
+    """The distance of mean and standard deviations from those of a palette, in CIELAB units."""
     return np.hypot(*(one[0] - other.mean)), np.abs(np.sqrt(one[1].diagonal()) - np.sqrt(other.covariance.diagonal()))
 
 
@@ -61,7 +61,7 @@ def test_colours_take_on_the_palette_of_the_reference():
 
 
 def test_the_map_between_palettes_near_each_other_is_exact_but_for_the_prior():
-    """The gain G takes the one covariance into the other, G S G = T, and is symmetric, as Monge-Kantorovich's is."""
+    """The gain G maps one covariance to the other, G S G = T, and is symmetric: the Monge-Kantorovich map."""
     gain, shift = linear_map(PHOTOGRAPHS, WARM)
     np.testing.assert_allclose(gain, gain.T)
     target = 0.8 * WARM.covariance + 0.2 * PHOTOGRAPHS.covariance
@@ -71,7 +71,7 @@ def test_the_map_between_palettes_near_each_other_is_exact_but_for_the_prior():
 
 
 @pytest.mark.parametrize("statistics", [PHOTOGRAPHS, WARM, *EXTREMES])
-def test_a_palette_is_left_alone_by_itself(statistics):
+def test_the_map_between_equal_palettes_is_the_identity(statistics):
     gain, shift = linear_map(statistics, statistics)
     np.testing.assert_allclose(gain, np.eye(2), atol=1e-6)
     np.testing.assert_allclose(shift, 0, atol=1e-4)
@@ -100,7 +100,7 @@ def test_strength_goes_from_the_colours_as_they_are_to_the_whole_way():
     np.testing.assert_allclose(shifted(ab, strength=0.25), 0.75 * ab + 0.25 * whole, atol=1e-3)
 
 
-def test_what_was_given_is_not_changed():
+def test_the_input_is_not_changed():
     ab = colors_with(PHOTOGRAPHS)
     kept = ab.copy()
     moved = PaletteShift(ReferenceOptions(statistics=WARM)).apply(0.0, MIDDLE, ab)
@@ -131,7 +131,7 @@ def test_the_map_depends_on_time_and_not_on_the_frame_rate():
     np.testing.assert_allclose(one, other, atol=1e-3)
 
 
-def test_what_was_seen_is_forgotten():
+def test_old_palettes_are_forgotten():
     first, second = (
         colors_with(ColorStatistics(mean=np.array(mean), covariance=PHOTOGRAPHS.covariance))
         for mean in ([-20.0, 0.0], [10.0, 20.0])
@@ -158,8 +158,8 @@ def test_a_gap_and_a_repeated_time_count_for_little():
     np.testing.assert_allclose(after_gap.apply(9000.0, MIDDLE, ab), after_second.apply(1.0, MIDDLE, ab), atol=1e-4)
 
 
-def test_black_and_white_tell_nothing():
-    """Black bars and white captions, whatever colours were imagined for them, do not count."""
+def test_black_and_white_do_not_count():
+    """Black bars and white captions do not count, whatever colours they were given."""
     ab = colors_with(PHOTOGRAPHS)
     gray, loud = MIDDLE.copy(), ab.copy()
     gray[:16], gray[48:] = 0, 255
@@ -198,7 +198,7 @@ def test_gray_of_any_size_goes_with_the_colours():
     np.testing.assert_array_equal(shifted(ab, small, seconds=2), shifted(ab, large, seconds=2))
 
 
-def test_the_statistics_of_a_image():
+def test_statistics_are_weighted_by_mid_tones():
     rgb = np.zeros((128, 128, 3), np.uint8)
     rgb[:, :64], rgb[:, 64:] = (150, 90, 80), (80, 110, 150)
     weights = luma_of(rgb).astype(float) / 255
@@ -243,12 +243,12 @@ def test_options_out_of_range_are_refused(wrong):
         ([0.0, 0.0], [[1.0, 2.0], [2.0, 1.0]]),
     ],
 )
-def test_what_cannot_be_a_palette_is_refused(mean, covariance):
+def test_statistics_that_are_no_palette_are_refused(mean, covariance):
     with pytest.raises(ValueError, match="covariance"):
         ColorStatistics(mean=np.array(mean), covariance=np.array(covariance))
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
-def test_what_is_no_image_has_no_statistics(wrong):
+def test_arrays_that_are_no_image_are_refused(wrong):
     with pytest.raises(ValueError, match="uint8"):
         statistics_of(wrong)

@@ -1,4 +1,4 @@
-"""Colours that stay stable: a colorizer that wavers, a frame that moves, a look-ahead."""
+"""Stabilized colours: with a colorizer whose output varies, with motion, with and without look-ahead."""
 
 import cv2
 import numpy as np
@@ -25,11 +25,11 @@ def estimate_of(a, b, confidence=1.0):
 
 
 def stabilized(options, grays, estimates):
-    history = ShotStabilizer(options)
+    stabilizer = ShotStabilizer(options)
     found = []
     for number, (gray, estimate) in enumerate(zip(grays, estimates, strict=True)):
-        found += history.add(number / FPS, gray, estimate)
-    return found + list(history.end())
+        found += stabilizer.add(number / FPS, gray, estimate)
+    return found + list(stabilizer.end())
 
 
 @pytest.mark.parametrize("look_ahead", [0.0, 0.4])
@@ -43,19 +43,19 @@ def test_every_frame_comes_out_once_and_in_order(scenery, look_ahead):
     assert means[-1] == pytest.approx(25, abs=2)
 
 
-@pytest.mark.parametrize(("look_ahead", "most"), [(0.0, 0.5), (0.6, 0.35)])
-def test_wavering_is_calmed(scenery, look_ahead, most):
-    """An answer of 20 plus or minus 10, five times a second, in a frame that stands still."""
+@pytest.mark.parametrize(("look_ahead", "max_range"), [(0.0, 0.5), (0.6, 0.35)])
+def test_variation_is_reduced(scenery, look_ahead, max_range):
+    """An estimate of 20 plus or minus 10, five times a second, for a static frame."""
     grays = [scenery[:, :256]] * 50
     estimates = [estimate_of(20 + (10 if number % 10 else -10), 0) if number % 5 == 0 else None for number in range(50)]
     found = stabilized(StabilizerOptions(look_ahead=look_ahead), grays, estimates)
     means = np.array([ab[..., 0].mean() for ab in found])[10:-10]
-    assert np.ptp(means) < most * 20
+    assert np.ptp(means) < max_range * 20
     assert means.mean() == pytest.approx(20, abs=2.5)
 
 
-def test_colour_goes_where_the_frame_goes(scenery):
-    """The scenery moves 4 px a frame; one look at its first frame colours a patch, which moves along."""
+def test_colour_moves_with_the_frame(scenery):
+    """The scenery moves 4 px per frame; the one estimate, for its first frame, colours a patch, which moves along."""
     grays = [np.ascontiguousarray(scenery[:, 4 * (9 - n) : 4 * (9 - n) + 256]) for n in range(10)]
     first = estimate_of(0, 0)
     first.ab[20:28, 10:18] = (40, -30)
@@ -65,16 +65,16 @@ def test_colour_goes_where_the_frame_goes(scenery):
     assert np.abs(found[9][20:28, 8:16]).mean() < 8
 
 
-def test_what_comes_later_counts_where_it_may(scenery):
+def test_later_estimates_count_within_the_look_ahead(scenery):
     grays = [scenery[:, :256]] * 10
     given = [estimate_of(0, 0)] + [None] * 8 + [estimate_of(30, 0)]
     waiting = stabilized(StabilizerOptions(look_ahead=1.0), grays, given)
-    at_once = stabilized(StabilizerOptions(look_ahead=0.0), grays, given)
+    immediate = stabilized(StabilizerOptions(look_ahead=0.0), grays, given)
     assert float(waiting[5][..., 0].mean()) > 8
-    assert float(at_once[5][..., 0].mean()) == pytest.approx(0, abs=1e-3)
+    assert float(immediate[5][..., 0].mean()) == pytest.approx(0, abs=1e-3)
 
 
-def test_the_surer_answer_wins(scenery):
+def test_the_more_confident_estimate_wins(scenery):
     grays = [scenery[:, :256]] * 2
     found = stabilized(StabilizerOptions(look_ahead=0), grays, [estimate_of(10, 0, 0.1), estimate_of(50, 0, 0.9)])
     assert float(found[1][..., 0].mean()) == pytest.approx(46, abs=1.5)
@@ -88,9 +88,9 @@ def test_points_without_evidence_take_the_colour_around_them():
     assert np.isfinite(color_of_evidence(np.zeros((48, 64, 3), np.float32))).all()
 
 
-def test_no_more_frames_wait_than_may(scenery):
-    history = ShotStabilizer(StabilizerOptions(look_ahead=1.0, max_waiting=3))
-    out = [len(list(history.add(n / FPS, scenery[:, :256], estimate_of(0, 0)))) for n in range(12)]
+def test_the_number_of_waiting_frames_is_limited(scenery):
+    stabilizer = ShotStabilizer(StabilizerOptions(look_ahead=1.0, max_waiting=3))
+    out = [len(list(stabilizer.add(n / FPS, scenery[:, :256], estimate_of(0, 0)))) for n in range(12)]
     assert sum(out) == 9
 
 
@@ -101,8 +101,8 @@ def test_options_are_checked(wrong):
 
 
 @pytest.mark.parametrize("look_ahead", [0.0, 0.4])
-def test_where_no_motion_can_be_followed_colour_stays(look_ahead):
-    """Every frame is unlike the one before: what was said last is better than gray."""
+def test_colour_stays_if_no_motion_can_be_followed(look_ahead):
+    """Every frame is unlike the one before: the last estimate is better than gray."""
     random = np.random.default_rng(3)
     grays = [random.integers(0, 256, (192, 256), np.uint8) for _ in range(60)]
     found = stabilized(StabilizerOptions(look_ahead=look_ahead), grays, [estimate_of(20, -10)] + [None] * 59)
@@ -110,7 +110,7 @@ def test_where_no_motion_can_be_followed_colour_stays(look_ahead):
         assert np.abs(ab - np.float32([20, -10])).max() < 0.1
 
 
-def test_what_cannot_be_followed_yields_to_what_is_seen():
+def test_old_evidence_that_cannot_be_followed_yields_to_a_new_estimate():
     random = np.random.default_rng(4)
     grays = [random.integers(0, 256, (192, 256), np.uint8) for _ in range(3)]
     found = stabilized(StabilizerOptions(look_ahead=0), grays, [estimate_of(20, -10), None, estimate_of(-30, 5)])

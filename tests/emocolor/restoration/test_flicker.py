@@ -1,3 +1,5 @@
+"""Flicker is removed; fades, flashes, motion and shots are kept."""
+
 from dataclasses import replace
 from fractions import Fraction
 
@@ -30,10 +32,10 @@ def film(lights, scene, rate=25, bits=8):
         )  # fmt: skip
 
 
-def steadied(frames):
-    steady = FlickerFilter()
-    made = [done for frame in frames for done in steady.add(frame)] + list(steady.end())
-    assert list(steady.end()) == []
+def deflickered(frames):
+    flicker = FlickerFilter()
+    made = [done for frame in frames for done in flicker.add(frame)] + list(flicker.end())
+    assert list(flicker.end()) == []
     return made
 
 
@@ -42,21 +44,21 @@ def means(frames):
 
 
 @pytest.mark.parametrize("bits", [8, 10])
-def test_flicker_is_evened_out(bits):
+def test_flicker_is_reduced(bits):
     lights = np.exp(np.random.default_rng(1).normal(0, 0.08, 60))
     frames = list(film(lights, landscape(), bits=bits))
-    made = steadied(frames)
+    made = deflickered(frames)
     assert [frame.pts for frame in made] == list(range(60))
     assert means(made).var() < means(frames).var() / 6
     assert made[30].luma.dtype == frames[30].luma.dtype
 
 
-def test_what_does_not_flicker_is_the_same_frame():
+def test_without_flicker_the_frames_stay_the_same_objects():
     frames = list(film([1.0] * 30, landscape()))
-    assert all(one is other for one, other in zip(steadied(frames), frames, strict=True))
+    assert all(one is other for one, other in zip(deflickered(frames), frames, strict=True))
 
 
-def test_a_thing_that_moves_through_the_frame_changes_nothing():
+def test_moving_things_change_nothing():
     scenes = []
     for n in range(40):
         scene = landscape()
@@ -64,60 +66,60 @@ def test_a_thing_that_moves_through_the_frame_changes_nothing():
         scenes.append(scene)
     frames = list(film([1.0] * 40, scenes))
     assert np.ptp(means(frames)) > 5
-    np.testing.assert_allclose(means(steadied(frames)), means(frames), atol=0.3)
+    np.testing.assert_allclose(means(deflickered(frames)), means(frames), atol=0.3)
 
 
 def test_black_stays_black():
     scene = landscape()
     scene[:60] = 0
     frames = list(film(np.exp(np.random.default_rng(2).normal(0, 0.1, 30)), scene))
-    assert all((frame.luma[:60] == 16).all() for frame in steadied(frames))
+    assert all((frame.luma[:60] == 16).all() for frame in deflickered(frames))
 
 
 @pytest.mark.parametrize("lights", [np.linspace(1, 0.4, 50), [1.0] * 20 + [1.9] * 2 + [1.0] * 20])
 def test_fades_and_flashes_are_left_alone(lights):
     frames = list(film(lights, landscape() * 0.5))
-    np.testing.assert_allclose(means(steadied(frames)), means(frames), rtol=0.02)
+    np.testing.assert_allclose(means(deflickered(frames)), means(frames), rtol=0.02)
 
 
-def test_shots_do_not_touch():
-    """Ending a shot and starting another gives the same as two filters."""
+def test_shots_do_not_affect_each_other():
+    """One filter for two shots gives the same as two filters."""
     one, other = (list(film(lights, landscape(seed))) for seed, lights in ((1, [1, 0.9] * 8), (2, [0.5, 0.6] * 8)))
-    steady = FlickerFilter()
+    flicker = FlickerFilter()
     made = []
     for shot in (one, other):
-        made += [done for frame in shot for done in steady.add(frame)]
-        made += steady.end()
-    apart = steadied(one) + steadied(other)
+        made += [done for frame in shot for done in flicker.add(frame)]
+        made += flicker.end()
+    apart = deflickered(one) + deflickered(other)
     assert all(np.array_equal(a.luma, b.luma) for a, b in zip(made, apart, strict=True))
 
 
 @pytest.mark.parametrize("rate", [12, 25, 1000])
-def test_frames_are_held_for_a_little_while_only(rate):
-    steady = FlickerFilter()
-    held, given = [], 0
+def test_only_a_few_frames_wait(rate):
+    flicker = FlickerFilter()
+    waiting, given = [], 0
     for taken, frame in enumerate(film([1.0] * 60, landscape(), rate), start=1):
-        given += len(list(steady.add(frame)))
-        held.append(taken - given)
-    assert max(held) <= min(16, 0.3 * rate + 1)
+        given += len(list(flicker.add(frame)))
+        waiting.append(taken - given)
+    assert max(waiting) <= min(16, 0.3 * rate + 1)
 
 
-def test_too_dark_to_tell_changes_nothing():
+def test_frames_too_dark_to_measure_are_unchanged():
     frames = list(film([1.0, 0.5] * 10, landscape() * 0.04))
-    assert all(one is other for one, other in zip(steadied(frames), frames, strict=True))
+    assert all(one is other for one, other in zip(deflickered(frames), frames, strict=True))
 
 
-def test_a_lamp_in_the_dark_is_not_the_exposure():
+def test_a_lamp_in_the_dark_does_not_count_as_exposure():
     scenes = []
     for n in range(20):
         scene = np.zeros(SIZE_WH[::-1], np.float32)
         scene[80:100, 150:170] = 0.5 + 0.2 * (n % 2)
         scenes.append(scene)
     frames = list(film([1.0] * 20, scenes))
-    assert all(one is other for one, other in zip(steadied(frames), frames, strict=True))
+    assert all(one is other for one, other in zip(deflickered(frames), frames, strict=True))
 
 
-def test_a_line_through_the_neighbours():
+def test_exposure_is_smoothed_by_a_line_through_the_neighbours():
     times = np.arange(-5, 6) / 25
     assert smoothed_exposure(np.stack([times, 3 * times], 1), 0.0, 0.0) == pytest.approx(0, abs=1e-9)
     assert smoothed_exposure(np.array([[1.0, 0.2]]), 1.0, 0.2) == pytest.approx(0.2)

@@ -1,3 +1,5 @@
+"""Grain is removed from static parts, motion is not smeared, and the level of the grain is measured."""
+
 from fractions import Fraction
 
 import cv2
@@ -42,7 +44,7 @@ def error(frames, images, bits=8):
 
 @pytest.mark.parametrize("bits", [8, 10])
 @pytest.mark.parametrize("sigma", [2, 8])
-def test_grain_goes_where_nothing_moves(sigma, bits):
+def test_grain_is_removed_where_nothing_moves(sigma, bits):
     images = [texture()] * 12
     frames = list(film(images, sigma, bits))
     made = cleaned(frames)
@@ -54,8 +56,8 @@ def test_grain_goes_where_nothing_moves(sigma, bits):
 
 
 @pytest.mark.parametrize("strength", [0.25, 0.5])
-def test_what_moves_is_not_smeared(strength):
-    """A detailed panel passes over a still ground: nothing of it may be mixed with what was there before."""
+def test_motion_is_not_smeared(strength):
+    """A detailed panel passes over a static background and must not be mixed with what was there before."""
     ground, panel = texture(seed=1), texture((60, 120), seed=2)
     images = [ground.copy() for _ in range(14)]
     for n, frame in enumerate(images):
@@ -67,21 +69,21 @@ def test_what_moves_is_not_smeared(strength):
         assert np.mean((made[n].luma[over] - panel) ** 2) < 1.05 * np.mean((frames[n].luma[over] - panel) ** 2)
 
 
-def test_film_without_grain_is_left_alone():
+def test_film_without_grain_is_unchanged():
     still = list(film([texture()] * 6, 0))
     assert all(one is other for one, other in zip(cleaned(still, 1.0), still, strict=True))
 
 
 def test_a_repeated_frame_hides_no_grain():
-    """Films at a raised frame rate repeat frames; those tell nothing of the grain."""
+    """Film at a raised frame rate repeats frames, which do not show the grain."""
     frames = [texture()] * 6
     twice = [frame for frame in film(frames, 5) for _ in range(2)]
     made = cleaned(twice)
     assert error(made, frames * 2).mean() < error(twice, frames * 2).mean() / 2
 
 
-def test_what_a_codec_repeats_hides_no_grain():
-    """Codecs copy what hardly changes, but for a few points: the same holds within a frame."""
+def test_areas_that_a_codec_repeats_hide_no_grain():
+    """Codecs copy areas that hardly change, but for a few points: the same holds within a frame."""
     random, images = np.random.default_rng(5), [texture()] * 8
     frames = list(film(images, 5))
     for frame in frames:
@@ -94,14 +96,14 @@ def test_what_a_codec_repeats_hides_no_grain():
     assert after < before / 2.5
 
 
-def test_more_strength_takes_more():
+def test_more_strength_removes_more():
     images = [texture()] * 8
     frames = list(film(images, 5))
     errors = [error(cleaned(frames, strength), images).mean() for strength in (0.1, 0.25, 0.5)]
     assert error(frames, images).mean() >= errors[0] > errors[1] > errors[2]
 
 
-def test_planes_that_come_in_are_not_written_to_and_those_that_go_out_may_be():
+def test_input_planes_are_not_modified_and_output_planes_may_be():
     frames = list(film([texture()] * 8, 5))
     given = [frame.luma.copy() for frame in frames]
     untouched = [frame.luma.copy() for frame in cleaned(frames)]
@@ -112,7 +114,7 @@ def test_planes_that_come_in_are_not_written_to_and_those_that_go_out_may_be():
         for frame in clean.add(source):
             overwritten.append(frame.luma.copy())
             frame.luma[:] = 0
-            frames[frame.pts].luma[:] = 0  # whoever gets a frame may use its memory
+            frames[frame.pts].luma[:] = 0  # whoever receives a frame may write to its memory
     assert all(np.array_equal(a, b) for a, b in zip(overwritten, untouched, strict=False))
 
 
