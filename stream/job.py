@@ -22,7 +22,7 @@ from .pipeline.cores import usable_cores
 from .pipeline.pipeline import Pipeline
 from .pipeline.steps import Step
 from .report.timeline import TimelineWriter
-from .restore.color_detection import input_is_coloured
+from .restore.color_detection import input_is_colored
 from .settings import JobSettings
 
 
@@ -143,7 +143,7 @@ class Job:
             self.source.close()
 
     def _input_has_colors(self) -> bool | None:
-        found = input_is_coloured(self.settings.input, self.settings.source, self.source.info)
+        found = input_is_colored(self.settings.input, self.settings.source, self.source.info)
         if found:
             self._note_colors()
         return found

@@ -1,1 +1,1 @@
-"""Old footage before it is recoloured: interlacing, flicker, grain, colour detection."""
+"""What is done to old footage before it is recoloured: deinterlacing, deflickering, denoising, colour detection."""

@@ -1,4 +1,4 @@
-"""Whether an input has colours of its own, told before it is processed, from frames all over it."""
+"""Detects whether an input is in colour, before it is processed, from frames sampled all over it."""
 
 import math
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from ..media.source import SourceOptions, open_container
 from ..media.source_info import SourceInfo
 
 SAMPLES: Final = 16
-"""Frames that are looked at."""
+"""Frames that are analysed."""
 SHORT_SECONDS: Final = 20.0
-"""Inputs up to this length are decoded to reach them, as they may have a single key frame; in longer ones the key
-frames nearest to them will do."""
+"""Inputs up to this length are decoded as a whole, since they may have a single key frame. In longer ones the nearest
+key frames are taken."""
 
 
-def input_is_coloured(location: str, options: SourceOptions, info: SourceInfo) -> bool | None:
-    """Whether the part that is read has colours; ``None`` where it cannot be looked through beforehand."""
+def input_is_colored(location: str, options: SourceOptions, info: SourceInfo) -> bool | None:
+    """Whether the part that is read is in colour; ``None`` where it cannot be sampled beforehand."""
     if info.format.chroma == "none":
         return False
     if info.duration is None or is_url(location) or is_standard_stream(location) or is_image_pattern(location):
@@ -37,7 +37,7 @@ def input_is_coloured(location: str, options: SourceOptions, info: SourceInfo) -
 
 
 def _samples(location: str, options: SourceOptions, duration: float) -> Iterator[Frame]:
-    """Frames spread over the part that is read."""
+    """Frames from all over the part that is read."""
     with open_container(location, options) as container:
         stream = probe.main_video(container)
         assert stream is not None
@@ -53,7 +53,7 @@ def _samples(location: str, options: SourceOptions, duration: float) -> Iterator
 def _decoded(
     container: av.container.InputContainer, stream: av.VideoStream, start: float, times: list[float]
 ) -> Iterator[av.VideoFrame]:
-    """The first frame at or after each time, of those that others are predicted from."""
+    """The first frame at or after each time, without those that no other is predicted from: decoding is faster so."""
     container.seek(math.floor(start * av.time_base))
     stream.codec_context.skip_frame = "NONREF"
     waiting = times[::-1]

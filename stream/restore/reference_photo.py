@@ -1,4 +1,4 @@
-"""Reads the image whose palette colours shall take on (:mod:`emocolor.chroma.reference`)."""
+"""Reads the image whose palette a colorized film gets (:mod:`emocolor.chroma.reference`)."""
 
 import mmap
 import os
@@ -16,7 +16,7 @@ from emocolor.errors import SourceError
 
 from ..media.locations import error_text
 
-FEWEST_PIXELS: Final = 16
+MIN_PIXELS: Final = 16
 _REDUCTIONS: Final = (
     cv2.IMREAD_REDUCED_COLOR_8,
     cv2.IMREAD_REDUCED_COLOR_4,
@@ -26,26 +26,26 @@ _REDUCTIONS: Final = (
 
 
 def read_reference(path: Path) -> ColorStatistics:
-    """The palette of a photo in any form that OpenCV reads: JPEG, PNG, WebP, TIFF, AVIF and others.
+    """The palette of a photo in any format that OpenCV reads: JPEG, PNG, WebP, TIFF, AVIF and others.
 
-    It is taken for sRGB; alpha is ignored. Raises ``SourceError`` where there is no such file, it is no image,
-    as a video is none, it is damaged, or it has fewer than ``FEWEST_PIXELS`` pixels.
+    Pixels count as sRGB; alpha is ignored. Raises ``SourceError`` where there is no such file, where it is not an image
+    (a video is not) or damaged, and where it has fewer than ``MIN_PIXELS`` pixels.
     """
     content = _content(path)
     with _quiet_stderr():
         image = _decoded(content)
     if image is None:
-        raise _failure(path, "it is not a image, or damaged. Give a photo, such as a JPEG or PNG file")
+        raise _failure(path, "it is not an image, or it is damaged. Give a photo, such as a JPEG or PNG file")
     height, width = image.shape[:2]
-    if width * height < FEWEST_PIXELS:
+    if width * height < MIN_PIXELS:
         raise _failure(path, f"with {width}x{height} pixels it is too small to have a palette. Give a larger image")
     return statistics_of(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8))
 
 
 def _content(path: Path) -> NDArray[np.uint8]:
-    """The file's bytes, (N,), read as they are asked for: a large video is not loaded to find that it is none."""
+    """The file's bytes, (N,), mapped into memory: a large video is not loaded only to find that it is not an image."""
     if path.is_dir():
-        raise _failure(path, "it is a folder. Name a image in it")
+        raise _failure(path, "it is a folder. Name an image in it")
     if not path.is_file():
         raise _failure(path, "it is no file" if path.exists() else "there is no such file. Check the name")
     try:
@@ -58,14 +58,14 @@ def _content(path: Path) -> NDArray[np.uint8]:
 
 
 def _decoded(content: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """B, G, R, (H, W, 3), by the largest reduction that keeps the detail a palette needs, if it can be decoded.
+    """BGR (H, W, 3), at the largest reduction that keeps the detail of the palette; ``None`` if it cannot be decoded.
 
-    JPEG is reduced while it is decoded, which takes a fraction of the time and memory.
+    JPEG is reduced while it is decoded, in a fraction of the time and memory.
     """
     for reduction in _REDUCTIONS:
         try:
             image = cv2.imdecode(content, reduction)
-        except cv2.error:  # smaller than the reduction, or larger than OpenCV takes
+        except cv2.error:  # smaller than the reduction, or larger than OpenCV allows
             continue
         if image is not None and (min(image.shape[:2]) >= SHORT_SIDE or reduction == cv2.IMREAD_COLOR):
             return np.asarray(image, np.uint8)
@@ -74,9 +74,9 @@ def _decoded(content: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 @contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Keep away what decoders say of damaged files on file descriptor 2; other threads are silenced as well.
+    """Suppress messages about damaged files on file descriptor 2; other threads are silenced as well.
 
-    libpng and libjpeg write there themselves, so OpenCV's log level is not enough.
+    libpng and libjpeg write there themselves, so OpenCV's log level does not help.
     """
     try:
         original = os.dup(2)

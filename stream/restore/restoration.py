@@ -1,9 +1,9 @@
-"""Old footage put in order before it is coloured: fields made whole, flicker evened out, grain taken away.
+"""Restoration of old footage before it is recoloured.
 
     deinterlace -> deflicker -> denoise
 
-In this order: exposure is told from whole frames, and grain by comparing frames of one exposure. Each
-shot is treated by itself, so that nothing of a frame gets across a cut.
+In this order, because exposure is measured on progressive frames, and grain by comparing frames of equal exposure. Each
+shot is filtered by itself, so that nothing of a frame gets across a cut.
 """
 
 from collections import deque
@@ -22,12 +22,12 @@ from ..media.source import MediaUnit
 from .interlacing import Deinterlacer
 
 Deinterlacing = Literal["auto", "on", "off"]
-_Form = tuple[PixelFormat, tuple[int, int], ColorSpec]
+_FrameFormat = tuple[PixelFormat, tuple[int, int], ColorSpec]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestorationOptions(Options):
-    """What is done to old footage before it is analysed or recoloured."""
+    """How old footage is restored before it is analysed and recoloured."""
 
     section: ClassVar[str] = "restoration"
 
@@ -39,45 +39,45 @@ class RestorationOptions(Options):
 
     @property
     def is_needed(self) -> bool:
-        """Whether anything is done."""
+        """Whether any filter is on."""
         return self != RestorationOptions()
 
 
 class ShotFilter(Protocol):
-    """Works on one shot after the other, and gives as many frames as it takes, in order."""
+    """Filters one shot after the other; gives as many frames as it takes, in order."""
 
     def add(self, frame: Frame) -> Iterator[Frame]:
-        """Take the shot's next frame, and give those that are done."""
+        """Take the shot's next frame; the frames that are done."""
 
     def end(self) -> Iterator[Frame]:
-        """The frames that are still held; what is added after belongs to another shot."""
+        """The frames that are still held; what is added afterwards belongs to another shot."""
 
 
 def restore(units: Iterable[MediaUnit], options: RestorationOptions) -> Iterator[MediaUnit]:
-    """The same units with their frames restored: as many, at the same times, with the packets they came with.
+    """The same units with restored frames: as many, with the same times and packets.
 
-    A frame that nothing is done to is the same object. Others have new luma, and new chroma where fields
-    were made whole; the frames they come from are used up. While what follows a frame counts too it is held
-    back, at 25 frames a second 21 frames at most, and each shot is over where the next begins.
+    A frame that no filter changes is the same object. Others have new luma, and new chroma where they were
+    deinterlaced; the frames that they come from are used up. Frames are held while a filter needs later ones: at most
+    21 at 25 frames per second. Where a new shot begins, those of the last one are completed.
     """
     filters = make_filters(options)
     cuts = CutDetector()
     waiting: deque[MediaUnit] = deque()
-    form: _Form | None = None
+    frame_format: _FrameFormat | None = None
     for unit in units:
         if unit.frame is not None:
             cut = cuts.is_cut(unit.frame)
-            if cut or _form(unit.frame) != form:
-                yield from _merged(waiting, _end(filters))
-            form = _form(unit.frame)
+            if cut or _frame_format(unit.frame) != frame_format:
+                yield from _completed(waiting, _end(filters))
+            frame_format = _frame_format(unit.frame)
         waiting.append(unit)
         done = iter(()) if unit.frame is None else _through(filters, unit.frame)
-        yield from _merged(waiting, done)
-    yield from _merged(waiting, _end(filters))
+        yield from _completed(waiting, done)
+    yield from _completed(waiting, _end(filters))
 
 
 def make_filters(options: RestorationOptions) -> list[ShotFilter]:
-    """The filters that the options ask for, in the order they apply."""
+    """The filters that the options turn on, in the order in which they apply."""
     filters: list[ShotFilter] = []
     if options.deinterlace != "off":
         filters.append(Deinterlacer(always=options.deinterlace == "on"))
@@ -104,12 +104,12 @@ def _end(filters: Sequence[ShotFilter]) -> Iterator[Frame]:
             yield from _through(filters[index + 1 :], done)
 
 
-def _merged(waiting: deque[MediaUnit], frames: Iterator[Frame]) -> Iterator[MediaUnit]:
-    """The waiting units whose frames are done, with those, and the units without a frame among them."""
+def _completed(waiting: deque[MediaUnit], frames: Iterator[Frame]) -> Iterator[MediaUnit]:
+    """The waiting units with the frames that are done, and the units without a frame among them."""
     for frame in frames:
         yield from _without_frame(waiting)
         unit = waiting.popleft()
-        yield unit if frame is unit.frame else replace(unit, frame=_settled(frame))
+        yield unit if frame is unit.frame else replace(unit, frame=_in_own_memory(frame))
     yield from _without_frame(waiting)
 
 
@@ -118,12 +118,12 @@ def _without_frame(waiting: deque[MediaUnit]) -> Iterator[MediaUnit]:
         yield waiting.popleft()
 
 
-def _settled(frame: Frame) -> Frame:
-    """The frame with its planes in its frame's own memory, so that it can be made writable further on."""
+def _in_own_memory(frame: Frame) -> Frame:
+    """The frame with its planes in its handle's memory: only then can later stages make it writable."""
     av_frame = frame_to_av(frame)
     return replace(frame, planes=planes_of(av_frame, frame.format), handle=av_frame)
 
 
-def _form(frame: Frame) -> _Form:
-    """What must be the same for the filters to work on frames together."""
+def _frame_format(frame: Frame) -> _FrameFormat:
+    """What frames must share for filters to combine them."""
     return frame.format, frame.size_wh, frame.color

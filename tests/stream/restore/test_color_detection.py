@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stream.media.source import SourceOptions, VideoSource
-from stream.restore.color_detection import SAMPLES, SHORT_SECONDS, input_is_coloured
+from stream.restore.color_detection import SAMPLES, SHORT_SECONDS, input_is_colored
 
 SIZE_WH = (96, 64)
 
@@ -37,7 +37,7 @@ def detected(path, location=None, **options):
     made = SourceOptions(**options)
     source = VideoSource(str(path), made)
     try:
-        return input_is_coloured(location or str(path), made, source.info)
+        return input_is_colored(location or str(path), made, source.info)
     finally:
         source.close()
 

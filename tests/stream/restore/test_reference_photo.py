@@ -87,9 +87,9 @@ def test_a_file_that_may_not_be_read_is_refused(photo, tmp_path):
 
 
 def test_a_video_and_a_text_are_refused(make_clip, tmp_path, capfd):
-    assert "not a image" in refusal(make_clip("a.mp4"))
+    assert "not an image" in refusal(make_clip("a.mp4"))
     (tmp_path / "a.jpg").write_text("no image\n" * 100)
-    assert "not a image" in refusal(tmp_path / "a.jpg")
+    assert "not an image" in refusal(tmp_path / "a.jpg")
     (tmp_path / "empty.jpg").touch()
     assert "empty" in refusal(tmp_path / "empty.jpg")
     assert capfd.readouterr().err == ""
