@@ -1,13 +1,13 @@
-"""Bins of colour: the ab plane of CIELAB, cut into squares and kept where sRGB has colours (Zhang et al. 2016).
+"""Bins of colour: squares of the ab plane of CIELAB in and around the gamut of sRGB (Zhang et al. 2016).
 
-Centers lie at multiples of the grid, so gray is one of them. Which bins to keep the paper leaves at "in
-gamut". Its published list for grid 10 has 313, of which 52 are not the cell of any colour of sRGB: a margin
-around the gamut belongs to it. Here a bin is kept where some colour of sRGB lies within ``REACH`` grid steps
-of its center, which makes 313 bins at grid 10, 309 of them the published ones. At grid 12 it makes 231, with
-190 cells that hold a colour; S2 states 256 there and no rule.
+Centers lie at multiples of the grid, so gray is one of them. The paper keeps bins that are "in gamut" and states no
+rule. Its published list for grid 10 has 313, of which 52 are the cell of no sRGB colour, so a margin around the gamut
+is part of it. Here a bin is kept if some sRGB colour lies within ``REACH`` grid steps of its center. That gives 313
+bins at grid 10, of which 309 are published ones. At grid 12 it gives 231, of which 190 hold a colour; S2 states 256
+and no rule.
 
-The margin is of use: soft targets take the five nearest bins, and those of a saturated colour lie partly
-outside.
+The margin is useful: soft targets take the five nearest bins, and those of a saturated colour lie partly outside the
+gamut.
 """
 
 from functools import cache
@@ -27,20 +27,20 @@ LIGHT_TO_XYZ: Final = np.array(
         [0.019334 / 1.088754, 0.119193 / 1.088754, 0.950227 / 1.088754],
     ]
 )
-"""Linear light of sRGB to XYZ over the XYZ of white (D65), with OpenCV's numbers: white is (1, 1, 1)."""
+"""Linear sRGB to XYZ relative to white (D65), with OpenCV's numbers: white is (1, 1, 1)."""
 
 REACH: Final = 4 / 3
 """How far outside the gamut a bin's center may lie, in grid steps."""
 
 CANDIDATES: Final = 13
-"""Bins remembered per cell, enough for the five nearest of any sRGB colour in the cell to be among them."""
+"""Bins stored per cell: enough that the five nearest to any sRGB colour in the cell are among them."""
 
 _SIDE: Final = 49
 """Colours sampled along an edge of the RGB cube."""
 
 
 class AbBins:
-    """The bins of one grid; building the same again costs nothing.
+    """The bins of one grid; they are computed once for each grid.
 
     Raises ``ConfigurationError`` for a grid outside 5 to 40.
     """
@@ -51,8 +51,8 @@ class AbBins:
         self.grid = grid
         """Side of a bin in CIELAB units."""
         self.centers, self.cells = _bins(grid)
-        """``centers``: ab (Q, 2) float32, sorted by a, then b. ``cells``: bins near each cell of the whole
-        plane, (C, C, CANDIDATES) int64, nearest to the cell's center first; cell (C // 2, C // 2) is gray's."""
+        """``centers``: ab (Q, 2) float32, sorted by a, then b. ``cells``: the bins near each cell of the whole plane,
+        (C, C, CANDIDATES) int64, the nearest to the cell's center first; cell (C // 2, C // 2) is gray."""
 
     def __len__(self) -> int:
         return len(self.centers)
@@ -60,7 +60,7 @@ class AbBins:
     def nearest(self, ab: NDArray[np.floating]) -> NDArray[np.int64]:
         """The bin of each colour: ab (..., 2) to indices (...).
 
-        Colours outside sRGB whose own cell was not kept get the bin nearest to that cell.
+        A colour outside sRGB whose own cell is no bin gets the bin nearest to that cell.
         """
         return self._candidates(ab)[..., 0]
 
@@ -72,8 +72,10 @@ class AbBins:
         return np.take_along_axis(candidates, distances.argsort(-1, kind="stable")[..., :k], -1)
 
     def spread(self, parts: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-        """A distribution over bins (Q,) with each bin's part spread over all bins by a Gaussian of their distance
-        (``sigma`` in CIELAB units); of the same sum."""
+        """Smooth a distribution over bins (Q,) by a Gaussian of their distance, ``sigma`` in CIELAB units.
+
+        The sum stays the same.
+        """
         centers = self.centers.astype(np.float64)
         kernel = np.exp(-_squared_distances(centers, centers) / (2 * sigma**2))
         return np.asarray((kernel / kernel.sum(0)) @ parts)
@@ -99,7 +101,7 @@ def _bins(grid: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def _gamut_faces() -> list[NDArray[np.float64]]:
-    """ab (n, 2) of the six faces of the RGB cube, whose inside has no other ab."""
+    """ab (n, 2) on the six faces of the RGB cube; no colour inside the cube lies outside of theirs."""
     levels = np.linspace(0, 1, _SIDE)
     first, second = (level.ravel() for level in np.meshgrid(levels, levels))
     faces = (np.insert(np.stack([first, second], 1), axis, end, axis=1) for axis in range(3) for end in (0.0, 1.0))

@@ -1,4 +1,4 @@
-"""Every emotion classifier that has a definition here, by name."""
+"""Emotion classifiers by the name of their definition."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ EMOTION_NETS: dict[str, type[EmotionNet]] = {
 
 
 def emotion_net(name: str, label_sets: Sequence[str] = ("fer2013",)) -> EmotionNet:
-    """A fresh net; raises ``ConfigurationError`` for an unknown name."""
+    """An untrained net with an output for each label set. Raises ``ConfigurationError`` for an unknown name."""
     if name not in EMOTION_NETS:
         raise ConfigurationError(f"Unknown net definition '{name}'{nearest(name, list(EMOTION_NETS))}")
     return EMOTION_NETS[name](label_sets)

@@ -1,7 +1,7 @@
 """sRGB to CIELAB (D65) and back, on tensors, with gradients that stay finite at black.
 
-Everything computes in float32, also under autocast: bfloat16 would leave 8 bits to a colour. The numbers are
-those of OpenCV's conversion, whose float32 form interpolates and so lies up to 0.6 from these exact values.
+Everything is computed in float32, also under autocast: bfloat16 would leave 8 bits for a colour. The constants are
+those of OpenCV's conversion, whose float32 version interpolates and so deviates by up to 0.6 from these exact values.
 """
 
 from typing import Final
@@ -14,17 +14,17 @@ from .ab_bins import LIGHT_TO_XYZ
 _XYZ_TO_LIGHT: Final = torch.from_numpy(LIGHT_TO_XYZ).inverse().tolist()
 _LIGHT_TO_XYZ: Final = LIGHT_TO_XYZ.tolist()
 _KNEE: Final = 6 / 29
-"""CIELAB's cube root turns into a line below the cube of this."""
+"""Below the cube of this, CIELAB replaces the cube root by a line."""
 
 
 def srgb_to_linear(rgb: Tensor) -> Tensor:
-    """sRGB values to linear light, 1 for white; any shape, float32. Below 0 the curve's line is continued."""
+    """sRGB values to linear light, 1 for white; any shape, float32. The linear part continues below 0."""
     rgb = rgb.float()
     return torch.where(rgb > 0.04045, ((rgb.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
 
 
 def linear_to_srgb(light: Tensor) -> Tensor:
-    """Linear light to sRGB values, unclipped; any shape, float32. Below 0 the curve's line is continued."""
+    """Linear light to sRGB values, unclipped; any shape, float32. The linear part continues below 0."""
     light = light.float()
     return torch.where(light > 0.0031308, 1.055 * light.clamp_min(0.0031308) ** (1 / 2.4) - 0.055, light * 12.92)
 
@@ -38,7 +38,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
     """CIELAB (..., 3, H, W) to sRGB of the same shape, float32.
 
-    Colours that sRGB does not have are clipped to [0, 1], where their gradient is zero, or left as they are.
+    With ``clip``, colours outside sRGB are clipped to [0, 1], where the gradient is zero.
     """
     lightness, a, b = lab.float().unbind(-3)
     y = (lightness + 16) / 116
@@ -53,7 +53,7 @@ def lightness(gray: Tensor) -> Tensor:
 
 
 def _mixed(matrix: list[list[float]], channels: Tensor) -> list[Tensor]:
-    """A 3x3 matrix on (..., 3, H, W), one (..., H, W) a row; spelled out, since autocast would round a matmul."""
+    """A 3x3 matrix times (..., 3, H, W), as three (..., H, W); spelled out, since autocast would round a matmul."""
     first, second, third = channels.unbind(-3)
     return [row[0] * first + row[1] * second + row[2] * third for row in matrix]
 

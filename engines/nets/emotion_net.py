@@ -11,14 +11,14 @@ from torch.nn import functional
 CLASSES = 7
 
 LABEL_SETS = ("fer2013", "ferplus")
-"""Whose labels a net's outputs speak: FER2013's, or the crowd votes of FER+ over the same classes."""
+"""The labels that an output was taught: those of FER2013, or the crowd votes of FER+ over the same classes."""
 
 
 class EmotionNet(nn.Module, ABC):
     """Face crops to emotion logits, for one label set or several.
 
-    ``trunk`` holds what lies before the first dropout and ``head`` the rest, so that Monte
-    Carlo dropout runs the trunk once per face and the head once per mask.
+    ``trunk`` is everything before the first dropout and ``head`` the rest, so Monte Carlo dropout runs the trunk once
+    per face and the head once per mask.
     """
 
     size: ClassVar[int]
@@ -26,13 +26,13 @@ class EmotionNet(nn.Module, ABC):
     channels: ClassVar[int]
     """1 for gray, 3 for RGB."""
     mask_shapes: ClassVar[tuple[tuple[int, ...], ...]]
-    """Shape of one dropout mask per dropout, batch axis left out."""
+    """For each dropout the shape of its mask, without the batch axis."""
     dropout_rates: ClassVar[tuple[float, ...]]
-    """Probability that an element is dropped, per dropout."""
+    """For each dropout the probability that an element is dropped."""
 
     def __init__(self, label_sets: Sequence[str] = ("fer2013",)) -> None:
         super().__init__()
-        assert label_sets, "a net answers in at least one label set"
+        assert label_sets, "a net has at least one label set"
         assert set(label_sets) <= set(LABEL_SETS), label_sets
         self.label_sets = tuple(label_sets)
 
@@ -44,18 +44,18 @@ class EmotionNet(nn.Module, ABC):
     def head(self, features: Tensor, masks: Sequence[Tensor] | None = None) -> Tensor:
         """Logits (N, label sets x 7) from the trunk's features.
 
-        Each mask multiplies where dropout acts; without masks it is ordinary dropout, on in
+        With masks, each dropout is a multiplication by its mask. Without them it is ordinary dropout, which acts in
         training mode only.
         """
 
     def drop(self, x: Tensor, layer: int, masks: Sequence[Tensor] | None) -> Tensor:
-        """Dropout number ``layer``, by its mask where masks are given."""
+        """Dropout number ``layer``, by its mask if masks are given."""
         if masks is not None:
             return x * masks[layer]
         return functional.dropout(x, self.dropout_rates[layer], self.training)
 
     def forward(self, faces: Tensor) -> Tensor:
-        """Logits (N, label sets, 7); in training mode fresh dropout for every face."""
+        """Logits (N, label sets, 7); in training mode every face gets a mask of its own."""
         return self.head(self.trunk(faces)).unflatten(1, (-1, CLASSES))
 
     def monte_carlo(self, faces: Tensor, *masks: Tensor) -> Tensor:
@@ -63,13 +63,13 @@ class EmotionNet(nn.Module, ABC):
         features = self.trunk(faces)
         passes, count = masks[0].shape[0], features.shape[0]
         tiled = features.unsqueeze(0).expand(passes, *features.shape).flatten(0, 1)
-        # Mask t serves every face of pass t, so that faces are comparable with each other.
+        # All faces of a pass share its mask, so that they differ by what they show and not by their masks.
         spread = [m.unsqueeze(1).expand(-1, count, *m.shape[1:]).flatten(0, 1) for m in masks]
         return self.head(tiled, spread).unflatten(1, (-1, CLASSES)).unflatten(0, (passes, count))
 
 
 def start_as_keras(net: nn.Module) -> None:
-    """Keras' first weights, in place: Glorot-uniform kernels and zero biases."""
+    """Initialise in place as Keras does by default: Glorot-uniform kernels and zero biases."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)

@@ -1,4 +1,4 @@
-"""Nets that ship, back in torch: their ONNX file's tensors by name into the definition.
+"""Nets that ship, loaded back into torch: the ONNX file's tensors go into the definition by name.
 
 Needs the package ``onnx`` (extra ``train``).
 """
@@ -20,13 +20,13 @@ from .catalog import emotion_net
 from .emotion_net import EmotionNet
 
 HALF = ".half"
-"""Ending of a stored float16 tensor's name."""
+"""Suffix of the names of tensors that are stored as float16."""
 
 
 def load_net(name: str) -> EmotionNet:
-    """A shipped net by name, or any exported one by path, in evaluation mode and float32.
+    """An emotion net that ships, by name, or an exported one, by path, in evaluation mode and float32.
 
-    Raises ``ConfigurationError`` for an unknown name and ``EngineError`` where file and definition differ.
+    Raises ``ConfigurationError`` for an unknown name and ``EngineError`` if file and definition differ.
     """
     spec = read_emotion_spec(name)
     net = emotion_net(spec.definition, spec.label_sets)
@@ -41,7 +41,10 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 
 def fill(net: nn.Module, weights: Path) -> dict[str, Tensor]:
-    """Give ``net`` its values and return all that the file holds; counters of batch norm may be absent."""
+    """Load a file's values into ``net`` and return all that the file holds. Counters of batch norm may be missing.
+
+    Raises ``EngineError`` if another value is missing or has another shape.
+    """
     state = load_weights(weights)
     own = net.state_dict()
     lost = sorted(key for key in own if not key.endswith("num_batches_tracked") and key not in state)
@@ -55,5 +58,5 @@ def fill(net: nn.Module, weights: Path) -> dict[str, Tensor]:
 
 
 def _is_float(value: NDArray[Any]) -> bool:
-    """Whole numbers are shapes and axes of the graph."""
+    """Whether it is a weight: integers are shapes and axes of the graph."""
     return np.issubdtype(value.dtype, np.floating)

@@ -1,7 +1,7 @@
-"""The graphs that ship, in torch: a net with what its ONNX file puts before and behind it, weights from that file.
+"""The graphs that ship, in torch: a net with its pre- and postprocessing, and the weights of its ONNX file.
 
-What the files hold as ONNX is made from these modules (``training.emotion.export``, ``training.colorizer.export``,
-``training.style.export``), so that names, shapes and ranges are the same wherever a net runs. Needs ``onnx``.
+The ONNX files are exported from these modules (``training.emotion.export``, ``training.colorizer.export``,
+``training.style.export``), so names, shapes and ranges are the same wherever a net runs. Needs ``onnx``.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from emocolor.errors import EngineError
+from emocolor.errors import EngineError, nearest
 
 from ..spec import AnySpec, ColorizerSpec, EmotionNetSpec, StyleSpec
 from .annealed import Annealed
@@ -44,7 +44,7 @@ class MonteCarlo(nn.Module):
 
 
 class Painter(nn.Module):
-    """A style net between images as they are stored: (N, H, W, 3) uint8 in and out."""
+    """A style net on images as they are stored: (N, H, W, 3) uint8 in and out."""
 
     def __init__(self, net: StyleNet) -> None:
         super().__init__()
@@ -55,19 +55,19 @@ class Painter(nn.Module):
 
 
 def unpacked(codes: Tensor) -> Tensor:
-    """Images (N, H, W, 3) uint8 as nets see them: (N, 3, H, W) float32 in [0, 1]."""
+    """Images (N, H, W, 3) uint8 to nets' input (N, 3, H, W) float32 in [0, 1]."""
     return codes.permute(0, 3, 1, 2).float() / 255
 
 
 def packed(rgb: Tensor) -> Tensor:
-    """What :func:`unpacked` undoes, clipped and rounded."""
+    """The inverse of :func:`unpacked`, clipped and rounded."""
     return (rgb.permute(0, 2, 3, 1).clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 def graph_of(spec: AnySpec) -> Graph:
-    """The graph of a net that ships, in evaluation mode, float32, on the CPU.
+    """The graph of a net in evaluation mode, float32, on the CPU.
 
-    Raises ``EngineError`` where the file lacks a tensor of the definition that the card names.
+    Raises ``EngineError`` if the file lacks a tensor of the definition that the card names.
     """
     match spec:
         case EmotionNetSpec():
@@ -89,14 +89,14 @@ def _colorizer(spec: ColorizerSpec) -> Graph:
     net = VideoColorizer(spec.grid)
     state = fill(net, spec.weights)
     if "log_weights" not in state:
-        raise EngineError(f"{spec.weights} lacks log_weights, what its colours counted in training.")
+        raise EngineError(f"{spec.weights} lacks log_weights, the weights of its bins in training.")
     module = Annealed(net, state["log_weights"].flatten().exp())
     return Graph(module.eval(), ("gray", "temperature", "rebalancing"), ("ab", "confidence"))
 
 
 def _style(spec: StyleSpec) -> Graph:
     if spec.definition not in LAYOUTS:
-        raise EngineError(f"Unknown layout of a style net, '{spec.definition}'; there are {', '.join(LAYOUTS)}.")
+        raise EngineError(f"Unknown layout of a style net '{spec.definition}'{nearest(spec.definition, LAYOUTS)}")
     net = StyleNet(LAYOUTS[spec.definition])
     fill(net, spec.weights)
     return Graph(Painter(net).eval(), ("rgb", "mixture"), ("painted",))

@@ -1,8 +1,8 @@
 """The classifier that ships as ``ours``: EfficientNet-Lite0 on gray faces of 48x48.
 
-The crop is doubled to 96x96 inside the net, where the backbone's filters meet structures of about
-the size that ImageNet taught them. Dropout acts late, before and behind stage 6 and on the pooled
-features, so that a Monte Carlo pass costs a fraction of the trunk.
+The net doubles the crop to 96x96, so that the backbone's filters meet structures of about the size that they learnt
+on ImageNet. Dropout acts late, before and after stage 6 and on the pooled features, so a Monte Carlo pass costs a
+fraction of the trunk.
 """
 
 from collections.abc import Sequence

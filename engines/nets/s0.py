@@ -1,14 +1,13 @@
 """The emotion classifier of "Emotion-Guided Colorization of Grayscale Portraits" (Sarkar, Kota, Lalani).
 
-Section 3.1 and 5.0.2: four blocks of two [conv 3x3 same, batch norm, ReLU] with 32, 64, 128
-and 256 filters, max-pooling after blocks 1 to 3, global average pooling after block 4, dropout
-0.2, 0.25, 0.3, 0.35 at the end of the blocks, a dense layer of 256 with ReLU and dropout 0.3,
-and a dense layer of 7 with softmax: 1,241,191 trainable parameters and 1,920 batch-norm
-running statistics, as the paper counts them.
+Sections 3.1 and 5.0.2: four blocks of two [conv 3x3 same, batch norm, ReLU] with 32, 64, 128 and 256 filters,
+max-pooling after blocks 1 to 3, global average pooling after block 4, dropout 0.2, 0.25, 0.3, 0.35 at the end of the
+blocks, a dense layer of 256 with ReLU and dropout 0.3, and a dense layer of 7 with softmax: 1,241,191 trainable
+parameters and 1,920 batch-norm running statistics, as the paper counts them.
 
-What the text leaves open, and what was decided here: the paper used TensorFlow, so layers take
-Keras' defaults (Glorot-uniform kernels, zero biases, batch norm with epsilon 1e-3 and running
-momentum 0.99), and dropout is element-wise.
+What the text leaves open, and what was decided here: the paper used TensorFlow, so layers take Keras' defaults
+(Glorot-uniform kernels, zero biases, batch norm with epsilon 1e-3 and running momentum 0.99), and dropout is
+element-wise.
 """
 
 from collections.abc import Sequence

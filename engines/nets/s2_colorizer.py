@@ -1,14 +1,13 @@
 """The colorizer of "Image Colorization using CNN" (IJRASET 12/XI), which is that of Zhang, Isola and Efros 2016.
 
-Eight groups of convolutions with ReLU, each but the last closed by batch norm; conv1 to conv3 end with a
-stride of 2, conv5 and conv6 are dilated by 2, conv8 begins with a transposed convolution, so that the answer
-has a quarter of the input's resolution. A 1x1 convolution gives logits over bins of ab, or ab itself (the L2
-variant).
+Eight groups of convolutions with ReLU, all but the last closed by batch norm; conv1 to conv3 end with a stride of 2,
+conv5 and conv6 are dilated by 2, and conv8 begins with a transposed convolution, so the output has a quarter of the
+input's resolution. A 1x1 convolution gives logits over bins of ab, or ab itself (the L2 variant).
 
-What the texts leave open, and what was decided here: lightness enters as (L* - 50) / 100, as in the authors'
-torch release, ab leaves the L2 variant's last layer divided by 110, and weights start as He et al. 2015 have
-it (the authors start from k-means of the data). With 313 bins 32,235,385 parameters, 4,992 of them batch
-norm's scales and shifts: 129 MB in float32, as the paper's table says.
+What the texts leave open, and what was decided here: lightness enters as (L* - 50) / 100, as in the authors' torch
+release; the L2 variant's last layer outputs ab / 110; weights are initialised after He et al. 2015 (the authors start
+from k-means of the data). With 313 bins the net has 32,235,385 parameters, 4,992 of them scales and shifts of batch
+norm: 129 MB in float32, as in the paper's table.
 """
 
 from typing import Final, cast

@@ -1,12 +1,11 @@
 """The emotion classifier of "Emotion-based Style Transfer" (Padalia, Saxena): 21 layers for 128x128x3.
 
-Five [conv 3x3 valid, ReLU, batch norm, max-pool 2x2] with 16, 32, 64, 128 and 256 filters, dropout
-0.25 after blocks 2 and 4, flatten, dense layers of 512 and 256 with ReLU, and a dense layer of 7
-with softmax. Layers counted as the paper counts them: five times (conv with its ReLU, norm, pool), two
-dropouts, flatten and three dense layers are 21.
+Five [conv 3x3 valid, ReLU, batch norm, max-pool 2x2] with 16, 32, 64, 128 and 256 filters, dropout 0.25 after blocks 2
+and 4, flatten, dense layers of 512 and 256 with ReLU, and a dense layer of 7 with softmax. As the paper counts layers,
+five times (conv with its ReLU, norm, pool), two dropouts, flatten and three dense layers make 21.
 
-What the text leaves open, and what was decided here: Keras' defaults as in ``s0`` (the paper used
-Keras), and pixel values divided by 255.
+What the text leaves open, and what was decided here: Keras' defaults as in ``s0`` (the paper used Keras), and pixel
+values divided by 255.
 """
 
 from collections.abc import Sequence

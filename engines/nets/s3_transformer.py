@@ -1,11 +1,11 @@
 """Image transformation net of "Emotion-based Style Transfer" (Padalia, Saxena), after Johnson et al. 2016.
 
-Section 3.3: a block of stride 1, two of stride 2, five residual blocks, two blocks behind nearest-neighbour
-upsampling, and a convolution of stride 1: sixteen convolutions, each but the last with instance normalisation.
+Section 3.3: a block of stride 1, two of stride 2, five residual blocks, two blocks after nearest-neighbour upsampling,
+and a convolution of stride 1: sixteen convolutions, all but the last with instance normalisation.
 
-What the text leaves open, and what was decided here: 32, 64 and 128 channels and kernels of 9 px first and last, 3 px
-between (Johnson et al., supplement), reflection at the borders (Ulyanov et al. 2017: zeros draw frames), instance
-normalisation with a scale and a shift per channel, and no function behind the last convolution. 1,679,235
+What the text leaves open, and what was decided here: 32, 64 and 128 channels, kernels of 9 px first and last and of
+3 px between (Johnson et al., supplement), reflection at the borders (Ulyanov et al. 2017: zeros leave visible frames),
+instance normalisation with a scale and a shift per channel, and no activation after the last convolution. 1,679,235
 parameters; the paper states no number.
 """
 
@@ -19,7 +19,7 @@ BLOCKS = 5
 
 
 class S3Transformer(nn.Module):
-    """sRGB (N, 3, H, W) in [0, 1] to the same in one style, not clipped; sides must be multiples of 4, at least 16."""
+    """sRGB (N, 3, H, W) in [0, 1] to the same in one style, not clipped. Sides are multiples of 4, at least 16."""
 
     def __init__(self) -> None:
         super().__init__()

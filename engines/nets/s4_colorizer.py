@@ -1,24 +1,23 @@
-"""The colorizer with a classifier's help that S4 describes, after "Deep Koalarization" (Baldassarre et al. 2017).
+"""The colorizer of S4, which a classifier helps, after "Deep Koalarization" (Baldassarre et al. 2017).
 
-An encoder brings lightness to 1/8 of the resolution. A pretrained classifier sees the same image; its
-embedding, repeated over the encoder's map, is fused with it by a 1x1 convolution; a decoder with
-nearest-neighbour upsampling and tanh gives ab. Layers and channels are those of the 2017 paper (its table
-1); S4's text names parts, not sizes.
+An encoder reduces lightness to 1/8 of the resolution. A pretrained classifier sees the same image; its embedding,
+repeated over the encoder's map, is fused with it by a 1x1 convolution; a decoder with nearest-neighbour upsampling and
+tanh outputs ab. Layers and channels are those of the 2017 paper (its table 1); S4's text names parts, not sizes.
 
 What was decided here:
 
-- The classifier is EfficientNet-Lite0 with its 1,280 pooled features, where the papers take
-  Inception-ResNet-v2 (about 56 M parameters; the 1,000 or so outputs before its softmax): its ImageNet
-  weights come with a package that training needs anyway, and it costs about a thirtieth. It never learns,
-  and it sees the image stretched to 224x224, its own size, as theirs sees 299x299.
-- Repeating an embedding and fusing by 1x1 is the same as adding a dense layer of it to a 1x1 on the map;
-  written so, the repeated map is never made.
-- Without the prior the dense layer is missing and all else stays, so that the comparison shows the
-  embedding's part alone.
-- tanh's [-1, 1] stand for ab / 128; lightness enters as L* / 50 - 1. First weights are Keras' (the papers used it).
+- The classifier is EfficientNet-Lite0 with its 1,280 pooled features, while the papers take Inception-ResNet-v2 (about
+  56 M parameters; the 1,000 or so outputs before its softmax). Its ImageNet weights come with a package that training
+  needs anyway, and it costs about a thirtieth. It is never trained, and it sees the image stretched to 224x224, its
+  own size, as theirs sees 299x299.
+- Repeating an embedding and fusing by 1x1 equals adding a dense layer of it to a 1x1 of the map. Written so, the
+  repeated map is never stored.
+- Without the prior the dense layer is missing and everything else stays, so a comparison shows the effect of the
+  embedding alone.
+- tanh outputs ab / 128; lightness enters as L* / 50 - 1. Weights are initialised as by Keras, which the papers used.
 
-At width 1 the net has 6,317,794 parameters without the prior; with it 6,645,474, beside 3,371,008 of the
-prior's that never change. The papers state no number.
+At width 1 the net has 6,317,794 parameters without the prior; with it 6,645,474, and 3,371,008 of the prior that never
+change. The papers state no number.
 """
 
 from typing import Literal, Self, cast
@@ -41,9 +40,9 @@ PRIOR_SIDE = 224
 
 
 class S4Colorizer(ColorizerNet):
-    """Gray to ab of the same size, in blocks of 2x2. ``width`` multiplies the channels; 1 is the paper's.
+    """Gray to ab of the same size, constant in blocks of 2x2. ``width`` multiplies the channels; 1 is the paper's.
 
-    The prior is part of the state; a fresh net gets it from :meth:`start_from_imagenet`.
+    The prior is part of the state; :meth:`start_from_imagenet` gives it to an untrained net.
     """
 
     output_form = "ab"
@@ -73,12 +72,12 @@ class S4Colorizer(ColorizerNet):
         self.prior = None if prior == "none" else EfficientNetLite0().requires_grad_(False).eval()
 
     def start_from_imagenet(self) -> None:
-        """Give the prior its ImageNet weights, where the net has one; raises ``MissingDependencyError``."""
+        """Give the prior its ImageNet weights, if the net has one. Raises ``MissingDependencyError``."""
         if self.prior is not None:
             self.prior.load_state_dict(imagenet_weights())
 
     def train(self, mode: bool = True) -> Self:
-        """As ever, except that the prior stays in evaluation mode."""
+        """As for any module, except that the prior stays in evaluation mode."""
         super().train(mode)
         if self.prior is not None:
             self.prior.eval()

@@ -1,13 +1,12 @@
 """The style nets that ship: seven styles and the identity in one net, in any mixture.
 
 After Dumoulin, Shlens and Kudlur 2017 ("A learned representation for artistic style"): all styles share the
-convolutions, and each has its own scales and shifts behind every instance normalisation. A mixture of styles takes
-the mixture of these, so it costs what one style does.
+convolutions, and each has its own scales and shifts after every instance normalisation. A mixture of styles uses the
+mixture of these, so it costs as much as one style.
 
-The identity is ours. Where the paper's nets repaint the image from nothing, these answer with
-``keep * image + gain * painting + tone``, where ``keep``, ``gain`` and ``tone`` belong to the style and mix as the
-scales and shifts do. Those of the identity are fixed to 1, 0 and 0: at strength 0 the image comes back as it
-went in, and toward it there is no step.
+The identity is ours. The paper's nets repaint the image from nothing; these output ``keep * image + gain * painting +
+tone``, where ``keep``, ``gain`` and ``tone`` belong to the style and mix as the scales and shifts do. Those of the
+identity are fixed to 1, 0 and 0, so at strength 0 the output is the input, and there is no step on the way there.
 """
 
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 IDENTITY: Final = 7
-"""The place of the identity in a mixture, behind the seven emotions in FER2013's order."""
+"""Index of the identity in a mixture, after the seven emotions in FER2013's order."""
 SETS: Final = IDENTITY + 1
 KEPT_AT_FIRST: Final = 0.5
 """How much of the image an untrained style keeps."""
@@ -28,38 +27,37 @@ PAINTED_AT_FIRST: Final = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class StyleLayout:
-    """How wide a net is, and where it works."""
+    """Widths and depth of a net, and the resolutions at which it works."""
 
     widths: tuple[int, ...]
-    """Channels on the way down: at full, half and a quarter of the side, or, where there are two, at half and a
-    quarter."""
+    """Channels on the way down: three for the full, half and quarter side, or two for the half and quarter side."""
     blocks: int = 5
     """Residual blocks at a quarter of the side."""
     separable: bool = False
-    """Residual blocks of depthwise and pointwise convolutions (Howard et al. 2017) in place of whole ones, and channels
-    that become fewer before the image grows, not after."""
+    """Residual blocks of depthwise and pointwise convolutions (Howard et al. 2017) instead of full ones, and fewer
+    channels before upsampling instead of after."""
 
 
 LAYOUTS: Final = {
     "full": StyleLayout(widths=(32, 64, 128)),
     "fast": StyleLayout(widths=(16, 64), blocks=4, separable=True),
 }
-"""``full`` is as wide and deep as S3's net. ``fast`` starts and ends at half of the side: what it paints is enlarged
-linearly, so that only what is kept of the image has its finest detail."""
+"""``full`` is as wide and deep as S3's net. ``fast`` starts and ends at half the side: its painting is upsampled
+linearly, so the finest detail comes only from what is kept of the image."""
 
 MARGIN: Final = 20
-"""Pixels that a image is continued by, mirrored, at each side in training; they are painted and cut off. Convolutions
-see zeros behind them, which costs nothing, where S3's net mirrors every layer. By those zeros a net knows where the
-border is, and VGG16, which sees zeros behind the image too, has it paint a frame along it."""
+"""Pixels by which an image is extended at each side in training, by mirroring; they are painted and cropped. Beyond
+them convolutions pad with zeros, which is free, while S3's net mirrors in every layer. The zeros tell a net where the
+border is, and the loss of VGG16, which pads with zeros too, makes it paint a frame there."""
 PAINTED_MARGIN: Final = 32
-"""The same when it paints: the frame, twenty pixels from the zeros, is then cut off with the rest."""
+"""The margin when it paints: the frame lies twenty pixels from the zeros and is cropped with the rest."""
 
 
 class StyleNet(nn.Module):
     """sRGB (N, 3, H, W) in [0, 1] and a mixture (N, 8) to sRGB of the same size, not clipped.
 
-    A mixture's parts are those of the seven emotions' styles and of the identity, none negative, with sum 1. Sides
-    must be multiples of 4, at least 36.
+    A mixture holds the weights of the seven emotions' styles and of the identity, none negative, with sum 1. Sides must
+    be multiples of 4, at least 36.
     """
 
     multiple = 4
@@ -101,7 +99,7 @@ class StyleNet(nn.Module):
         return cast(Tensor, keep * rgb + gain * painting + tone)
 
     def _ending(self, mixture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What mixes image and painting: each (N, 1 or 3, 1, 1)."""
+        """``keep``, ``gain`` and ``tone`` of a mixture: each (N, 1 or 3, 1, 1)."""
         styles, identity = mixture[:, :IDENTITY], mixture[:, IDENTITY:]
         parts = styles @ self.keep + identity, styles @ self.gain, styles @ self.tone
         keep, gain, tone = (part[:, :, None, None] for part in parts)
@@ -117,7 +115,7 @@ class ConditionalNorm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(SETS, channels))
 
     def forward(self, x: Tensor, mixture: Tensor) -> Tensor:
-        # Means over many pixels need the longer mantissa.
+        # Means over many pixels need float32's longer mantissa.
         return functional.instance_norm(x.float()) * _mixed(self.scale, mixture) + _mixed(self.shift, mixture)
 
 
@@ -134,7 +132,7 @@ class _Block(nn.Module):
 
 
 class _Up(nn.Module):
-    """Twice the side by repeating pixels, convolution, conditional norm, ReLU."""
+    """Nearest-neighbour upsampling by 2, convolution, conditional norm, ReLU."""
 
     def __init__(self, channels_in: int, channels_out: int, *, separable: bool) -> None:
         super().__init__()
@@ -147,7 +145,7 @@ class _Up(nn.Module):
 
 
 class _Residual(nn.Module):
-    """Two convolutions, each with its norm, whose result is added to what came in."""
+    """Two convolutions, each with its norm, added to the input."""
 
     def __init__(self, channels: int, *, separable: bool) -> None:
         super().__init__()
@@ -161,11 +159,11 @@ class _Residual(nn.Module):
 
 
 def _mixed(sets: Tensor, mixture: Tensor) -> Tensor:
-    """The sets (8, C) in the mixture's parts: (N, C, 1, 1).
+    """The mixture of parameter sets (8, C): (N, C, 1, 1).
 
-    The product of matrices is said as a convolution of one pixel: its result lies in memory as the layers around it
-    do. After a plain product OpenVINO turns every layer's values from one order to another and back, which costs much
-    of the fast net's time.
+    The matrix product is written as a 1x1 convolution, whose result has the memory layout of the layers around it.
+    After a plain product OpenVINO reorders the values of every layer there and back, which takes much of the fast net's
+    time.
     """
     return functional.conv2d(mixture[:, :, None, None], sets.t()[:, :, None, None])
 

@@ -1,8 +1,7 @@
 """The classifier that ships as ``tiny``: a small residual net for live sessions on weak machines.
 
-Five residual steps in the manner of He et al. 2016 on gray faces of 48x48. Dropout acts on the
-pooled features and behind the hidden layer alone, so that twenty Monte Carlo passes cost little more
-than one.
+Five residual blocks after He et al. 2016 on gray faces of 48x48. Dropout acts only on the pooled features and after the
+hidden layer, so twenty Monte Carlo passes cost little more than one.
 """
 
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from .emotion_net import CLASSES, EmotionNet
 
 
 class ResidualBlock(nn.Module):
-    """Two [conv 3x3, batch norm] around a shortcut, ReLU after each."""
+    """Two [conv 3x3, batch norm] beside a shortcut, with a ReLU after each."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
-"""The colorizer that ships: EfficientNet-Lite0's features, a decoder up to a quarter of the side, and there a
-distribution over quantised ab for every pixel.
+"""The colorizer that ships: EfficientNet-Lite0's features, and a decoder to a quarter of the side, where every pixel
+gets a distribution over quantised ab.
 
-The backbone brings what ImageNet taught it (the prior of S4, here at every scale instead of as one
-vector); the answer is S2's. Skipped features join on the way up as in a U-Net (Ronneberger et al. 2015), and the
-mean of the deepest ones, which sees the whole image, is added everywhere as a bias (S4's fusion).
+The backbone contributes what it learnt on ImageNet (S4's prior, here at every scale instead of as one vector); the
+output is S2's. Features skip to the decoder as in a U-Net (Ronneberger et al. 2015), and the mean of the deepest ones,
+which sees the whole image, is added everywhere as a bias (S4's fusion).
 """
 
 import torch
@@ -31,7 +31,7 @@ class VideoColorizer(ColorizerNet):
         self.bins = AbBins(grid)
         quarter, eighth, sixteenth = widths
         self.backbone = EfficientNetLite0()
-        # The head behind the last stage serves classification alone.
+        # The head after the last stage is for classification only.
         del self.backbone._conv_head, self.backbone._bn1
         self.deepest = ConvNorm(DEEPEST, sixteenth, 1)
         self.whole = nn.Linear(DEEPEST, sixteenth)
@@ -46,7 +46,7 @@ class VideoColorizer(ColorizerNet):
         self.backbone.load_state_dict(imagenet_weights(), strict=False)
 
     def forward(self, gray: Tensor) -> Tensor:
-        """Gray in [0, 1]."""
+        """``gray`` in [0, 1]."""
         images = ((gray * 255 - 127) / 128).expand(-1, 3, -1, -1)
         at_quarter = self.backbone.stages(self.backbone.stem(images), 1, 2)
         at_eighth = self.backbone.stages(at_quarter, 3, 3)
@@ -74,5 +74,5 @@ class ConvNorm(nn.Module):
 
 
 def doubled(x: Tensor) -> Tensor:
-    """Twice the sides, bilinear."""
+    """``x`` at twice the sides, bilinear."""
     return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)

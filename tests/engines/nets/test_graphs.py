@@ -71,5 +71,5 @@ def test_images_survive_the_way_there_and_back():
 
 
 def test_a_layout_that_is_not_known_is_refused():
-    with pytest.raises(EngineError, match="Unknown layout of a style net, 'wide'"):
+    with pytest.raises(EngineError, match="Unknown layout of a style net 'wide'; known are full, fast"):
         graph_of(replace(SPECS["style"], definition="wide"))
