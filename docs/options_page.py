@@ -52,6 +52,7 @@ def options_page() -> str:
             *sections,
             "## Presets\n\n`--preset NAME` lays one of these under the flags.\n",
             "".join(["| preset | |\n|---|---|\n", *presets]),
+            "![Frames of the demo clip under each preset](presets.jpg)\n",
         ]
     )
 

@@ -16,7 +16,7 @@ from stream.settings import job_settings
 
 SHEET: Final = Path(__file__).parent / "presets.jpg"
 TIMES: Final = (2.8, 4.6, 6.4, 8.2)
-"""Seconds into the clip: happy, sad, angry, surprise."""
+"""Seconds into the clip: happy, sad, no face, surprise."""
 FRAME_WH: Final = (272, 153)
 LABEL_WIDTH: Final = 110
 FOR_GRAY_FILM: Final = ("archive", "newsreel")
