@@ -33,8 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.classifier import FACES_PER_RUN
-from emocolor.effects.colorize import LONGEST_SIDE
-from emocolor.effects.style import SMALLEST
+from emocolor.effects.colorize import INPUT_MAX_SIDE
+from emocolor.effects.style import MIN_INPUT_SIDE
 from emocolor.errors import EngineError
 
 from .spec import AnySpec, ColorizerSpec, EmotionNetSpec, StyleSpec
@@ -96,13 +96,13 @@ def inputs_of(spec: AnySpec) -> tuple[Input, ...]:
             return faces, *(Input(name=name, dtype=np.float32, axes=(PASSES, *shape)) for name, shape in shapes)
         case ColorizerSpec():
             least, step = spec.multiple, spec.multiple
-            height = Axis(name="H", least=least, usual=256, most=LONGEST_SIDE, step=step)
-            width = Axis(name="W", least=least, usual=448, most=LONGEST_SIDE, step=step)
+            height = Axis(name="H", least=least, usual=256, most=INPUT_MAX_SIDE, step=step)
+            width = Axis(name="W", least=least, usual=448, most=INPUT_MAX_SIDE, step=step)
             gray = Input(name="gray", dtype=np.float32, axes=(1, 1, height, width))
             return gray, *(Input(name=name, dtype=np.float32, axes=(1,)) for name in ("temperature", "rebalancing"))
         case StyleSpec():
-            height = Axis(name="H", least=SMALLEST, usual=360, most=8192, step=spec.multiple, engine_most=2560)
-            width = Axis(name="W", least=SMALLEST, usual=640, most=8192, step=spec.multiple, engine_most=2560)
+            height = Axis(name="H", least=MIN_INPUT_SIDE, usual=360, most=8192, step=spec.multiple, engine_most=2560)
+            width = Axis(name="W", least=MIN_INPUT_SIDE, usual=640, most=8192, step=spec.multiple, engine_most=2560)
             rgb = Input(name="rgb", dtype=np.uint8, axes=(1, height, width, 3))
             return rgb, Input(name="mixture", dtype=np.float32, axes=(1, 8))
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from emocolor.effects import Style, StyleOptions
-from emocolor.effects.style import IDENTITY, LEAST, SMALLEST, code_conversion, small_size
+from emocolor.effects.style import IDENTITY, MIN_INPUT_SIDE, MIN_STYLE_WEIGHT, code_conversion, style_input_size
 from emocolor.errors import OutOfMemoryError
 from emocolor.faces import Scene
 from emocolor.frames import Frame
@@ -35,12 +35,12 @@ class DeviceStyle(Style):
         """Paint ``frame`` in place."""
         mixture = self.mixture(scene)
         part = 1 - float(mixture[IDENTITY])
-        if part < LEAST:
+        if part < MIN_STYLE_WEIGHT:
             return frame
         kept = 1 - (1 - self.options.detail) * part
         luma, chroma = tensors_of(frame)
         conversion = code_conversion(frame.color, frame.format.bits)
-        size_wh = small_size(*frame.size_wh, self.options.size)
+        size_wh = style_input_size(*frame.size_wh, self.options.size)
         copy = _transformed([luma, *chroma.unbind(-1)], conversion.to_rgb, size_wh)
         difference = paint(self._net, copy, mixture).float() - kept * copy.float()
         rows = np.column_stack([conversion.to_codes, (1 - kept) * conversion.zero])
@@ -58,7 +58,7 @@ def paint(style_transfer: NetStyleTransfer, rgb: torch.Tensor, mixture: NDArray[
     """
     height, width = rgb.shape[:2]
     multiple = style_transfer.spec.multiple
-    sides = (-(-max(SMALLEST, side) // multiple) * multiple for side in (height, width))
+    sides = (-(-max(MIN_INPUT_SIDE, side) // multiple) * multiple for side in (height, width))
     rows, columns = (_mirrored(side, full, rgb.device) for side, full in zip((height, width), sides, strict=True))
     run = getattr(style_transfer.runner, "run_tensors", None)
     if run is not None and style_transfer.has_room_for(len(rows), len(columns)):

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-IDENTITY: Final = 7
+from emocolor.emotions import EMOTIONS
+
+IDENTITY: Final = len(EMOTIONS)
 """Index of the identity in a mixture, after the seven emotions in FER2013's order."""
 SETS: Final = IDENTITY + 1
 KEPT_AT_FIRST: Final = 0.5

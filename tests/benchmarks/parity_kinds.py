@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from emocolor.chroma.conversion import luma_of
 from emocolor.classifier import FACES_PER_RUN, EmotionClassifier
-from emocolor.effects.colorize import ColorizeOptions, small_size
+from emocolor.effects.colorize import ColorizeOptions, colorizer_input_size
 from emocolor.protocols import Precision
 from engines.emotion import load_emotion_net
 from engines.spec import (
@@ -98,7 +98,7 @@ def gray_photos(spec: ColorizerSpec, material: Material) -> list[Arrays]:
 
 def _gray_input(photo: NDArray[np.uint8]) -> NDArray[np.float32]:
     gray = luma_of(photo)
-    small = cv2.resize(gray, small_size(gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(gray, colorizer_input_size(gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_AREA)
     return small[None, None].astype(np.float32) / np.float32(255)
 
 
@@ -148,10 +148,10 @@ KINDS: Final = {
         inputs=faces_and_masks,
         errors=probability_errors,
         titles={
-            "largest": "a pass's probability: largest error",
+            "largest": "probability of one pass: largest error",
             "mean": "mean error",
             "largest_over_passes": f"mean over T = {PASSES}: largest error",
-            "top1": "same likeliest emotion",
+            "top1": "same top class",
         },
         limited="largest_over_passes",
         tolerances={"f32": 1e-4, "f16": 0.02, "bf16": 0.1},
@@ -175,7 +175,7 @@ KINDS: Final = {
         read=read_style_spec,
         inputs=photos_and_mixtures,
         errors=sample_errors,
-        titles={"largest": "a sample of 255: largest error", "mean": "mean error"},
+        titles={"largest": "sample in codes of 255: largest error", "mean": "mean error"},
         limited="mean",
         # One code in a hundred samples: those whose exact value lies close to the middle between two codes.
         tolerances={"f32": 0.01, "f16": 0.1, "bf16": 0.5},

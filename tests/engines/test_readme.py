@@ -1,7 +1,9 @@
-"""The page about engines says what ships and what was measured of it."""
+"""The page about engines tells what ships and what was measured, and its example runs."""
 
 import json
+import re
 
+import numpy as np
 import pytest
 
 from tests.benchmarks import parity
@@ -23,10 +25,26 @@ def test_every_net_that_ships_was_measured_as_it_ships(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_net_that_ships_is_told_of(kind):
+def test_every_net_that_ships_is_on_the_page(kind):
     for name in KINDS[kind].names():
         assert f"- **`{name}`**" in PAGE, f"engines/README.md has no line on {name}"
 
 
 def test_no_error_is_too_large():
     assert not list(parity.too_large(NETS))
+
+
+def test_the_example_runs():
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names = {"rgb": np.full((1, 64, 96, 3), 128, np.uint8), "mixture": np.eye(8, dtype=np.float32)[[3]]}
+    exec(example, names)
+    assert names["net"].crop_size == 48
+    assert names["painted"].shape == (1, 64, 96, 3)
+
+
+def test_every_module_is_on_the_page():
+    folder = parity.PAGE.parent
+    modules = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
+    rooms = {f"{path.name}/" for path in folder.iterdir() if (path / "__init__.py").exists()}
+    for name in modules | rooms:
+        assert f"`{name}`" in PAGE, f"engines/README.md has no line on {name}"

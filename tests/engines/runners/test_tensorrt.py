@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emocolor.effects.style import SMALLEST
+from emocolor.effects.style import MIN_INPUT_SIDE
 from emocolor.errors import MissingDependencyError
 from engines.cache import EngineCache
 from engines.runners.selection import BACKENDS
@@ -72,7 +72,7 @@ def test_other_weights_and_precisions_are_other_engines():
 
 def test_the_sizes_that_an_engine_is_built_for_are_in_its_key():
     sizes = tensorrt_key(read_style_spec("fast"), "f16", MACHINE).facts["sizes"]
-    assert sizes == f"rgb 1x3x{SMALLEST}x{SMALLEST}/1x3x360x640/1x3x2560x2560, mixture 1x8"
+    assert sizes == f"rgb 1x3x{MIN_INPUT_SIDE}x{MIN_INPUT_SIDE}/1x3x360x640/1x3x2560x2560, mixture 1x8"
     sizes = tensorrt_key(read_emotion_spec("tiny"), "f16", MACHINE).facts["sizes"]
     assert sizes == "faces 1x1x48x48/1x1x48x48/8x1x48x48, mask_0 1x256/10x256/64x256, mask_1 1x128/10x128/64x128"
 
