@@ -80,7 +80,9 @@ def demo(
     def work() -> int:
         from ..demo.run import run_demo
 
-        return run_demo(folder)
+        for path, description in run_demo(folder).items():
+            print(f"{path!s:<24} {description}")
+        return 0
 
     perform(work, verbose)
 

@@ -1,4 +1,4 @@
-"""A little piece of music, synthesised: a chord at each change of emotion, so that sync can be heard."""
+"""A short synthesised piece of music: a chord at each change of emotion, so that sync can be heard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ CHORDS: Final[dict[Emotion, tuple[int, ...]]] = {
     "surprise": (55, 67, 71, 74, 78, 83),
     "neutral": (43, 55, 62, 67),
 }
-"""MIDI note numbers, struck one after the other."""
+"""MIDI note numbers, struck one after another."""
 STRUM_SECONDS: Final = 0.07
 NOTE_SECONDS: Final = 3.0
 PARTIALS: Final = ((1, 1.0), (2, 0.35), (3, 0.16), (4, 0.08), (5.4, 0.03))
-"""(Multiple of the pitch, loudness); the last is a touch of metal."""
+"""(Multiple of the pitch, amplitude); the last one is inharmonic and adds a metallic touch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beat:
-    """A chord struck at a time."""
+    """A chord at a time."""
 
     time: float
     """In seconds."""
@@ -60,12 +60,12 @@ def _strum(mix: Samples, beat: Beat) -> None:
 
 
 def _note(midi: int) -> NDArray[np.float32]:
-    """A struck string: harmonics that die away, the higher the sooner."""
+    """A struck string: partials that decay, higher ones faster."""
     pitch = 440 * 2 ** ((midi - 69) / 12)
     time = np.arange(round(NOTE_SECONDS * SAMPLE_RATE), dtype=np.float32) / SAMPLE_RATE
     attack = np.minimum(time / 0.006, 1)
     tone = sum(
-        loudness * np.sin(2 * np.pi * pitch * multiple * time) * np.exp(-time * (1.2 + 0.9 * multiple))
-        for multiple, loudness in PARTIALS
+        amplitude * np.sin(2 * np.pi * pitch * multiple * time) * np.exp(-time * (1.2 + 0.9 * multiple))
+        for multiple, amplitude in PARTIALS
     )
     return np.asarray(attack * tone, np.float32)

@@ -1,6 +1,6 @@
-"""A clip for trying things out, made without any download: a face that changes its expression, with audio.
+"""A clip to try things on, made without any download: a face that changes its expression, with audio.
 
-Everything is told in parts of the clip, so a two-second clip shows what a twelve-second one does.
+All times are parts of the clip, so that a clip of two seconds shows the same as one of twelve.
 """
 
 import math
@@ -27,29 +27,29 @@ GRAIN_SEED: Final = 1964
 GRAIN_STRENGTH: Final = 2.2
 """Standard deviation, in code values."""
 VIGNETTE: Final = 0.28
-"""Share of light lost in the corners."""
+"""Part of the light that is lost in the corners."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cue:
-    """An emotion to show from some part of the clip on."""
+    """The emotion that is shown from some part of the clip on."""
 
     at: float
     """Where the change begins, as a part of the clip in [0, 1]."""
     emotion: Emotion
     ease: float = 0.04
-    """How long the change takes, as a part of the clip; 0 is at once."""
+    """How long the change takes, as a part of the clip; 0 is a hard change."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What the camera frames at some part of the clip; it glides from view to view."""
+    """What the camera shows at some part of the clip; it glides from view to view."""
 
     at: float
     center_xy: tuple[float, float]
     """In pixels of the portrait."""
     height: float
-    """Of the portrait, in its pixels, that fills the image from top to bottom."""
+    """Pixels of the portrait from the top to the bottom of the view."""
 
 
 CUES: Final = (
@@ -60,7 +60,7 @@ CUES: Final = (
     Cue(at=0.775, emotion="angry", ease=0.0),
     Cue(at=0.895, emotion="happy"),
 )
-"""In order of time; the mouth drops open while the face is out of the image."""
+"""In order of time; the mouth opens while the face is out of view."""
 VIEWS: Final = (
     View(at=0.0, center_xy=(226, 130), height=250),
     View(at=0.16, center_xy=(225, 116), height=182),
@@ -77,19 +77,19 @@ VIEWS: Final = (
 
 
 def demo_frames(*, seconds: float = 12.0, size_wh: tuple[int, int] = (960, 540), fps: int = 25) -> Iterator[RgbImage]:
-    """The clip's images, RGB (H, W, 3) uint8, ``seconds * fps`` of them; the same on every call.
+    """The clip's ``seconds * fps`` frames, (H, W, 3) RGB uint8; the same on every call.
 
-    Raises ``ConfigurationError`` where a length or size makes no clip.
+    Raises ``ConfigurationError`` for a length or size of which no clip can be made.
     """
     _check(seconds, size_wh, fps)
     return _frames(seconds, size_wh, fps)
 
 
 def make_demo_clip(path: Path, *, seconds: float = 12.0, size_wh: tuple[int, int] = (960, 540), fps: int = 25) -> None:
-    """Write the clip as MP4: H.264 4:2:0 in BT.709, stereo AAC at 48 kHz, ready to stream.
+    """Write the clip as MP4: H.264 4:2:0 in BT.709, stereo AAC at 48 kHz, the index first.
 
-    A file at ``path`` is replaced only once the new one is whole. Raises ``ConfigurationError``
-    where a length or size makes no clip and ``SinkError`` where the file cannot be written.
+    A file at ``path`` is replaced only once the new one is complete. Raises ``ConfigurationError`` for a length or size
+    of which no clip can be made, ``SinkError`` where the file cannot be written.
     """
     frames = demo_frames(seconds=seconds, size_wh=size_wh, fps=fps)
     audio = demo_music([Beat(time=cue.at * seconds, emotion=cue.emotion) for cue in CUES], seconds=seconds)
@@ -106,7 +106,7 @@ def make_demo_clip(path: Path, *, seconds: float = 12.0, size_wh: tuple[int, int
 
 
 def expression_at(part: float) -> dict[Emotion, float]:
-    """How much of each emotion the face shows at ``part`` of the clip in [0, 1]; sums to one."""
+    """The weights of the emotions that the face shows at ``part`` of the clip in [0, 1]; they sum to one."""
     shown = [cue for cue in CUES if cue.at <= part]
     now, before = shown[-1], shown[-2] if len(shown) > 1 else shown[-1]
     arrived = _eased((part - now.at) / now.ease) if now.ease else 1.0
@@ -116,11 +116,11 @@ def expression_at(part: float) -> dict[Emotion, float]:
 
 
 def view_at(part: float) -> View:
-    """What the camera frames at ``part`` of the clip in [0, 1], without its shake."""
+    """What the camera shows at ``part`` of the clip in [0, 1], without its shake."""
     start, end = next(((a, b) for a, b in pairwise(VIEWS) if a.at <= part < b.at), VIEWS[-2:])
     glide = _eased((part - start.at) / (end.at - start.at))
     x, y = ((1 - glide) * a + glide * b for a, b in zip(start.center_xy, end.center_xy, strict=True))
-    # Heights change by equal factors, which the eye takes for an even speed.
+    # Heights change by equal factors, which the eye sees as a constant speed.
     height = start.height ** (1 - glide) * end.height**glide
     return View(at=part, center_xy=(x, y), height=height)
 
@@ -134,7 +134,7 @@ def _check(seconds: float, size_wh: tuple[int, int], fps: int) -> None:
 
 
 def _frames(seconds: float, size_wh: tuple[int, int], fps: int) -> Iterator[RgbImage]:
-    # Beyond the size it is seen at, detail would only alias.
+    # More detail than is displayed would only alias.
     portrait = ExpressivePortrait(detail=min(max(round(size_wh[1] / 140), 1), 4))
     film = _Film(size_wh)
     count = round(seconds * fps)
@@ -144,16 +144,16 @@ def _frames(seconds: float, size_wh: tuple[int, int], fps: int) -> Iterator[RgbI
         if expression_at(part) != shown:
             shown = expression_at(part)
             image = portrait.show(shown)
-        yield film.develop(_seen(image, portrait.detail, view_at(part), size_wh, time=index / fps))
+        yield film.develop(_in_view(image, portrait.detail, view_at(part), size_wh, time=index / fps))
 
 
-def _seen(image: RgbImage, detail: int, view: View, size_wh: tuple[int, int], *, time: float) -> RgbImage:
-    """The part of the enlarged portrait in view, as a hand that is never quite still holds the camera."""
+def _in_view(image: RgbImage, detail: int, view: View, size_wh: tuple[int, int], *, time: float) -> RgbImage:
+    """The part of the enlarged portrait in view, with the shake of a handheld camera."""
     width, height = size_wh
     scale = view.height * detail / height
-    x = (view.center_xy[0] + 0.5 + 0.0035 * view.height * _sway(time, 0.0)) * detail - 0.5
-    y = (view.center_xy[1] + 0.5 + 0.0035 * view.height * _sway(time, 2.0)) * detail - 0.5
-    turn = math.radians(0.35 * _sway(0.6 * time, 4.0))
+    x = (view.center_xy[0] + 0.5 + 0.0035 * view.height * _shake(time, 0.0)) * detail - 0.5
+    y = (view.center_xy[1] + 0.5 + 0.0035 * view.height * _shake(time, 2.0)) * detail - 0.5
+    turn = math.radians(0.35 * _shake(0.6 * time, 4.0))
     across, down = scale * math.cos(turn), scale * math.sin(turn)
     half_w, half_h = (width - 1) / 2, (height - 1) / 2
     back = np.array(
@@ -166,14 +166,14 @@ def _seen(image: RgbImage, detail: int, view: View, size_wh: tuple[int, int], *,
     return _image(cv2.warpAffine(image, back, size_wh, flags=flags, borderMode=cv2.BORDER_REFLECT_101))
 
 
-def _sway(time: float, phase: float) -> float:
-    """A slow unrest, in about [-1, 1]."""
+def _shake(time: float, phase: float) -> float:
+    """Slow, irregular motion, in about [-1, 1]."""
     rates = ((0.43, 0.5), (1.1, 0.3), (2.3, 0.2))
     return sum(size * math.sin(2 * math.pi * rate * time + phase * (1 + rate)) for rate, size in rates)
 
 
 class _Film:
-    """Grain, fresh in every image, and corners a little dark."""
+    """Grain that is new in every frame, and a vignette."""
 
     def __init__(self, size_wh: tuple[int, int]) -> None:
         width, height = size_wh
@@ -201,7 +201,7 @@ def _encode(path: Path, frames: Iterator[RgbImage], samples: Samples, *, size_wh
         start = 0
         for index, image in enumerate(frames):
             container.mux(video.encode(_video_frame(image, index)))
-            # The muxer wants both streams to come along together.
+            # Written along with the video, or the muxer would buffer one of them.
             end = (index + 1) * SAMPLE_RATE // fps
             container.mux(audio.encode(_audio_frame(samples, start, end)))
             start = end
@@ -210,8 +210,8 @@ def _encode(path: Path, frames: Iterator[RgbImage], samples: Samples, *, size_wh
 
 
 def _video_stream(container: Any, size_wh: tuple[int, int], fps: int) -> Any:
-    # Macroblock-tree rate control gives other bytes on every run (x264 reads memory that it has not set), and so
-    # does another number of threads.
+    # The clip must have the same bytes every time. Macroblock-tree rate control gives others on every run (x264 reads
+    # memory that it has not initialised), and so does another number of threads.
     options = {"preset": "veryfast", "crf": "23", "x264-params": "mbtree=0"}
     stream = container.add_stream("libx264", rate=fps, options=options)
     stream.width, stream.height = size_wh

@@ -1,14 +1,11 @@
-"""The whole path on a clip that is made on the spot: what ``emocolor-stream demo`` runs."""
+"""The whole path on a clip that is made on the spot, as the command ``demo`` runs it."""
 
-import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from emocolor.arrays import Vector
+from emocolor.arrays import RgbImage, Vector
 from emocolor.errors import SinkError
 
 from ..job import Job
@@ -27,10 +24,10 @@ SHOWN_SECONDS = (0.6, 2.8, 4.6, 6.4, 8.2, 10.4)
 
 
 @dataclass
-class Gathered:
+class _Collected:
     """What the images are drawn from."""
 
-    after: list[NDArray[np.uint8]] = field(default_factory=list)
+    after: list[RgbImage] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
     records: list[tuple[float, Vector, float]] = field(default_factory=list)
 
@@ -44,49 +41,46 @@ class Gathered:
             self.captions.append(f"{scene.time:.1f} s  {scene.emotion if scene.faces else 'no face'}")
 
 
-def run_demo(folder: Path) -> int:
-    """Make the clip, recolour it, and leave clip, result, timeline and two images in ``folder``."""
+def run_demo(folder: Path, *, size_wh: tuple[int, int] = (960, 540), fps: int = 25) -> dict[Path, str]:
+    """Make the clip, recolour it, and draw the result; the files in ``folder``, each with a description.
+
+    Raises ``SinkError`` where the folder or a file in it cannot be written, and what :class:`~stream.job.Job` raises.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SinkError(f"Cannot make the folder {folder}: {error.strerror}.") from error
+        raise SinkError(f"Cannot make the folder {folder}: {error.strerror}. Choose another place.") from error
     clip, result, timeline = folder / "input.mp4", folder / "coloured.mp4", folder / "timeline.jsonl"
-    make_demo_clip(clip)
-    gathered = asyncio.run(_recolour(clip, result, timeline))
-    write_png(
-        folder / "strip.png", make_strip(_frames_at(clip, SHOWN_SECONDS), gathered.after, gathered.captions, width=1200)
-    )
-    write_png(folder / "timeline.png", draw_timeline(gathered.records))
-    for path, what in (
-        (clip, "the clip: a portrait that moves and changes its expression, with audio"),
-        (result, "the same clip, tinted by the emotion of the face"),
-        (timeline, "one record per analysed frame and face"),
-        (folder / "strip.png", "frames before and after"),
-        (folder / "timeline.png", "the seven probabilities over time"),
-    ):
-        print(f"{path!s:<24} {what}")
-    return 0
+    strip, chart = folder / "strip.png", folder / "timeline.png"
+    make_demo_clip(clip, size_wh=size_wh, fps=fps)
+    collected = _recolour(clip, result, timeline)
+    write_png(strip, make_strip(_frames_at(clip, SHOWN_SECONDS), collected.after, collected.captions, width=1200))
+    write_png(chart, draw_timeline(collected.records))
+    return {
+        clip: "the clip: a portrait that moves and changes its expression, with audio",
+        result: "the same clip, tinted by the emotion of the face",
+        timeline: "one record per analysed frame and face",
+        strip: "frames before and after",
+        chart: "the seven probabilities over time",
+    }
 
 
-async def _recolour(clip: Path, result: Path, timeline: Path) -> Gathered:
-    gathered = Gathered()
+def _recolour(clip: Path, result: Path, timeline: Path) -> _Collected:
+    collected = _Collected()
     settings = JobSettings(
         input=str(clip), output=str(result), timeline=timeline, sink=SinkOptions(overwrite=True, preset="veryfast")
     )
-    async with await Job.open(settings) as job:
-        async for step in job:
-            gathered.add(step)
-    return gathered
+    with Job(settings) as job:
+        for step in job:
+            collected.add(step)
+    return collected
 
 
-def _frames_at(clip: Path, times: Sequence[float]) -> list[NDArray[np.uint8]]:
-    """The first frame at or after each time, (H, W, 3) uint8 RGB; times must rise."""
-    source = VideoSource(str(clip))
-    found: list[NDArray[np.uint8]] = []
-    try:
+def _frames_at(clip: Path, times: Sequence[float]) -> list[RgbImage]:
+    """The first frame at or after each time; times must increase."""
+    found: list[RgbImage] = []
+    with closing(VideoSource(str(clip))) as source:
         for unit in source.units():
             if unit.frame is not None and len(found) < len(times) and unit.frame.time >= times[len(found)]:
                 found.append(to_rgb(unit.frame))
-    finally:
-        source.close()
     return found

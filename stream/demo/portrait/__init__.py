@@ -1,4 +1,4 @@
-"""A portrait that smiles, and can be made to show another emotion, by warping and a little paint."""
+"""A smiling portrait that can be made to show other emotions, by warping it and a little retouching."""
 
 from .expressions import EXPRESSIONS, Expression, Mouth
 from .features import read_portrait

@@ -1,4 +1,4 @@
-"""What the face does for each emotion: where its features go, measured against the smile it has."""
+"""How the face shows each emotion: where its features move, relative to the portrait's smile."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,12 +22,12 @@ from .features import (
     LipEdges,
 )
 
-Paint = Literal["none", "lips closed", "mouth open"]
+Retouch = Literal["none", "lips closed", "mouth open"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mouth:
-    """Where the lips go; lengths in portrait pixels, down positive."""
+    """Where the lips move; lengths in portrait pixels, positive downwards."""
 
     half_width: float
     corner: float = 0.0
@@ -35,15 +35,15 @@ class Mouth:
     center: float = 0.0
     """Height of the middle."""
     gap: float = 1.1
-    """Between the lips at the middle; closed lips keep a little, for the line between them."""
+    """Between the lips at the middle; closed lips keep a small one, for the line between them."""
     upper: float = 1.0
-    """Thickness of the upper lip, 1 as it smiles."""
+    """Thickness of the upper lip; 1 is that of the smile."""
     lower: float = 1.0
     drop: float = 0.5
-    """Share of the gap that opens below the line from corner to corner."""
+    """Part of the gap that lies below the line from corner to corner."""
 
     def edges(self) -> LipEdges:
-        """Where this mouth has the points that ``smiling_lips`` lists."""
+        """The points of ``smiling_lips`` on this mouth."""
         center_x, center_y = MOUTH_CENTER
         along = (np.array(MOUTH_X) - center_x) / SMILE_HALF_WIDTH
         x = center_x + along * self.half_width
@@ -60,10 +60,10 @@ class Expression:
     """How the face differs from the portrait's smile."""
 
     shifts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Feature -> (away from the midline, down) in portrait pixels; on the midline (right, down)."""
+    """Feature to (outwards from the midline, down) in portrait pixels; for features on the midline (right, down)."""
     mouth: Mouth | None = None
     """``None`` leaves the mouth as it is."""
-    paint: Paint = "none"
+    retouch: Retouch = "none"
 
     def __post_init__(self) -> None:
         unknown = set(self.shifts) - set(PAIRED_FEATURES) - set(MIDLINE_FEATURES)
@@ -83,7 +83,7 @@ EXPRESSIONS: Final[dict[Emotion, Expression]] = {
     "neutral": Expression(
         shifts=_RELAXED,
         mouth=Mouth(half_width=14.3, corner=2.4, center=0.4, lower=0.9),
-        paint="lips closed",
+        retouch="lips closed",
     ),
     "sad": Expression(
         shifts={
@@ -101,7 +101,7 @@ EXPRESSIONS: Final[dict[Emotion, Expression]] = {
             "chin front": (0.0, -1.5),
         },
         mouth=Mouth(half_width=15.5, corner=5.2, center=-0.5, upper=0.9),
-        paint="lips closed",
+        retouch="lips closed",
     ),
     "surprise": Expression(
         shifts={
@@ -119,7 +119,7 @@ EXPRESSIONS: Final[dict[Emotion, Expression]] = {
             "chin": (0.0, 10.0),
         },
         mouth=Mouth(half_width=10.5, corner=6.5, center=6.0, gap=17.0, upper=1.1, lower=0.9, drop=0.58),
-        paint="mouth open",
+        retouch="mouth open",
     ),
     "angry": Expression(
         shifts={
@@ -134,7 +134,7 @@ EXPRESSIONS: Final[dict[Emotion, Expression]] = {
             "inner eye": (0.0, 0.8),
         },
         mouth=Mouth(half_width=13.5, corner=6.5, center=-0.8, gap=1.0, upper=0.6, lower=0.6),
-        paint="lips closed",
+        retouch="lips closed",
     ),
 }
 """The emotions that the portrait can show."""

@@ -1,7 +1,7 @@
-"""The portrait that ships, NASA's of Eileen Collins, and where in it the features of her face lie.
+"""The portrait that ships, NASA's of Eileen Collins, and the positions of her features in it.
 
-Positions are in pixels of the portrait (512 x 512), x to the right and y down, whole numbers at
-pixel centres, as measured in the image.
+Positions are in pixels of the portrait (512 x 512), x to the right and y down, with whole numbers at pixel centres.
+They were measured by hand.
 """
 
 from importlib import resources
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from emocolor.arrays import RgbImage
 
 LipEdges = NDArray[np.float64]
-"""(4, N, 2), points on the upper lip's top and edge and the lower lip's edge and bottom; corners first and last."""
+"""(4, N, 2) points on top and edge of the upper lip, and edge and bottom of the lower; corners first and last."""
 
 
 FACE_XYWH: Final = (160, 56, 130, 150)
 """The part of the portrait that moves, hair to collar."""
 
-# Where features lie, as (person's right, left) or as one point on the midline.
+# Pairs are (the person's right, left); features on the midline have one point.
 PAIRED_FEATURES: Final = {
     "inner brow": ((212.3, 91.8), (238.3, 93.0)),
     "middle brow": ((198.5, 88.0), (253.0, 91.8)),
@@ -45,7 +45,7 @@ MIDLINE_FEATURES: Final = {
 }
 FIXED_POINTS: Final = ((206, 78), (240, 80), (178, 112), (272, 117), (205, 196), (222, 198), (240, 196))
 
-# Edges of the lips from the right corner of the mouth to the left one, at these x.
+# Edges of the lips at these x, from the person's right corner of the mouth to the left.
 MOUTH_X: Final = (203.0, 208.0, 213.0, 218.0, 223.0, 229.0, 234.0, 239.0, 244.0)
 UPPER_LIP_TOP: Final = (139.9, 139.2, 138.9, 139.1, 139.9, 139.2, 139.6, 140.0, 140.7)
 UPPER_LIP_EDGE: Final = (139.9, 141.3, 142.0, 143.2, 144.0, 143.4, 142.9, 141.0, 140.7)
@@ -54,7 +54,7 @@ LOWER_LIP_BOTTOM: Final = (139.9, 147.3, 152.0, 154.3, 155.0, 155.0, 152.8, 148.
 MOUTH_CENTER: Final = (223.4, 145.0)
 SMILE_HALF_WIDTH: Final = 20.5
 HEAD_TILT: Final = 0.02
-"""Fall of a line from eye to eye, per pixel to the right."""
+"""Pixels down per pixel to the right, along a line from eye to eye."""
 SMILE_FOLDS: Final = (
     ((208, 127.5), (202.5, 131.5), (198, 136), (196, 141)),
     ((241, 128.5), (246, 132.5), (250, 138), (251, 142)),
@@ -69,6 +69,6 @@ def read_portrait() -> RgbImage:
 
 
 def smiling_lips() -> LipEdges:
-    """The mouth as the portrait has it."""
+    """The mouth of the portrait."""
     edges = (UPPER_LIP_TOP, UPPER_LIP_EDGE, LOWER_LIP_EDGE, LOWER_LIP_BOTTOM)
     return np.stack([np.stack([MOUTH_X, edge], axis=1) for edge in edges])

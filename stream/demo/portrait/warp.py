@@ -1,4 +1,4 @@
-"""The portrait in motion: a thin-plate spline through its features carries the skin along."""
+"""Moves the portrait's features; a thin-plate spline through them carries the skin along."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from emocolor.arrays import Points, RgbImage
 from emocolor.emotions import Emotion
 
-from .expressions import EXPRESSIONS, Expression, Paint
+from .expressions import EXPRESSIONS, Expression, Retouch
 from .features import FACE_XYWH, FIXED_POINTS, MIDLINE_FEATURES, PAIRED_FEATURES, LipEdges, read_portrait, smiling_lips
-from .paint import relaxed, with_mouth_filled
+from .retouch import with_mouth_filled, without_smile
 
 Field = NDArray[np.float32]
-"""(H, W, 2), for each place in the face where to fetch its colour from, as an offset in portrait pixels."""
+"""(H, W, 2) offsets in portrait pixels from each place in the face to the one that its colour is sampled from."""
 
 FIELD_STEP: Final = 0.5
-"""Spacing of a field's samples in portrait pixels; coarser, and the line between closed lips turns to steps."""
+"""Spacing of a field's samples in portrait pixels; a larger one would show steps in the line between closed lips."""
 PINNED_MARGIN: Final = 8.0
-"""Portrait pixels over which a field fades to nothing at the border of the face."""
+"""Portrait pixels over which a field fades to zero at the border of the face."""
 LIP_LINE_RGB: Final = (112, 52, 46)
 PALATE_RGB: Final = (44, 16, 16)
 TONGUE_RGB: Final = (104, 46, 44)
@@ -40,15 +40,15 @@ class ExpressivePortrait:
     def show(self, weights: Mapping[Emotion, float]) -> RgbImage:
         """The portrait with the expressions of ``weights``, which sum to one, mixed.
 
-        Fields are mixed, not the places of features, which is quick, and right for small moves: a
-        closed and a wide open mouth have no good middle.
+        The displacement fields are mixed, not the positions of features. That is fast, and exact enough for small
+        movements; half way between a closed and a wide open mouth it looks wrong.
 
-        Returns RGB uint8 (512 * detail, 512 * detail, 3), which the caller owns. Emotions that
-        ``EXPRESSIONS`` lacks are a ``KeyError``.
+        Returns a new image, (512 * detail, 512 * detail, 3) RGB uint8. Raises ``KeyError`` for an emotion that
+        ``EXPRESSIONS`` lacks.
         """
         offsets = sum(weight * self._fields[emotion] for emotion, weight in weights.items())
         image = self._image.copy()
-        image[self._face] = _warped(self._painted(_paints(weights)), np.asarray(offsets) * self.detail)
+        image[self._face] = _warped(self._retouched(_retouch_weights(weights)), np.asarray(offsets) * self.detail)
         return image
 
     @property
@@ -61,34 +61,34 @@ class ExpressivePortrait:
         return {emotion: displacement_field(expression) for emotion, expression in EXPRESSIONS.items()}
 
     @cached_property
-    def _faces(self) -> dict[Paint, RgbImage]:
-        """The smiling face under each paint."""
+    def _faces(self) -> dict[Retouch, RgbImage]:
+        """The smiling face with each retouch."""
         smiling = self._image[self._face]
-        face = relaxed(smiling, detail=self.detail)
+        face = without_smile(smiling, detail=self.detail)
         return {
             "none": smiling,
             "lips closed": with_mouth_filled(face, LIP_LINE_RGB, LIP_LINE_RGB, detail=self.detail),
             "mouth open": with_mouth_filled(face, PALATE_RGB, TONGUE_RGB, detail=self.detail),
         }
 
-    def _painted(self, paints: Mapping[Paint, float]) -> RgbImage:
-        """The faces under ``paints``, mixed by their weights."""
-        if len(paints) == 1:
-            return self._faces[next(iter(paints))]
-        mixed = sum(weight * self._faces[paint].astype(np.float32) for paint, weight in paints.items())
+    def _retouched(self, retouches: Mapping[Retouch, float]) -> RgbImage:
+        """The faces with ``retouches``, mixed by their weights."""
+        if len(retouches) == 1:
+            return self._faces[next(iter(retouches))]
+        mixed = sum(weight * self._faces[retouch].astype(np.float32) for retouch, weight in retouches.items())
         return np.asarray(np.asarray(mixed) + 0.5, np.uint8)
 
 
-def _paints(weights: Mapping[Emotion, float]) -> dict[Paint, float]:
-    """How much of each paint, summing to one."""
-    paints: dict[Paint, float] = {"none": 0.0, "lips closed": 0.0, "mouth open": 0.0}
+def _retouch_weights(weights: Mapping[Emotion, float]) -> dict[Retouch, float]:
+    """The weight of each retouch; they sum to one."""
+    retouches: dict[Retouch, float] = {"none": 0.0, "lips closed": 0.0, "mouth open": 0.0}
     for emotion, weight in weights.items():
-        paints[EXPRESSIONS[emotion].paint] += weight
-    return {paint: weight for paint, weight in paints.items() if weight > 0}
+        retouches[EXPRESSIONS[emotion].retouch] += weight
+    return {retouch: weight for retouch, weight in retouches.items() if weight > 0}
 
 
 def displacement_field(expression: Expression) -> Field:
-    """Where each place in ``FACE_XYWH`` fetches its colour from, (H / step, W / step, 2); zero at the border."""
+    """The field of an expression over ``FACE_XYWH``, (H / step, W / step, 2); zero at the border."""
     before, after = _control_points(expression)
     x, y, width, height = FACE_XYWH
     across, down = _samples(x, width), _samples(y, height)
@@ -100,7 +100,10 @@ def displacement_field(expression: Expression) -> Field:
 
 
 def thin_plate_spline(knots: Points, values: Points, places: Points) -> Points:
-    """The smoothest function with ``values`` (N, D) at ``knots`` (N, 2), at ``places`` (M, 2): (M, D)."""
+    """The function of least bending with ``values`` (N, D) at ``knots`` (N, 2), evaluated at ``places`` (M, 2): (M, D).
+
+    Bookstein, Principal Warps: Thin-Plate Splines and the Decomposition of Deformations, 1989.
+    """
     count = len(knots)
     system = np.zeros((count + 3, count + 3))
     system[:count, :count] = _bending(knots, knots)
@@ -120,7 +123,7 @@ def _bending(places: Points, knots: Points) -> NDArray[np.float64]:
 
 
 def _control_points(expression: Expression) -> tuple[Points, Points]:
-    """Every control point as the portrait has it, and as the expression puts it, both (N, 2)."""
+    """Every control point in the portrait and in the expression, both (N, 2)."""
     before, after = zip(*_feature_points(expression), strict=True)
     lips = smiling_lips()
     moved_lips = lips if expression.mouth is None else expression.mouth.edges()
@@ -141,12 +144,12 @@ def _feature_points(expression: Expression) -> list[tuple[tuple[float, float], t
 
 
 def _distinct(lips: LipEdges) -> Points:
-    """Each corner of the mouth once, since a spline cannot pass through one point twice."""
+    """Each corner of the mouth once: equal knots would make the spline's system singular."""
     return np.vstack([lips[1], *(edge[1:-1] for edge in (lips[0], lips[2], lips[3]))])
 
 
 def _border_points() -> Points:
-    """Evenly around the face, (28, 2)."""
+    """Points evenly around the face, (28, 2)."""
     x, y, width, height = FACE_XYWH
     along = np.arange(7) / 7
     corners = np.array([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], float)
@@ -155,7 +158,7 @@ def _border_points() -> Points:
 
 
 def _samples(start: float, length: float) -> NDArray[np.float64]:
-    """Centres of the steps that fill ``length`` pixels, of which the first has its centre at ``start``."""
+    """Centres of the samples that fill ``length`` pixels; the centre of the first pixel is ``start``."""
     return np.asarray(start - 0.5 + (np.arange(round(length / FIELD_STEP)) + 0.5) * FIELD_STEP)
 
 
@@ -166,7 +169,7 @@ def _fade(count: int) -> NDArray[np.float64]:
 
 
 def _warped(face: RgbImage, offsets: NDArray[Any]) -> RgbImage:
-    """``face`` fetched from ``offsets``, which are in its own pixels but may be coarser than it."""
+    """``face`` sampled at ``offsets``, which are in pixels of the face but may have a lower resolution."""
     height, width = face.shape[:2]
     fetch = cv2.resize(offsets, (width, height), interpolation=cv2.INTER_CUBIC)
     fetch[..., 0] += np.arange(width, dtype=np.float32)

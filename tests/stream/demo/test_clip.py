@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from emocolor.errors import ConfigurationError, SinkError
-from stream.demo.audio import SAMPLE_RATE, Beat, demo_music
 from stream.demo.clip import CUES, VIEWS, demo_frames, expression_at, make_demo_clip, view_at
 
 SMALL = {"seconds": 2.0, "size_wh": (192, 108), "fps": 25}
@@ -119,19 +118,6 @@ def test_the_camera_starts_and_ends_where_its_views_are():
     assert view_at(1.0).height == pytest.approx(VIEWS[-1].height)
 
 
-def test_music_strikes_with_each_beat():
-    beats = [Beat(time=0.5, emotion="happy"), Beat(time=3.0, emotion="sad")]
-    music = demo_music(beats, seconds=5.0)
-    assert music.shape == (2, 5 * SAMPLE_RATE)
-    assert float(np.abs(music).max()) == pytest.approx(0.7)
-    assert not music[:, : SAMPLE_RATE // 2].any()
-    for beat in beats:
-        at, near = round(beat.time * SAMPLE_RATE), SAMPLE_RATE // 5
-        before, after = music[:, at - near : at], music[:, at : at + near]
-        assert np.square(after).mean() > 2 * np.square(before).mean()
-    assert abs(music[0, -1]) < 1e-6
-
-
 def _left_of_view(view):
-    """Left end of a 16:9 image, in portrait pixels."""
+    """Left edge of a view of 16:9, in portrait pixels."""
     return view.center_xy[0] - view.height * 16 / 9 / 2

@@ -1,4 +1,4 @@
-"""What a warp cannot make of a smile: a face without its folds, and what shows between the lips.
+"""What warping cannot do to a smile: remove its folds, and change what shows between the lips.
 
 Faces here are the part ``FACE_XYWH`` of the portrait, enlarged ``detail`` times, RGB uint8.
 """
@@ -22,14 +22,14 @@ UPPER_LIP_RGB: Final = (170, 96, 88)
 LOWER_LIP_RGB: Final = (186, 104, 97)
 
 
-def relaxed(face: RgbImage, *, detail: int) -> RgbImage:
-    """The face without the folds of the smile and the shine on the lips."""
+def without_smile(face: RgbImage, *, detail: int) -> RgbImage:
+    """The face without the folds of the smile and the highlights on the lips."""
     folds = _lines_mask(face, SMILE_FOLDS, detail, width=5.0, softness=1.6)
-    face = _mixed(face, cv2.GaussianBlur(face, (0, 0), 5 * detail), 0.85 * folds)
+    face = _blended(face, cv2.GaussianBlur(face, (0, 0), 5 * detail), 0.85 * folds)
     upper = _area_mask(face, _band(UPPER_LIP_TOP, UPPER_LIP_EDGE), detail, softness=0.6)
-    face = _mixed(face, np.array(UPPER_LIP_RGB), 0.75 * upper)
+    face = _blended(face, np.array(UPPER_LIP_RGB), 0.75 * upper)
     lower = _area_mask(face, _band(LOWER_LIP_EDGE, LOWER_LIP_BOTTOM), detail, softness=0.6)
-    return _mixed(face, np.array(LOWER_LIP_RGB), 0.75 * lower)
+    return _blended(face, np.array(LOWER_LIP_RGB), 0.75 * lower)
 
 
 def with_mouth_filled(face: RgbImage, above: Rgb, below: Rgb, *, detail: int) -> RgbImage:
@@ -38,7 +38,7 @@ def with_mouth_filled(face: RgbImage, above: Rgb, below: Rgb, *, detail: int) ->
     top, bottom = min(UPPER_LIP_EDGE), max(LOWER_LIP_EDGE)
     height = FACE_XYWH[1] + np.arange(len(face)) / detail
     part = np.clip((height - top) / (bottom - top), 0, 1)[:, None, None]
-    return _mixed(face, (1 - part) * np.array(above) + part * np.array(below), inside)
+    return _blended(face, (1 - part) * np.array(above) + part * np.array(below), inside)
 
 
 def _band(upper: Sequence[float], lower: Sequence[float]) -> Points:
@@ -70,5 +70,5 @@ def _in_face(points: Points, detail: int) -> NDArray[np.int32]:
     return np.asarray(((points - FACE_XYWH[:2] + 0.5) * detail - 0.5).round(), np.int32)
 
 
-def _mixed(face: RgbImage, color: NDArray[Any], part: AreaMask) -> RgbImage:
+def _blended(face: RgbImage, color: NDArray[Any], part: AreaMask) -> RgbImage:
     return np.asarray(face * (1 - part) + color * part + 0.5, np.uint8)
