@@ -1,4 +1,4 @@
-"""A net that ships in float64, on the CPU in eager torch: what every backend is compared with."""
+"""A net that ships, in float64 in eager torch on the CPU: the reference for every backend."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,20 +14,20 @@ from engines.spec import AnySpec
 
 
 class Float64Graph:
-    """A graph whose weights are those of its ONNX file and whose every operation is float64.
+    """A graph with the weights of its ONNX file in which every operation is float64.
 
-    Nets widen what must not be rounded to bfloat16 by ``Tensor.float()``; here that gives float64 as well.
+    By ``Tensor.float()`` nets widen what must not be rounded to bfloat16; here that gives float64 as well.
     """
 
     backend = "torch float64"
 
     def __init__(self, spec: AnySpec) -> None:
-        """Raises ``EngineError`` where weights and definition differ."""
+        """Raises ``EngineError`` if weights and definition differ."""
         self._graph = graph_of(spec)
         self._graph.module.double()
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Named arrays in, float32 or uint8 as for any backend; named arrays out, float64 in place of float32."""
+        """Named arrays in, float32 or uint8 as for any backend; named arrays out, with float64 instead of float32."""
         given = [_widened(torch.from_numpy(inputs[name])) for name in self._graph.inputs]
         with torch.inference_mode(), _WideCasts():
             found = self._graph.module(*given)

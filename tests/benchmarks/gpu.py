@@ -1,19 +1,19 @@
-"""What an NVIDIA GPU makes of it, as JSON.
+"""Throughput and latency on an NVIDIA GPU, as JSON.
 
     python -m tests.benchmarks.gpu [--out FILE.json] [--seconds 8]
 
-- ``jobs``: frames a second of the whole job per effect and size, with look-ahead and faces, encoding nothing, decoded
-  by software and by NVDEC; beside it whether frames stayed in the GPU's memory, the GPU's memory at its highest, and
-  the CPU alone. A demo clip is made at each size first.
-- ``encoders``: the tint with NVENC, where the GPU has it, and with libx264.
-- ``effects``: ms of the GPU per frame, of effects on frames in its memory.
-- ``kernels``: ms of what the effects are made of, as it is and by torch.compile.
+- ``jobs``: frames per second of the whole job by effect and size, with look-ahead and faces, without encoding, decoded
+  in software and by NVDEC; whether frames stayed in GPU memory, the peak of GPU memory, and for comparison the CPU
+  alone. A demo clip is made at each size first.
+- ``encoders``: the tint with NVENC, if the GPU has it, and with libx264.
+- ``effects``: GPU ms per frame of effects on frames in GPU memory.
+- ``kernels``: GPU ms of the parts of these effects, eager and by torch.compile.
 - ``transfers``: ms to copy an NV12 frame to the host and back.
-- ``faces``: faces classified a second with T = 20, eight a run.
-- ``nets``: per net and runtime ms a run at its usual size; what it computes and moves, in TFLOP/s and GB/s, and both as
-  parts of the best that this GPU was seen to do, in a large product of matrices and a large copy.
+- ``faces``: faces classified per second with T = 20, eight in a run.
+- ``nets``: for each net and runtime the ms of a run at the usual size, and its TFLOP/s and GB/s, also as fractions of
+  the best that this GPU reached in a large matrix product and a large copy.
 
-Has not been run yet: it was written without a GPU at hand. What can be counted without one is tested.
+It has not been run yet: it was written without a GPU at hand. The parts that need none are tested.
 """
 
 import argparse
@@ -144,7 +144,7 @@ def _encoders(clip: Path, folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _tried(clip: Path, effects: Sequence[Any], decoder: DecoderChoice, **settings: Any) -> dict[str, Any] | str:
-    """As :func:`_job`, or why this GPU cannot: some decode and encode, some only decode."""
+    """:func:`_job`, or why this GPU cannot: some GPUs decode but do not encode."""
     try:
         return _job(clip, effects, decoder, **settings)
     except EmocolorError as error:
@@ -152,7 +152,7 @@ def _tried(clip: Path, effects: Sequence[Any], decoder: DecoderChoice, **setting
 
 
 def _job(clip: Path, effects: Sequence[Any], decoder: DecoderChoice, **settings: Any) -> dict[str, Any]:
-    """Frames a second from the first frame that is done to the last: nets have been loaded by then."""
+    """Frames per second from the first finished frame to the last; by the first one all nets are loaded."""
     import torch
 
     torch.cuda.reset_peak_memory_stats()
@@ -165,8 +165,8 @@ def _job(clip: Path, effects: Sequence[Any], decoder: DecoderChoice, **settings:
         "frames_per_s": round((len(times) - 1) / (times[-1] - times[0]), 1),
         "on_device": job.source.on_device,
         "gpu_mb": {
-            "torch, highest": round(torch.cuda.max_memory_allocated() / 2**20),
-            "all, more than before": round((free - torch.cuda.mem_get_info()[0]) / 2**20),
+            "torch, peak": round(torch.cuda.max_memory_allocated() / 2**20),
+            "all, increase": round((free - torch.cuda.mem_get_info()[0]) / 2**20),
         },
         "warnings": [*job.source.warnings, *job.warnings],
     }
@@ -248,7 +248,7 @@ def _transfers(size: tuple[int, int]) -> dict[str, float]:
 
 
 def _frame(size: tuple[int, int]) -> Frame:
-    """An NV12 frame of random codes in the GPU's memory."""
+    """An NV12 frame of random codes in GPU memory."""
     import torch
 
     from engines.device.planes import DevicePlane, OwnMemory, new_av_frame
@@ -267,7 +267,7 @@ def _faces_per_second(net: str) -> float:
 
 
 def _wall_ms(work: Callable[[], object], rounds: int = 30) -> float:
-    """Median by the clock on the wall, after some runs that do not count."""
+    """Median wall time, after a warm-up."""
     taken = []
     for index in range(rounds + 5):
         started = time.perf_counter()
@@ -284,7 +284,7 @@ def _specs() -> Iterator[AnySpec]:
 
 
 def _runtimes(spec: AnySpec, best: dict[str, float]) -> Iterator[tuple[str, Any]]:
-    """The net in every runtime of the GPU, float32, and where it stands under this GPU's roofline."""
+    """The net in every GPU runtime in float32, and its place under this GPU's roofline."""
     from engines.nets.graphs import graph_of
     from tests.benchmarks.net_work import work_of
 
@@ -320,7 +320,7 @@ def _runtimes(spec: AnySpec, best: dict[str, float]) -> Iterator[tuple[str, Any]
 
 
 def usual_inputs(spec: AnySpec) -> dict[str, Any]:
-    """Arrays of a net's usual sizes: random, but for parameters, which are one."""
+    """Arrays of a net's usual sizes: random images, ones for masks and parameters, equal parts for a mixture."""
     drawn, made = np.random.default_rng(0), {}
     for one in inputs_of(spec):
         shape = one.shape(lambda axis: axis.usual)

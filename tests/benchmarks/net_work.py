@@ -1,4 +1,4 @@
-"""How much a net computes and moves: operations and bytes counted while it runs, not estimated from its layers."""
+"""Operations and bytes of a net, counted while it runs and not estimated from its layers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,19 +15,22 @@ class Work:
     """One run of a net."""
 
     flops: int
-    """Multiplications and additions of its products and convolutions, two for each pair."""
+    """Multiplications and additions in matrix products and convolutions."""
     least_bytes: int
-    """Weights, inputs and outputs, each once: what a perfectly fused net would move."""
+    """Weights, inputs and outputs, each once: the traffic of a perfectly fused net."""
     eager_bytes: int
-    """What every operation by itself reads and writes."""
+    """The sum of what each operation reads and writes."""
 
     def bound(self, tflops: float, gb_per_s: float) -> str:
-        """What limits the net on a machine of such peaks when it moves as little as it can (Williams et al. 2009)."""
+        """Whether computing or memory limits the net on a machine with these peaks (roofline, Williams et al. 2009).
+
+        It is assumed to move as little as it can.
+        """
         return "computing" if self.flops / tflops / 1e3 > self.least_bytes / gb_per_s else "memory"
 
 
 class _Traffic(TorchDispatchMode):
-    """Adds up the bytes that operations read and write; views move none."""
+    """Adds up the bytes that operations read and write. Views move none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +45,7 @@ class _Traffic(TorchDispatchMode):
 
 
 def work_of(module: torch.nn.Module, inputs: list[torch.Tensor]) -> Work:
-    """Run the net once and count."""
+    """Run the net and count."""
     weights = sum(_size(one) for one in (*module.parameters(), *module.buffers()))
     with torch.no_grad(), FlopCounterMode(display=False) as flops:
         outputs = module(*inputs)
@@ -57,7 +60,7 @@ def _size(tensor: torch.Tensor) -> int:
 
 
 def milliseconds(run: Callable[[], object], *, rounds: int = 50, warm_up: int = 10) -> list[float]:
-    """What each of some runs takes on the GPU, by its own clock, after others that do not count."""
+    """GPU time of each run by the GPU's own clock, after a warm-up."""
     for _ in range(warm_up):
         run()
     marks = [(torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)) for _ in range(rounds)]
@@ -70,7 +73,7 @@ def milliseconds(run: Callable[[], object], *, rounds: int = 50, warm_up: int = 
 
 
 def peaks() -> dict[str, float]:
-    """What this GPU reaches at its best: products of large float32 and bfloat16 matrices, and copies of 1 GiB."""
+    """The best that this GPU reaches in products of large float32 and bfloat16 matrices, and in copies of 1 GiB."""
     torch.backends.cuda.matmul.allow_tf32 = False
     side = 8192
     found = {}

@@ -1,22 +1,22 @@
-"""What a frame costs as what causes the cost grows: faces, pixels, and passes of Monte Carlo dropout.
+"""How the cost of a frame grows with its causes: faces, pixels, and passes of Monte Carlo dropout.
 
     python -m tests.benchmarks.scaling --clips DIR [--rounds 3] [--quick] [--out FILE.json] [--plot FILE.png]
 
-Each cost is measured alone (``tests.benchmarks.scaling_costs``), in milliseconds of the CPU in all threads, with
-wall time beside it; medians of rounds that go through all sizes of a cause:
+Each cost is measured alone (``tests.benchmarks.scaling_costs``) in CPU milliseconds of all threads, with wall time
+beside it; medians of rounds that go through all sizes of a cause:
 
 - the analysis of a frame of 1920x1080 with 0, 1, 4 and 16 faces: detected, tracked, classified with T = 10;
 - effects on a frame of 360 to 2160 lines, 16:9, 4:2:0 of 8 bits: tint of the frame and of a face, grade, style, and
-  colorize at its usual cadence; the analysis of one face; to compare, bare decoding and encoding (x264 veryfast, crf
+  colorize at its usual rate; the analysis of one face; for comparison, bare decoding and encoding (x264 veryfast, crf
   23);
 - a classifier on one face with T from 1 to 50.
 
-No cost may grow faster than its cause: its exponent, the slope of a straight line through the logarithms of cost and
-cause, may be ``BOUND`` at most. That of faces is taken of what they add to a frame without any, and the cause of a
-frame's costs is its pixels. Beside it stands the steepest step between neighbouring sizes, in which caches show.
+No cost may grow faster than its cause: the exponent, which is the slope of a straight line through the logarithms of
+cost and cause, may be ``BOUND`` at most. For faces it is that of what they add to a frame without any; for frames the
+cause is their pixels. Beside it stands the steepest step between neighbouring sizes, in which caches show.
 
-Prints tables, writes JSON and draws the plot; exits with 1 where a cost grows too fast. ``--quick`` tries everything
-out in one round of fewer sizes, and writes only where it is told to. Needs matplotlib.
+Prints tables, writes JSON and draws the plot; exits with 1 if a cost grows too fast. ``--quick`` tries everything out
+in one round of fewer sizes and writes only the files that are named. Needs matplotlib.
 """
 
 import argparse
@@ -33,7 +33,7 @@ import numpy as np
 
 from emocolor.errors import ConfigurationError, EmocolorError, MissingDependencyError, SinkError
 from tests.benchmarks.__main__ import machine
-from tests.benchmarks.scaling_costs import Cause, Cost, Footage, Stopwatch, costs, size_of
+from tests.benchmarks.scaling_costs import Cause, Cost, Footage, Rounds, Stopwatch, costs, size_of
 from training.records import write_json
 
 CLIP: Final = "bench_1080p_face.mp4"
@@ -49,14 +49,14 @@ QUICK_SIZES: Final[dict[Cause, tuple[int, ...]]] = {"faces": (0, 1, 4), "lines":
 BOUND: Final = 1.1
 """Largest exponent: a tenth is left to caches and to noise."""
 OF: Final[dict[Cause, str]] = {"faces": "an analysis", "lines": "a frame", "passes": "a face"}
-"""What a cost is for."""
+"""The unit of a cost."""
 BY: Final[dict[Cause, str]] = {"faces": "faces", "lines": "lines of the frame", "passes": "T"}
 COLORS: Final = ("#0b3c8c", "#b3261e", "#1b7a3d", "#7a3fa0", "#c26a00", "#00757f")
 COMPARED: Final = "#444444"
 
 
 def measure(cost: Cost, sizes: Sequence[int], rounds: int) -> dict[str, Any]:
-    """Milliseconds a frame at each size, medians over the rounds; raises what the cost's work raises."""
+    """Milliseconds per frame at each size, medians over the rounds. Raises what the cost's work raises."""
     cpu: dict[int, list[float]] = {size: [] for size in sizes}
     wall: dict[int, list[float]] = {size: [] for size in sizes}
     with ExitStack() as stack:
@@ -82,7 +82,7 @@ def measure(cost: Cost, sizes: Sequence[int], rounds: int) -> dict[str, Any]:
 
 
 def growth(cause: Cause, sizes: Sequence[int], ms: Sequence[float]) -> tuple[float, float]:
-    """The exponent with which a cost grows with its cause, and that of its steepest step between two sizes."""
+    """The exponent with which a cost grows with its cause, and the exponent of its steepest step."""
     much, spent = np.array([amount(cause, size) for size in sizes], float), np.array(ms)
     if cause == "faces":
         much, spent = much[1:], spent[1:] - spent[0]
@@ -92,7 +92,7 @@ def growth(cause: Cause, sizes: Sequence[int], ms: Sequence[float]) -> tuple[flo
 
 
 def amount(cause: Cause, size: int) -> int:
-    """How much of the cause a size is: faces, pixels or passes."""
+    """The amount of the cause at a size: faces, pixels or passes."""
     width, height = size_of(size)
     return width * height if cause == "lines" else size
 
@@ -106,7 +106,7 @@ def too_fast(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def tables(found: Sequence[Mapping[str, Any]]) -> str:
-    """The figures in Markdown, a table for each cause."""
+    """The costs in Markdown, a table for each cause."""
     return "\n\n".join("\n".join(table(cause, [row for row in found if row["cause"] == cause])) for cause in SIZES)
 
 
@@ -120,7 +120,7 @@ def table(cause: Cause, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def labels(cause: Cause, sizes: Sequence[int]) -> list[str]:
-    """Sizes as people call them."""
+    """Sizes as people name them."""
     return [f"{size}p" if cause == "lines" else f"{size}" for size in sizes]
 
 
@@ -140,14 +140,14 @@ def draw(found: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def draw_panel(axes: Any, cause: Cause, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Costs of one cause, the costliest first below the panel, and a line as steep as the cause itself."""
+    """Costs of one cause, the highest first in the legend, and a line as steep as the cause itself."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     colors, dashes = iter(COLORS), iter(("--", "-."))
     axes.set(xscale="log", yscale="log", xlabel=BY[cause], ylabel=f"CPU ms {OF[cause]}")
     for row in sorted(rows, key=lambda row: -row["cpu_ms"][-1]):
         sizes, spent = row["sizes"], row["cpu_ms"]
-        if cause == "faces":  # a logarithm has no place for none
+        if cause == "faces":  # a logarithmic axis has no place for none
             axes.axhline(spent[0], color=COMPARED, linestyle="--", label=f"without a face: {spent[0]:.3g} ms")
             sizes, spent = sizes[1:], spent[1:]
         much = [amount(cause, size) for size in sizes]
@@ -167,16 +167,16 @@ def draw_panel(axes: Any, cause: Cause, rows: Sequence[Mapping[str, Any]]) -> No
 
 
 def run(clips: Path, rounds: int, quick: bool) -> dict[str, Any]:
-    """All figures, with a line on stderr for each cost; raises ``EmocolorError`` where something cannot be used."""
+    """Measure all costs, with a line on stderr for each. Raises ``EmocolorError`` if something cannot be used."""
     footage, found = Footage(clips / CLIP), []
-    for cost in costs(footage):
+    for cost in costs(footage, Rounds()):
         found.append(measure(cost, (QUICK_SIZES if quick else SIZES)[cost.cause], rounds))
         print(f"measured {cost.name}, by {BY[cost.cause]}", file=sys.stderr)
     return {"machine": machine(), "clip": CLIP, "rounds": rounds, "costs": found}
 
 
 def check(rounds: int, outputs: Sequence[Path]) -> None:
-    """What can be known to be wrong before anything is opened, as an ``EmocolorError``."""
+    """Raise an ``EmocolorError`` for what can be known to be wrong before anything is opened."""
     if rounds < 1:
         raise ConfigurationError(f"--rounds must be at least 1, got {rounds}.")
     for path in outputs:
@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True, help=f"folder with {CLIP}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round of few sizes, to try it out")
-    parser.add_argument("--out", type=Path, help=f"where the figures go (default: {RECORD.name} beside this script)")
+    parser.add_argument("--out", type=Path, help=f"where the metrics go (default: {RECORD.name} beside this script)")
     parser.add_argument("--plot", type=Path, help=f"where the plot goes (default: docs/{PLOT.name})")
     given = parser.parse_args()
     rounds = 1 if given.quick else given.rounds

@@ -1,4 +1,4 @@
-"""Costs and what causes them: for each, the work of one round at each size of its cause."""
+"""Costs and their causes: for each, the work of one round at each size of its cause."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,26 +35,34 @@ from stream.settings import AnalysisOptions, JobSettings
 from tests.benchmarks.__main__ import ENCODER
 
 DISTINCT: Final = 8
-"""Frames of the clip that are used, to and fro."""
+"""Frames of the clip that are used, back and forth."""
 RATE: Final = 30
-"""Frames a second."""
-ANALYSES: Final = 24
-"""A round's looks for faces: twice through the detector's tiles."""
-COLORIZED: Final = 60
-"""A round's frames of colorize, with six looks of its net."""
-ENCODED: Final = 48
-CLASSIFIED: Final = 20
+"""Frames per second."""
 CELLS: Final = 4
 """A frame of many faces has this many of them across and down."""
 CELL_WH: Final = (480, 270)
 
 Cause = Literal["faces", "lines", "passes"]
 Work = Callable[["Stopwatch"], int]
-"""Does a round's work, the watch running where it counts, and returns for how many frames (looks, faces) it was."""
+"""Does the work of a round while the watch runs, and returns the number of frames (analyses, faces) it was for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounds:
+    """How much work a round does."""
+
+    analyses: int = 24
+    """Analyses of a frame: twice through the detector's tiles."""
+    colorized: int = 60
+    """Frames for colorize, which are six inferences of its net."""
+    encoded: int = 48
+    """Frames that are encoded, and decoded."""
+    classified: int = 20
+    """Faces for a classifier."""
 
 
 class Stopwatch:
-    """Adds up what its ``with`` blocks take: CPU seconds, in all threads, and by the clock."""
+    """Adds up the time that its ``with`` blocks take: CPU seconds of all threads, and wall time."""
 
     def __init__(self) -> None:
         self.cpu = self.wall = 0.0
@@ -70,19 +78,19 @@ class Stopwatch:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Something that takes time, by what causes it."""
+    """Something that takes time, and what the time depends on."""
 
     name: str
     cause: Cause
-    """Faces in the frame; lines of a 16:9 frame, which stand for its pixels; or T of Monte Carlo dropout."""
+    """Faces in the frame; lines of a 16:9 frame, for its pixels; or T of Monte Carlo dropout."""
     ready: Callable[[int], AbstractContextManager[Work]]
-    """For a size of the cause: the work, all that it needs being loaded while the context is entered."""
+    """From a size of the cause to the work; what it needs is loaded when the context is entered."""
     ours: bool = True
-    """False for what is only there to compare with."""
+    """False for what is there only for comparison."""
 
 
 class Footage:
-    """Frames of a real clip at any size. Raises ``SourceError`` where the clip cannot be read or shows no face."""
+    """Frames of a real clip at any size. Raises ``SourceError`` if the clip cannot be read or shows no face."""
 
     def __init__(self, path: Path) -> None:
         source = VideoSource(str(path))
@@ -96,14 +104,14 @@ class Footage:
         self._sizes: dict[int, list[Frame]] = {}
 
     def frames(self, lines: int) -> list[Frame]:
-        """The frames at 16:9 with this many lines, 4:2:0, in memory of their own."""
+        """The frames at 16:9 with this many lines, 4:2:0, each with memory of its own."""
         if lines not in self._sizes:
             size_wh = size_of(lines)
             self._sizes[lines] = [frame_from_av(frame.reformat(*size_wh, "yuv420p")).copy() for frame in self._frames]
         return self._sizes[lines]
 
     def scene(self, index: int, lines: int) -> Scene:
-        """The face where it is in the first frame, on its way from happy to sad."""
+        """The face at its place in the first frame, whose emotion goes from happy to sad with ``index``."""
         part = (index + 1) / (DISTINCT + 1)
         happy, sad = (np.eye(len(EMOTIONS))[EMOTIONS.index(emotion)] for emotion in ("happy", "sad"))
         mixture = (1 - part) * happy + part * sad
@@ -113,7 +121,7 @@ class Footage:
         return Scene(time=index / RATE, faces=(face,), probabilities=mixture, certainty=0.8)
 
     def with_faces(self, faces: int) -> Frame:
-        """A gray frame with that many faces of one size, at most 16; its other cells hold the same, blurred."""
+        """A gray frame with so many faces of one size, at most 16; its other cells hold the same, blurred."""
         cell = self._around_face(3, CELL_WH)
         blurred = np.asarray(cv2.GaussianBlur(cell, (0, 0), CELL_WH[1] / 7), np.uint8)
         places = np.random.default_rng(0).permutation(CELLS * CELLS).reshape(CELLS, CELLS)
@@ -125,7 +133,7 @@ class Footage:
         return self._around_face(1, (size, size))
 
     def _around_face(self, times: float, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
-        """Luma of the face with surroundings, ``times`` as high as its box or as far as the frame goes."""
+        """Luma of the face with its surroundings, ``times`` as high as its box, within the frame."""
         luma, (x, y), aspect = self._first.luma, self._face.center, size_wh[0] / size_wh[1]
         height, width = luma.shape
         down = min(times * self._face.height, height, width / aspect)
@@ -154,33 +162,33 @@ def size_of(lines: int) -> tuple[int, int]:
     return round(lines * 8 / 9) * 2, lines
 
 
-def to_and_fro(frames: Sequence[Frame], length: int) -> Iterator[Frame]:
-    """``length`` frames in order of time, forwards and backwards through those given, whose planes they share."""
+def back_and_forth(frames: Sequence[Frame], length: int) -> Iterator[Frame]:
+    """``length`` frames in order of time, forwards and backwards through ``frames``, whose planes they share."""
     turns = [*frames, *frames[-2:0:-1]]
     for index in range(length):
         yield replace(turns[index % len(turns)], pts=index, time_base=Fraction(1, RATE))
 
 
 @contextmanager
-def analysing(frame: Frame, faces: int) -> Iterator[Work]:
-    """Looks at one frame again and again: faces found, followed and classified, as a job does it eight times a second.
+def analysing(frame: Frame, faces: int, analyses: int) -> Iterator[Work]:
+    """Analyses of one frame: faces detected, tracked and classified, as a job does it eight times per second.
 
-    Raises ``SourceError`` where not all ``faces`` are seen.
+    Raises ``SourceError`` if not all ``faces`` are found.
     """
     options = AnalysisOptions()
     tracker, classifier, pts = WorkerNets().face_tracker(options.net), WorkerNets("cpu").classifier(options), count()
 
     def work(watch: Stopwatch) -> int:
-        for _ in range(ANALYSES):
+        for _ in range(analyses):
             now = replace(frame, pts=next(pts), time_base=Fraction(1, round(options.rate_hz)))
             with watch:
                 seen = classify_faces(tracker.track(now, cut=False), classifier).faces
         if len(seen) != faces:
-            raise SourceError(f"{len(seen)} faces are seen where {faces} are shown; take another clip.")
-        return ANALYSES
+            raise SourceError(f"{len(seen)} faces are found where {faces} are shown; take another clip.")
+        return analyses
 
     try:
-        work(Stopwatch())  # the first look is a sweep, and new faces are looked at twice
+        work(Stopwatch())  # the first analysis searches all tiles, and new faces are verified
         yield work
     finally:
         tracker.detector.close()
@@ -188,7 +196,7 @@ def analysing(frame: Frame, faces: int) -> Iterator[Work]:
 
 @contextmanager
 def applying(footage: Footage, make: Callable[[], Effect], lines: int) -> Iterator[Work]:
-    """An effect on one frame after another; the face's emotion changes, so no table serves two of them."""
+    """An effect on one frame after another. The face's emotion changes, so no lookup table serves two frames."""
     effect, frames = make(), footage.frames(lines)
     scenes = [footage.scene(index, lines) for index in range(len(frames))]
 
@@ -203,34 +211,34 @@ def applying(footage: Footage, make: Callable[[], Effect], lines: int) -> Iterat
 
 
 @contextmanager
-def colorizing(footage: Footage, lines: int) -> Iterator[Work]:
-    """Two seconds of film, the net looking as often as it does by default, as many frames held as a job holds."""
+def colorizing(footage: Footage, length: int, lines: int) -> Iterator[Work]:
+    """Colorize ``length`` frames of film, with the default rate of inference and as many waiting frames as in a job."""
     frames, (width, height) = [frame.copy() for frame in footage.frames(lines)], size_of(lines)
     options = ColorizeOptions()
     held = int(JobSettings.held_megabytes * 1e6 / (width * height * 3 / 2))
-    options = replace(options, history=StabilizerOptions(max_waiting=held))
+    options = replace(options, stabilization=StabilizerOptions(max_waiting=held))
     colorizer = load_colorizer(options.net, device="cpu")
 
     def work(watch: Stopwatch) -> int:
         effect = Colorize(options, colorizer)
-        with watch:  # luma stays and chroma is overwritten, so the frames need no copy
-            done = sum(1 for frame in to_and_fro(frames, COLORIZED) for _ in effect.add(frame, cut=False))
+        with watch:  # luma stays and chroma is overwritten, so the frames are not copied
+            done = sum(1 for frame in back_and_forth(frames, length) for _ in effect.add(frame, cut=False))
             return done + sum(1 for _ in effect.end())
 
     yield work
 
 
 @contextmanager
-def encoding(footage: Footage, lines: int) -> Iterator[Work]:
+def encoding(footage: Footage, length: int, lines: int) -> Iterator[Work]:
     """A bare encode with the settings of the other benchmarks."""
     frames = [frame_to_av(frame) for frame in footage.frames(lines)]
     with TemporaryDirectory() as folder:
-        yield lambda watch: _encode(frames, Path(folder) / "encoded.mp4", watch)
+        yield lambda watch: _encode(frames, length, Path(folder) / "encoded.mp4", watch)
 
 
 @contextmanager
-def decoding(footage: Footage, lines: int) -> Iterator[Work]:
-    """A bare decode of what that wrote."""
+def decoding(footage: Footage, length: int, lines: int) -> Iterator[Work]:
+    """A bare decode of the file that :func:`encoding` writes."""
 
     def work(watch: Stopwatch) -> int:
         with watch, av.open(str(clip)) as container:
@@ -239,40 +247,40 @@ def decoding(footage: Footage, lines: int) -> Iterator[Work]:
 
     with TemporaryDirectory() as folder:
         clip = Path(folder) / "encoded.mp4"
-        _encode([frame_to_av(frame) for frame in footage.frames(lines)], clip, Stopwatch())
+        _encode([frame_to_av(frame) for frame in footage.frames(lines)], length, clip, Stopwatch())
         yield work
 
 
-def _encode(frames: Sequence[av.VideoFrame], target: Path, watch: Stopwatch) -> int:
+def _encode(frames: Sequence[av.VideoFrame], length: int, target: Path, watch: Stopwatch) -> int:
     turns = [*frames, *frames[-2:0:-1]]
     with watch, av.open(str(target), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options=ENCODER)
         stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
-        for index in range(ENCODED):
+        for index in range(length):
             frame = turns[index % len(turns)]
             frame.pts, frame.time_base = index, Fraction(1, RATE)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    return ENCODED
+    return length
 
 
 @contextmanager
-def classifying(footage: Footage, net: str, passes: int) -> Iterator[Work]:
-    """One face after another through a classifier."""
+def classifying(footage: Footage, net: str, faces: int, passes: int) -> Iterator[Work]:
+    """A classifier on one face after another."""
     classifier = EmotionClassifier(load_emotion_net(net, device="cpu"), passes=passes)
     crop = footage.crop(classifier.crop_size)
 
     def work(watch: Stopwatch) -> int:
         with watch:
-            for _ in range(CLASSIFIED):
+            for _ in range(faces):
                 classifier.estimate([crop])
-        return CLASSIFIED
+        return faces
 
     yield work
 
 
-def costs(footage: Footage) -> list[Cost]:
-    """All that is measured."""
+def costs(footage: Footage, rounds: Rounds) -> list[Cost]:
+    """All costs that are measured."""
     effects: dict[str, Callable[[], Effect]] = {
         "tint, whole frame": partial(Tint, TintOptions()),
         "tint, face": partial(Tint, TintOptions(region="face")),
@@ -280,14 +288,22 @@ def costs(footage: Footage) -> list[Cost]:
         "style": lambda: Style(StyleOptions(), WorkerNets("cpu").style_transfer("fast", "f32")),
     }
     return [
-        Cost(name="analysis", cause="faces", ready=lambda faces: analysing(footage.with_faces(faces), faces)),
-        Cost(name="analysis, one face", cause="lines", ready=lambda lines: analysing(footage.frames(lines)[0], 1)),
+        Cost(
+            name="analysis",
+            cause="faces",
+            ready=lambda faces: analysing(footage.with_faces(faces), faces, rounds.analyses),
+        ),
+        Cost(
+            name="analysis, one face",
+            cause="lines",
+            ready=lambda lines: analysing(footage.frames(lines)[0], 1, rounds.analyses),
+        ),
         *(Cost(name=name, cause="lines", ready=partial(applying, footage, make)) for name, make in effects.items()),
-        Cost(name="colorize", cause="lines", ready=partial(colorizing, footage)),
-        Cost(name="decode", cause="lines", ready=partial(decoding, footage), ours=False),
-        Cost(name="encode", cause="lines", ready=partial(encoding, footage), ours=False),
+        Cost(name="colorize", cause="lines", ready=partial(colorizing, footage, rounds.colorized)),
+        Cost(name="decode", cause="lines", ready=partial(decoding, footage, rounds.encoded), ours=False),
+        Cost(name="encode", cause="lines", ready=partial(encoding, footage, rounds.encoded), ours=False),
         *(
-            Cost(name=f"net {net}", cause="passes", ready=partial(classifying, footage, net))
+            Cost(name=f"net {net}", cause="passes", ready=partial(classifying, footage, net, rounds.classified))
             for net in emotion_net_names()
         ),
     ]

@@ -1,4 +1,4 @@
-"""What the GPU's benchmark counts, on nets whose work is known; and that it refuses without a GPU."""
+"""The work that the GPU benchmark counts, on nets whose work is known; without a GPU it refuses to run."""
 
 import subprocess
 import sys

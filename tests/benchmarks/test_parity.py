@@ -1,4 +1,4 @@
-"""The reference is exact, errors are what they are called, and one that is too large is not passed over."""
+"""The reference is exact, errors are computed as named, and one that is too large is reported."""
 
 import json
 
@@ -42,7 +42,7 @@ def test_the_reference_is_float64_throughout(kind, name, material):
     from tests.benchmarks.float64_graph import Float64Graph
 
     class Narrow(TorchDispatchMode):
-        """Notes operations that give floats of less than 64 bits."""
+        """Records operations that return floats of less than 64 bits."""
 
         def __torch_dispatch__(self, function, types, args=(), kwargs=None):
             found = function(*args, **(kwargs or {}))
@@ -60,7 +60,7 @@ def test_the_reference_is_float64_throughout(kind, name, material):
     assert {value.dtype.name for output in outputs for value in output.values()} <= {"float64", "uint8"}
 
 
-def test_a_backend_that_is_off_is_told(material):
+def test_a_backend_that_is_off_is_reported(material):
     pytest.importorskip("torch", reason="torch is not installed; the reference runs in it")
     pytest.importorskip("onnx", reason="onnx is not installed; it reads the weights back")
 
@@ -80,7 +80,7 @@ def test_a_backend_that_is_off_is_told(material):
     assert line.startswith("tiny on off, CPU, f32: mean over T = 20: largest error 0.001, at most 0.0001")
 
 
-def test_a_net_that_cannot_be_run_is_told_and_the_others_are_measured(material):
+def test_a_net_that_cannot_be_run_is_reported_and_the_others_are_measured(material):
     pytest.importorskip("torch", reason="torch is not installed; the reference runs in it")
     pytest.importorskip("onnx", reason="onnx is not installed; it reads the weights back")
 
@@ -128,7 +128,7 @@ def test_errors_of_samples_do_not_wrap_around():
 
 
 @pytest.mark.parametrize(("mean", "lines"), [(0.09, 0), (0.1, 0), (0.11, 1), (float("nan"), 1)])
-def test_only_errors_above_their_tolerance_are_told(mean, lines):
+def test_only_errors_above_their_tolerance_are_reported(mean, lines):
     row = {"backend": "GPU", "precision": "f16", "largest": 9.0, "mean": mean}
     assert len(list(parity.too_large({"style": {"fast": {"rows": [row]}}}))) == lines
 

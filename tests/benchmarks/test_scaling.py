@@ -1,4 +1,4 @@
-"""What counts as growing too fast, and that everything that is measured still runs."""
+"""What counts as growing too fast; and everything that is measured still runs."""
 
 import json
 from fractions import Fraction
@@ -7,23 +7,17 @@ import numpy as np
 import pytest
 
 from emocolor.errors import ConfigurationError, SinkError, SourceError
-from tests.benchmarks import scaling, scaling_costs
-from tests.benchmarks.scaling_costs import Cost, Footage, Stopwatch, analysing, costs, size_of, to_and_fro
+from tests.benchmarks import scaling
+from tests.benchmarks.scaling_costs import Cost, Footage, Rounds, Stopwatch, analysing, back_and_forth, costs, size_of
 
 LINES = (360, 720, 1080, 2160)
-SMALLEST = {"faces": 1, "lines": 180, "passes": 1}
+LEAST = {"faces": 1, "lines": 180, "passes": 1}
+SHORT = Rounds(analyses=2, colorized=4, encoded=4, classified=1)
 
 
 @pytest.fixture(scope="module")
 def footage(demo_clip):
     return Footage(demo_clip)
-
-
-@pytest.fixture
-def short_rounds(monkeypatch):
-    """As little work a round as there may be."""
-    for name, few in (("LOOKS", 2), ("COLORIZED", 4), ("ENCODED", 4), ("CLASSIFIED", 1)):
-        monkeypatch.setattr(scaling_costs, name, few)
 
 
 def pixels(lines):
@@ -53,15 +47,15 @@ def row(name, exponent, ours=True):
     return {"name": name, "cause": "lines", "exponent": exponent, "ours": ours}
 
 
-def test_only_costs_of_ours_that_grow_too_fast_are_told():
+def test_only_our_own_costs_that_grow_too_fast_are_reported():
     found = [row("slow", 0.4), row("just", 1.1), row("fast", 1.2), row("encode", 1.2, ours=False), row("none", np.nan)]
     assert [line.split()[0] for line in scaling.too_fast(found)] == ["fast", "none"]
     assert next(scaling.too_fast(found)) == "fast grows as pixels to the power of 1.20, more than 1.1."
 
 
-def test_frames_go_to_and_fro_in_time(footage):
+def test_frames_go_back_and_forth_in_time(footage):
     frames = footage.frames(180)[:3]
-    order = list(to_and_fro(frames, 7))
+    order = list(back_and_forth(frames, 7))
     assert [next(k for k, one in enumerate(frames) if one.luma is frame.luma) for frame in order] == [
         0,
         1,
@@ -74,12 +68,12 @@ def test_frames_go_to_and_fro_in_time(footage):
     assert [frame.time for frame in order] == [float(Fraction(k, 30)) for k in range(7)]
 
 
-def test_frames_have_the_faces_that_they_should(short_rounds, footage):
-    with analysing(footage.with_faces(4), 4) as work:
+def test_frames_have_the_faces_that_they_should(footage):
+    with analysing(footage.with_faces(4), 4, analyses=2) as work:
         assert work(Stopwatch()) > 0
     with (
-        pytest.raises(SourceError, match="3 faces are seen where 5 are shown"),
-        analysing(footage.with_faces(3), 5) as work,
+        pytest.raises(SourceError, match="3 faces are found where 5 are shown"),
+        analysing(footage.with_faces(3), 5, analyses=2) as work,
     ):
         work(Stopwatch())
 
@@ -92,14 +86,14 @@ def test_a_clip_without_a_face_is_refused(tmp_path):
         Footage(tmp_path / "gray.png")
 
 
-def test_every_cost_is_measured_and_shown(short_rounds, footage, tmp_path):
+def test_every_cost_is_measured_and_shown(footage, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed; it draws the plot")
     found = []
-    for cost in costs(footage):
-        least = SMALLEST[cost.cause]
+    for cost in costs(footage, SHORT):
+        least = LEAST[cost.cause]
         sizes = (0, 1, 2) if cost.cause == "faces" else (least, 2 * least)  # two points make a line
         found.append(scaling.measure(cost, sizes, 1))
-    assert {one["cause"] for one in found} == set(SMALLEST)
+    assert {one["cause"] for one in found} == set(LEAST)
     assert all(ms > 0 for one in found for ms in (*one["cpu_ms"], *one["wall_ms"]))
     scaling.draw(found, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size < 150_000
