@@ -1,4 +1,4 @@
-"""Effects: what recolours a frame. One module, one class and one group of options each; see :mod:`.table`."""
+"""Effects, which recolour frames. Each is a module with a class and a group of options; :mod:`.table` lists them."""
 
 from .chain import ChainItem, parse_chain
 from .colorize import Colorize, ColorizeOptions

@@ -1,4 +1,4 @@
-"""Chains of effects: as text (``colorize,tint:0.2``), as options, and what they need together."""
+"""Chains of effects: their text form (``colorize,tint:0.2``), their options, and what they need."""
 
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,11 +10,11 @@ from ..protocols import Effect
 from .table import EFFECTS, EffectEntry, entry_of
 
 ChainItem = EffectOptions | Effect
-"""An effect of ours by its options, or an effect of the user's own: any object with ``apply``."""
+"""A built-in effect, by its options, or a custom effect: any object with ``apply``."""
 
 NO_EFFECT: Final = "none"
 OWN_EFFECT_NEEDS: Final[frozenset[Need]] = frozenset({"faces", "chroma"})
-"""What an effect of the user's own gets where it does not declare ``needs``."""
+"""Needs of custom effects that do not declare any."""
 
 
 def parse_chain(
@@ -26,13 +26,12 @@ def parse_chain(
 ) -> tuple[ChainItem, ...]:
     """The effects of a chain, in the order in which they apply.
 
-    Effects are separated by commas; what follows a colon is the effect's main option: ``tint:0.2``, ``colormap:turbo``.
-    ``none``, alone, is no effect. ``values`` are options by effect and name, as TOML and JSON have them,
-    and ``readers`` read those kept in files. With
-    ``allow_imports``, which is for text that the user of this machine wrote, ``package.module:Class`` is an effect of
-    their own, made without arguments.
+    Effects are separated by commas; a colon is followed by the effect's main option: ``tint:0.2``, ``colormap:turbo``.
+    ``none`` alone gives an empty chain. ``values`` are options by effect and name, with the types of TOML and JSON, and
+    ``readers`` read those that are kept in files. With ``allow_imports``, which is only for text from this machine's
+    user because it runs code, ``package.module:Class`` is a custom effect, constructed without arguments.
 
-    Raises ``ConfigurationError`` that names the part that is wrong.
+    Raises ``ConfigurationError`` that names the wrong part.
     """
     if text.strip() == NO_EFFECT:
         return ()
@@ -45,13 +44,13 @@ def parse_chain(
 
 
 def names_in(text: str) -> list[str]:
-    """The names of the table's effects in a chain, each once, whether the chain is valid or not."""
+    """The names of built-in effects in a chain, each once, whether or not the chain is valid."""
     names = (part.strip().partition(":")[0] for part in text.split(","))
     return list(dict.fromkeys(name for name in names if name in EFFECTS))
 
 
 def check_chain(chain: Sequence[ChainItem]) -> None:
-    """Raises ``ConfigurationError`` where an effect that works over time is not the first."""
+    """Raises ``ConfigurationError`` if a temporal effect is not the first."""
     for item in chain[1:]:
         if isinstance(item, EffectOptions) and entry_of(item).build_temporal is not None:
             raise ConfigurationError(
@@ -60,7 +59,7 @@ def check_chain(chain: Sequence[ChainItem]) -> None:
 
 
 def needs_of(item: ChainItem) -> frozenset[Need]:
-    """What an effect needs; one of the user's own says so in an attribute ``needs``."""
+    """What an effect needs; a custom one declares it in an attribute ``needs``."""
     return frozenset(getattr(item, "needs", OWN_EFFECT_NEEDS))
 
 
@@ -69,7 +68,7 @@ def needs_of_all(chain: Iterable[ChainItem]) -> frozenset[Need]:
 
 
 def temporal_of(chain: Sequence[ChainItem]) -> tuple[EffectOptions, EffectEntry] | None:
-    """The effect that works over time, which leads the chain, and its entry; ``None`` where there is none."""
+    """The temporal effect that leads the chain, and its entry; ``None`` if there is none."""
     first = chain[0] if chain else None
     if not isinstance(first, EffectOptions) or entry_of(first).build_temporal is None:
         return None
@@ -77,7 +76,7 @@ def temporal_of(chain: Sequence[ChainItem]) -> tuple[EffectOptions, EffectEntry]
 
 
 def _is_own(part: str) -> bool:
-    """Whether a part of a chain names a class of the user's own, ``module:Class``."""
+    """Whether a part of a chain names a custom effect, ``module:Class``."""
     name, _, value = part.partition(":")
     return name not in EFFECTS and value.isidentifier()
 

@@ -1,9 +1,9 @@
-"""Give gray footage natural colours that stay stable, and leave its luma as it is, bit for bit.
+"""Give gray footage natural, stable colours, and keep its luma bit for bit.
 
-A colorizer looks at a small copy of the frame a few times a second and says a colour for every point of a
-coarse map. In between and across its changes of mind colours travel with the motion of the frame
-(:mod:`emocolor.chroma.stabilizer`), and they are brought to the resolution of the chroma planes along the edges
-of luma (:mod:`emocolor.chroma.guided`). Only the chroma planes are written.
+A colorizer predicts the colours of a small copy of the frame, on a coarse map, a few times per second. In between, and
+whenever its output changes, colours are carried along the optical flow (:mod:`emocolor.chroma.stabilizer`). They are
+scaled up to the chroma planes along the edges of luma (:mod:`emocolor.chroma.guided`). Only the chroma planes are
+written.
 """
 
 import math
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import GrayImage, Map
+from ..arrays import AbMap, ChromaMap, GrayImage, Levels
 from ..chroma.conversion import chroma_of
 from ..chroma.guided import guided_upsample
 from ..chroma.reference import PaletteShift, ReferenceOptions
@@ -26,10 +26,10 @@ from ..frames import Frame, Matrix, Plane, gray_levels
 from ..options import EffectOptions, Need, Spelling, option
 from ..protocols import Colorizer
 
-SHORT_SIDE = 256
-"""The colorizer sees the frame with its short side at about this many pixels."""
-LONGEST_SIDE = 1024
-"""Where that would make the long side longer than this, the frame is scaled down further."""
+INPUT_SHORT_SIDE = 256
+"""Short side of the colorizer's input, about, in pixels."""
+INPUT_MAX_SIDE = 1024
+"""Longest side of the input: frames that would exceed it are scaled down further."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,56 +73,59 @@ class ColorizeOptions(EffectOptions):
         ),
     ] = None
     force: Annotated[bool, option("Give new colours to footage that is in colour already.")] = False
-    history: StabilizerOptions = field(default_factory=StabilizerOptions)
+    stabilization: StabilizerOptions = field(default_factory=StabilizerOptions)
 
     @property
     def needs(self) -> frozenset[Need]:
         return frozenset({"cuts", "chroma"})
 
     def for_live(self) -> "ColorizeOptions":
-        """Without look-ahead, and for colour cameras too: nobody can look through a live input beforehand."""
-        return replace(self, history=replace(self.history, look_ahead=0), force=True)
+        """Without look-ahead, and for input in colour too: live input cannot be examined beforehand."""
+        return replace(self, stabilization=replace(self.stabilization, look_ahead=0), force=True)
 
     def limited(self, *, look_ahead: float, max_held: int) -> "ColorizeOptions":
-        """With at most so many seconds of look-ahead, and so many frames held for it."""
-        history = replace(self.history, look_ahead=min(self.history.look_ahead, look_ahead), max_waiting=max_held)
-        return replace(self, history=history)
+        """With at most ``look_ahead`` seconds of look-ahead, and at most ``max_held`` frames that wait for it."""
+        now = self.stabilization
+        return replace(
+            self, stabilization=replace(now, look_ahead=min(now.look_ahead, look_ahead), max_waiting=max_held)
+        )
 
 
 WARM_AB = np.array([4.0, 12.0], np.float32)
-"""What warmth 1 adds to a* and b*."""
+"""Added to a* and b* at warmth 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class ColorizerOutput:
-    """A frame as a colorizer sees it, and what it said of it."""
+    """A colorizer's input and output for one frame."""
 
     gray: GrayImage
     """(H, W) uint8 full range."""
     estimate: ChromaEstimate | None
-    """``None`` where it did not look."""
+    """``None`` if the colorizer did not run on this frame."""
 
 
 @dataclass(frozen=True, eq=False)
 class FrameChroma:
-    """A frame's colours on a coarse map."""
+    """The colours of one frame, on a coarse map."""
 
     gray: GrayImage
     """The frame's smaller copy, (H, W) uint8 full range."""
-    ab: Map
-    """(h, w, 2) in CIELAB units."""
+    ab: AbMap
 
 
 class Cadence:
-    """In which frames of a video a colorizer looks: in the first of every shot, and from there ``rate_hz`` times a
-    second of media time (0: in every frame)."""
+    """The frames of a video on which a colorizer runs: the first of every shot, then ``rate_hz`` per second.
+
+    Seconds are media time; a rate of 0 means every frame.
+    """
 
     def __init__(self, rate_hz: float) -> None:
-        self._pause = (1 / rate_hz if rate_hz else 0) - 1e-6
+        self._pause = (1 / rate_hz if rate_hz else 0) - 1e-6  # times are rounded to their time base
         self._due = -math.inf
 
     def is_due(self, time: float, *, cut: bool) -> bool:
-        """Whether it looks at the frame of this time; frames must come in order. ``cut``: a new shot starts here."""
+        """Whether the colorizer runs on the frame at ``time``. Frames come in order; ``cut``: a new shot starts."""
         if not cut and time < self._due:
             return False
         self._due = time + self._pause
@@ -130,46 +133,49 @@ class Cadence:
 
 
 def run_colorizer(frame: Frame, colorizer: Colorizer | None, vividness: float) -> ColorizerOutput:
-    """The frame's small copy and, with a colorist, what it says of the frame as it is shown, upright, turned back to
-    how it is stored."""
-    gray = small_gray(frame)
+    """Make the colorizer's input and, if ``colorizer`` is given, run it.
+
+    The colorizer sees the frame upright, as a player shows it; its output is turned back to the stored orientation.
+    """
+    gray = colorizer_input(frame)
     if colorizer is None:
         return ColorizerOutput(gray, None)
     turns = frame.rotation // 90
-    found = colorizer.estimate(np.ascontiguousarray(np.rot90(gray, -turns)), vividness)
-    ab, confidence = (np.ascontiguousarray(np.rot90(part, turns)) for part in (found.ab, found.confidence))
+    estimate = colorizer.estimate(np.ascontiguousarray(np.rot90(gray, -turns)), vividness)
+    ab, confidence = (np.ascontiguousarray(np.rot90(part, turns)) for part in (estimate.ab, estimate.confidence))
     return ColorizerOutput(gray, ChromaEstimate(ab=ab, confidence=confidence))
 
 
 class ChromaStabilizer:
-    """The colours of one video's frames, in order, stabilized within its shots. Not for two threads at once."""
+    """Stabilizes the colours of one video's frames, shot by shot. Not thread-safe."""
 
     def __init__(self, options: ColorizeOptions) -> None:
         self._options = options
-        self._history: ShotStabilizer | None = None
+        self._shot: ShotStabilizer | None = None
         self._waiting: deque[tuple[float, GrayImage]] = deque()
         self._palette = None if options.reference is None else PaletteShift(options.reference)
 
     def add(self, time: float, output: ColorizerOutput, *, cut: bool) -> Iterator[FrameChroma]:
-        """Take the next frame's sketch and give the colours of those frames that need not wait longer, in order.
+        """Take the colorizer's output for the next frame; yield the colours of frames that need not wait any longer.
 
-        ``cut``: a new shot starts with this frame. A shot's first frame must have been looked at.
+        Frames stay in order. ``cut``: a new shot starts with this frame. The colorizer must have run on a shot's first
+        frame.
         """
-        if cut or self._history is None:
+        if cut or self._shot is None:
             yield from self.end()
-            self._history = ShotStabilizer(self._options.history)
+            self._shot = ShotStabilizer(self._options.stabilization)
         self._waiting.append((time, output.gray))
-        for ab in self._history.add(time, output.gray, output.estimate):
-            yield self._finished(ab)
+        for ab in self._shot.add(time, output.gray, output.estimate):
+            yield self._recolored(ab)
 
     def end(self) -> Iterator[FrameChroma]:
-        """The colours of the frames that still wait; a new shot starts with the next."""
-        if self._history is not None:
-            for ab in self._history.end():
-                yield self._finished(ab)
-            self._history = None
+        """Yield the colours of all frames that still wait; the next frame starts a new shot."""
+        if self._shot is not None:
+            for ab in self._shot.end():
+                yield self._recolored(ab)
+            self._shot = None
 
-    def _finished(self, ab: Map) -> FrameChroma:
+    def _recolored(self, ab: AbMap) -> FrameChroma:
         time, gray = self._waiting.popleft()
         if self._palette is not None:
             ab = self._palette.apply(time, gray, ab)
@@ -178,53 +184,53 @@ class ChromaStabilizer:
 
 
 class Colorize:
-    """Colours the frames of one video, in order: all steps in one. Not for two threads at once."""
+    """Colours the frames of one video, in order: all steps in one object. Not thread-safe."""
 
     def __init__(self, options: ColorizeOptions, colorizer: Colorizer) -> None:
         self.options = options
-        self._colorist = colorizer
+        self._colorizer = colorizer
         self._cadence = Cadence(options.rate_hz)
-        self._held = ChromaStabilizer(options)
+        self._stabilizer = ChromaStabilizer(options)
         self._waiting: deque[Frame] = deque()
 
     def add(self, frame: Frame, *, cut: bool) -> Iterator[Frame]:
-        """Take the next frame, whose chroma planes may be written, and give those that are done, in order.
+        """Take the next frame, whose chroma planes may be written, and yield finished frames, in order.
 
         ``cut``: a new shot starts with this frame.
         """
         is_due = self._cadence.is_due(frame.time, cut=cut)
-        output = run_colorizer(frame, self._colorist if is_due else None, self.options.vividness)
+        output = run_colorizer(frame, self._colorizer if is_due else None, self.options.vividness)
         self._waiting.append(frame)
-        for colors in self._held.add(frame.time, output, cut=cut):
-            yield self._painted(colors)
+        for colors in self._stabilizer.add(frame.time, output, cut=cut):
+            yield self._with_chroma(colors)
 
     def end(self) -> Iterator[Frame]:
-        """The frames that still wait; a new shot starts with the next."""
+        """Yield all frames that still wait; the next frame starts a new shot."""
         self._cadence = Cadence(self.options.rate_hz)
-        for colors in self._held.end():
-            yield self._painted(colors)
+        for colors in self._stabilizer.end():
+            yield self._with_chroma(colors)
 
-    def _painted(self, colors: FrameChroma) -> Frame:
+    def _with_chroma(self, colors: FrameChroma) -> Frame:
         frame = self._waiting.popleft()
         write_chroma(frame, colors.gray, colors.ab)
         return frame
 
 
-def small_gray(frame: Frame) -> GrayImage:
-    """The frame as a colorizer sees it: (H, W) uint8 full range, sides multiples of 32."""
-    width, height = small_size(*frame.size_wh)
+def colorizer_input(frame: Frame) -> GrayImage:
+    """The frame as a colorizer's input: gray (H, W) uint8 full range, sides multiples of 32."""
+    width, height = colorizer_input_size(*frame.size_wh)
     small: Plane = cv2.resize(frame.luma, (width, height), interpolation=cv2.INTER_AREA)
     return gray_levels(small, frame.color, frame.format.bits)
 
 
-def small_size(width: int, height: int) -> tuple[int, int]:
-    """Width and height, multiples of 32, of the copy that a colorizer sees."""
-    scale = min(SHORT_SIDE / min(width, height), LONGEST_SIDE / max(width, height))
+def colorizer_input_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height of a colorizer's input, multiples of 32."""
+    scale = min(INPUT_SHORT_SIDE / min(width, height), INPUT_MAX_SIDE / max(width, height))
     return max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
 
 
-def write_chroma(frame: Frame, gray: GrayImage, ab: Map) -> None:
-    """Write the colours ``ab`` (h, w, 2) of a coarse map into the chroma planes of ``frame``; luma is only read.
+def write_chroma(frame: Frame, gray: GrayImage, ab: AbMap) -> None:
+    """Write the colours ``ab`` (h, w, 2) of a coarse map to the chroma planes of ``frame``; luma is only read.
 
     ``gray`` is a smaller copy of the frame, of any size.
     """
@@ -240,8 +246,8 @@ def write_chroma(frame: Frame, gray: GrayImage, ab: Map) -> None:
         plane[...] = values
 
 
-def fine_chroma(levels: Map, gray: GrayImage, ab: Map, matrix: Matrix) -> Map:
-    """Cb and Cr (H, W, 2) in about [-0.5, 0.5] of a frame's levels (H, W) in [0, 1], along its edges.
+def fine_chroma(levels: Levels, gray: GrayImage, ab: AbMap, matrix: Matrix) -> ChromaMap:
+    """Cb and Cr (H, W, 2) for a frame's luma levels (H, W) in [0, 1]; colours follow its edges.
 
     ``gray`` is a smaller copy of the frame, of any size, and ``ab`` (h, w, 2) its colours.
     """
@@ -250,8 +256,8 @@ def fine_chroma(levels: Map, gray: GrayImage, ab: Map, matrix: Matrix) -> Map:
     return guided_upsample(chroma_of(coarse, ab, matrix), guide, levels)
 
 
-def _codes(chroma: NDArray[np.float32], middle: float, span: float, depth: int) -> NDArray[np.float32]:
-    """Chroma in [-0.5, 0.5] as whole code values inside the legal range."""
+def _codes(chroma: ChromaMap, middle: float, span: float, depth: int) -> NDArray[np.float32]:
+    """Chroma in [-0.5, 0.5] as whole code values, clipped to the legal range."""
     low, high = middle - span / 2, min(middle + span / 2, (1 << depth) - 1)
     codes: NDArray[np.float32] = np.rint((chroma * np.float32(span) + np.float32(middle)).clip(low, high))
     return codes

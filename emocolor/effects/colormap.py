@@ -1,14 +1,13 @@
 """Colour the frame by its lightness: S1's classical maps (section III-A), as tables on the luma plane.
 
-A map gives each gray level a colour. The level is known from the luma code, so a mapped frame is
-three tables on Y: code -> (Y', Cb, Cr). No frame is converted.
+A map gives each gray level a colour. The luma code determines the level, so three tables on Y make a mapped frame:
+code -> (Y', Cb, Cr). No frame is converted.
 
-Where chroma is coarser than luma it is looked up for every pixel and averaged then, over each chroma
-sample's block of pixels (centred siting; a frame knows no other), as if the mapped 4:4:4 frame were
-subsampled. The other order, luma averaged first, halves the cost but gives chroma that no pixel has:
-a black line on white turns gray in the mean, and under ``hot`` its edges red. Against the mapped 4:4:4
-frame it is within 0.3 dB for smooth maps of photographed frames, but 1 to 1.5 dB worse for maps with
-steps (frames of four clips) and 2.6 dB or more for Canny's edges (of two).
+Subsampled chroma is looked up for every pixel and then averaged over the pixels of each chroma sample (with centred
+siting; frames record no other), as if the mapped 4:4:4 frame were subsampled. Averaging luma first would halve the cost
+but give chroma that no pixel has: a black line on white averages to gray, and under ``hot`` its edges would turn red.
+Compared with the mapped 4:4:4 frame, that order is within 0.3 dB for smooth maps of photographic frames, but 1 to 1.5
+dB worse for maps with steps (frames of four clips) and at least 2.6 dB worse for Canny's edges (of two).
 """
 
 import math
@@ -51,7 +50,7 @@ def _band_text(band: tuple[float, float]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ColormapOptions(EffectOptions):
-    """Which colours, and how luma is preprocessed before they are looked up."""
+    """Which colours, and how luma is preprocessed before the lookup."""
 
     section: ClassVar[str] = "colormap"
 
@@ -73,13 +72,14 @@ class ColormapOptions(EffectOptions):
         Preprocess,
         option("What is done to luma before it is mapped: smoothing, edges, or a band of frequencies.", live=True),
     ] = "none"
-    """``gaussian`` and ``bilateral`` smooth; ``sobel`` shows the slope (beside a step from black to white: white),
-    ``canny`` white edges on black; ``fourier`` keeps a band of frequencies."""
+    """``gaussian`` and ``bilateral`` smooth; ``sobel`` shows the gradient (white at a step from black to white);
+    ``canny`` shows white edges on black; ``fourier`` keeps a band of frequencies."""
     sigma_px: Annotated[
         float,
         option("Standard deviation of the smoothing.", ge=0.1, le=20, unit="px", live=True, cli=Spelling(flag="sigma")),
     ] = 1.5
-    """In luma pixels: of ``gaussian``, of ``bilateral`` in space, of the Gaussian before ``sobel`` and ``canny``."""
+    """In luma pixels: of ``gaussian``, of ``bilateral`` in space, and of the Gaussian before ``sobel`` and
+    ``canny``."""
     sigma_level: Annotated[
         float,
         option(
@@ -94,7 +94,7 @@ class ColormapOptions(EffectOptions):
         float,
         option("Step from which canny begins an edge, as a fraction of black to white.", ge=0.01, le=1, live=True),
     ] = 0.2
-    """Half of it continues an edge."""
+    """Half of it is enough to continue an edge."""
     cycles: Annotated[
         tuple[float, float],
         option(
@@ -103,8 +103,8 @@ class ColormapOptions(EffectOptions):
             text=TextForm(parse=parse_band, write=_band_text),
         ),
     ] = (0.0, 40.0)
-    """(0, high) is a low pass, (low, inf) a high pass. Without the mean (low above 0) the rest is shown around the
-    middle level."""
+    """(0, high) is a low-pass filter, (low, inf) a high-pass filter. With low above 0 the mean is removed, and the rest
+    is shown around the middle level."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -118,7 +118,7 @@ class ColormapOptions(EffectOptions):
 
 
 class Colormap:
-    """Colour the frame by its own lightness; faces and emotions do not matter to it."""
+    """Colour the frame by its own lightness, whatever faces and emotions are in it."""
 
     def __init__(self, options: ColormapOptions) -> None:
         self.options = options
@@ -140,7 +140,7 @@ class Colormap:
         return self._tables[key]
 
     def _preprocessed(self, frame: Frame) -> Plane:
-        """The luma codes to look up: the frame's own, or new ones."""
+        """The luma codes to look up: the frame's own, or preprocessed ones."""
         if self.options.preprocess == "none":
             return frame.luma
         black, span, _, _ = code_range(frame.color, frame.format.bits)
@@ -155,10 +155,9 @@ class Colormap:
 
 
 def preprocess_levels(levels: Levels, options: ColormapOptions) -> Levels:
-    """What the map is looked up for, from luma levels (H, W) float32, 0 black and 1 white.
+    """Preprocess luma levels, (H, W) float32, 0 black and 1 white; the result has the same shape and dtype.
 
-    The same shape and type, not clipped: smoothing may leave rounding errors beyond [0, 1], and
-    Fourier filters overshoot at edges.
+    It is not clipped: smoothing may leave rounding errors beyond [0, 1], and Fourier filters overshoot at edges.
     """
     match options.preprocess:
         case "gaussian":
@@ -180,14 +179,14 @@ def _smoothed(levels: Levels, sigma_px: float) -> Levels:
 
 
 def _steepness(levels: Levels, sigma_px: float) -> Levels:
-    """Length of Sobel's gradient of the smoothed frame, scaled to about 1 beside a step from 0 to 1."""
+    """Magnitude of Sobel's gradient of the smoothed frame, scaled to about 1 at a step from 0 to 1."""
     smooth, scale = _smoothed(levels, sigma_px), 1 / _sobel_of_step(sigma_px)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order, scale=scale) for order in ((1, 0), (0, 1)))
     return np.asarray(cv2.magnitude(across, down))
 
 
 def _canny_edges(levels: Levels, sigma_px: float, contrast: float) -> Levels:
-    """Edges by Canny (1986) as 1, all else 0; found in 8 bits."""
+    """Edges by Canny (1986) as 1, everything else 0; computed in 8 bits."""
     gray = np.rint(255 * np.clip(_smoothed(levels, sigma_px), 0, 1)).astype(np.uint8)
     strong = contrast * 255 * _sobel_of_step(sigma_px)
     edges: NDArray[np.uint8] = cv2.Canny(gray, strong / 2, strong, L2gradient=True)
@@ -195,20 +194,20 @@ def _canny_edges(levels: Levels, sigma_px: float, contrast: float) -> Levels:
 
 
 def _sobel_of_step(sigma_px: float) -> float:
-    """What OpenCV's 3x3 Sobel sums give at the middle of a unit step smoothed by a Gaussian."""
+    """Response of OpenCV's 3x3 Sobel filter at the middle of a unit step that a Gaussian has smoothed."""
     return 4 * math.erf(1 / (sigma_px * math.sqrt(2)))
 
 
 def _band_passed(levels: Levels, low: float, high: float) -> Levels:
-    """Frequencies between ``low`` and ``high`` cycles per frame height, by Butterworth edges of order 2.
+    """Keep frequencies between ``low`` and ``high`` cycles per frame height, by Butterworth filters of order 2.
 
-    The gain is ``1 / (1 + (f / high)^4)`` times one less the same for ``low`` (Gonzalez & Woods,
-    Digital Image Processing, 4.8 and 4.9), so it is about a half at both ends. It acts on the cosine
-    transform, that is the Fourier transform of the frame mirrored at its borders: without the
-    mirror, top and bottom, and left and right, would run into each other.
+    The gain is ``1 / (1 + (f / high)^4)`` times one minus the same for ``low`` (Gonzalez & Woods, Digital Image
+    Processing, 4.8 and 4.9), so it is about one half at both ends. It is applied to the cosine transform, which is the
+    Fourier transform of the frame mirrored at its borders: without mirroring, opposite borders would leak into each
+    other.
     """
     height, width = levels.shape
-    # A cosine transform wants even lengths, and short factors make it fast.
+    # OpenCV's cosine transform needs even lengths, and small prime factors make it fast.
     rows, columns = (2 * cv2.getOptimalDFTSize((n + 1) // 2) for n in (height, width))
     padded = cv2.copyMakeBorder(levels, 0, rows - height, 0, columns - width, cv2.BORDER_REFLECT)
     down, across = (np.arange(n, dtype=np.float32) * np.float32(height / (2 * n)) for n in (rows, columns))
@@ -221,14 +220,16 @@ def _band_passed(levels: Levels, low: float, high: float) -> Levels:
 
 
 def _butterworth(squared: Levels, cutoff: float) -> Levels:
-    """Gain of the low pass of order 2 at frequencies given by their squares; any shape."""
+    """Gain of the low-pass filter of order 2 at frequencies given by their squares; any shape."""
     cutoff = min(max(cutoff, 1e-3), 1e6)  # far beyond any frame's frequencies, well inside float32
     return np.asarray(1 / (1 + (squared / np.float32(cutoff * cutoff)) ** 2))
 
 
 def _averaged_down(plane: Plane, form: PixelFormat) -> Plane:
-    """A plane of luma's size on the chroma grid: each block's mean, the frame's last row and column
-    repeated where a block is short."""
+    """Average a plane of luma's size over the blocks of the chroma grid.
+
+    The frame's last row and column are repeated where a block would be incomplete.
+    """
     step_x, step_y = form.subsampling
     height, width = plane.shape
     columns, rows = form.chroma_size_wh(width, height)
@@ -240,27 +241,27 @@ def _averaged_down(plane: Plane, form: PixelFormat) -> Plane:
 def _code_tables(gradient: Gradient, color: ColorSpec, bits: int) -> Plane:
     """Tables from luma code to Y', Cb and Cr code, (3, 2^bits), in the planes' dtype."""
     colors = gradient.at(_levels_of_codes(color, bits))
-    # In full range pure blue and pure red lie half a code beyond the depth.
+    # Rounding clips: in full range, pure blue and pure red lie half a code beyond the last one.
     return _rounded(np.array([rgb_to_codes(rgb, color, bits) for rgb in colors]).T.copy(), bits)
 
 
 def _rounded(values: NDArray[np.floating[Any]], bits: int) -> Plane:
-    """Values as codes of a depth, any shape; those beyond it become its lowest or highest code."""
+    """Values of any shape, rounded to codes of ``bits`` and clipped to their range."""
     codes: NDArray[np.floating[Any]] = np.rint(values).clip(0, (1 << bits) - 1)
     return codes.astype(np.uint8) if bits == 8 else codes.astype(np.uint16)
 
 
 def _levels_of_codes(color: ColorSpec, bits: int) -> NDArray[np.float64]:
-    """The sRGB level of gray, in [0, 1], that each luma code stands for; (2^bits,).
+    """The sRGB level of gray, in [0, 1], of each luma code; (2^bits,).
 
-    Codes beyond black and white have those levels. In HDR white is diffuse white, so highlights
-    above it take the map's last colour.
+    Codes beyond black and white count as black and white. In HDR, white is diffuse white, so highlights above it get
+    the map's last colour.
     """
     codes = np.arange(1 << bits)
     if color.transfer == "sdr":
         black, span, _, _ = code_range(color, bits)
         return np.clip((codes - black) / span, 0, 1)
-    grays = np.linspace(0, 1, 256) ** 3  # closer near black, where PQ and HLG are steep
+    grays = np.linspace(0, 1, 256) ** 3  # denser near black, where PQ and HLG are steep
     return np.interp(codes, [rgb_to_codes(np.full(3, gray), color, bits)[0] for gray in grays], grays)
 
 

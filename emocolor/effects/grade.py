@@ -1,21 +1,21 @@
 """Move a frame's own colours toward its emotion, by pleasure and arousal.
 
-Valdez and Mehrabian (1994, "Effects of color on emotions", J. Exp. Psychol. General 123(4), 394-409) asked what
-single colours make people feel and found, in standardised variables, ``pleasure = .69 B + .22 S`` and ``arousal =
--.31 B + .60 S`` of brightness B and saturation S. Solved for B and S, these say how a frame should change for the
-pleasure and arousal of its emotion. That much is theirs. Ours is
+Valdez and Mehrabian (1994, "Effects of color on emotions", J. Exp. Psychol. General 123(4), 394-409) measured what
+people feel about single colours. In standardized variables they found ``pleasure = .69 B + .22 S`` and ``arousal =
+-.31 B + .60 S`` for brightness B and saturation S. Solved for B and S, the equations give the change of a frame for the
+pleasure and arousal of its emotion. So far the paper; the rest is ours:
 
-- what a unit of B and S is in OKLab: the odds of lightness, L / (1 - L), and chroma, half as much again;
-- that equations for single colours serve for moving all colours of a frame;
-- the hue: all hues turn a little toward orange with pleasure and away from it with displeasure, as films are
-  graded. The paper does not say so: its most pleasant hues are blues and greens, its least pleasant yellow;
-- that dominance is left out: two equations settle two changes.
+- What a unit of B and S means in OKLab: a factor of 1.5 on the odds of lightness, L / (1 - L), and on chroma.
+- Equations for single colours are applied to all colours of a frame.
+- Hue: all hues turn a little toward orange with pleasure and away from it with displeasure, as is usual in grading. The
+  paper does not say so: its most pleasant hues are blues and greens, and its least pleasant is yellow.
+- Dominance is left out, because two equations determine two changes.
 
-No frame is converted. Luma is a table, exact for grays: their lightness in OKLab moves along a curve that keeps black
-and white. Chroma comes from a coarse table over luma, Cb and Cr, computed in OKLab. Toward the border of the gamut
-chroma grows ever less, so that nothing is clipped; between the table's points a pure colour may leave the gamut
-by 0.03. PQ and HLG are treated as if their
-code values were SDR's, at half the strength, because a step of theirs is about twice as much light.
+No frame is converted. Luma is changed by a table that is exact for grays: their lightness in OKLab moves along a curve
+that keeps black and white. Chroma comes from a coarse table over luma, Cb and Cr, computed in OKLab. Toward the border
+of the gamut chroma grows ever less, so that nothing is clipped; between the table's points a pure colour may leave the
+gamut by 0.03. PQ and HLG are treated as if their code values were SDR, at half the strength, because one of their steps
+is about twice as much light.
 """
 
 import math
@@ -56,22 +56,23 @@ PLEASURE_AROUSAL: Final[dict[Emotion, tuple[float, float]]] = {
 }
 """Mean pleasure and arousal, in [-1, 1], of the terms angry, disgusted, fearful, happy, sad and surprised in Russell
 and Mehrabian (1977, "Evidence for a three-factor theory of emotions", J. Res. Personality 11, 273-294), as they are
-commonly cited; we have not seen the table itself. Neutral is the scales' middle."""
+commonly cited; we have not seen the table itself. Neutral is the middle of both scales."""
 
 FEELING_OF_COLOR: Final = np.array([[0.69, 0.22], [-0.31, 0.60]])
 """Pleasure and arousal (rows) by brightness and saturation (columns): Valdez and Mehrabian (1994)."""
 
 UNIT_LOG: Final = math.log(1.5)
-"""Logarithm of what one unit of brightness does to the odds of lightness, and one of saturation to chroma."""
+"""Logarithm of the factor by which a unit of brightness changes the odds of lightness, and one of saturation chroma."""
 TURN_RADIANS: Final = math.radians(10)
-"""How far, at most, pleasure 1 turns a hue; one at right angles to orange."""
+"""How far pleasure 1 turns a hue at right angles to orange; all others turn less."""
 WARM_RADIANS: Final = math.radians(60)
-"""OKLab's hue of orange, about that of skin and of lamplight."""
-HDR_PART: Final = 0.5
+"""OKLab's hue of orange, which is about that of skin and of lamplight."""
+HDR_STRENGTH: Final = 0.5
+"""Factor on the strength under PQ and HLG."""
 
 _STEP: Final = 1 / 512
-"""Changes are rounded to this, a quarter of a code of 8 bits but for the most saturated colours: frames of nearly the
-same emotion share their tables, and what a frame becomes depends on nothing before it."""
+"""Changes are rounded to multiples of this, a quarter of an 8-bit code except for the most saturated colours. So frames
+of nearly the same emotion share their tables, and the result for a frame does not depend on earlier ones."""
 _FEATHER: Final = 0.35
 
 
@@ -116,22 +117,23 @@ class GradeOptions(EffectOptions):
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to every colour, in OKLab."""
+    """What is done to every colour, in OKLab."""
 
     lightness: float
     """Added to the logarithm of the odds, log(L / (1 - L))."""
     chroma: float
     """Added to the logarithm of chroma."""
     turn: float
-    """Radians by which a hue at right angles to orange turns toward it (or, negative, away from it); others turn
-    by the sine of their angle from orange, so that none jumps."""
+    """Radians by which a hue at right angles to orange turns toward it, or away from it if negative.
+
+    Other hues turn less, by the sine of their angle from orange, so that no hue jumps."""
 
 
 NO_CHANGE: Final = Change(0.0, 0.0, 0.0)
 
 
 def change_of(probabilities: Vector, strength: float) -> Change:
-    """The change for a mixture of emotions (7,), in steps too small to see."""
+    """The change for a mixture of emotions (7,), in steps that are too small to see."""
     pleasure, arousal = probabilities @ np.array([PLEASURE_AROUSAL[emotion] for emotion in EMOTIONS])
     brightness, saturation = np.linalg.solve(FEELING_OF_COLOR, [pleasure, arousal])
     full = (UNIT_LOG * brightness, UNIT_LOG * saturation, TURN_RADIANS * pleasure)
@@ -139,7 +141,7 @@ def change_of(probabilities: Vector, strength: float) -> Change:
 
 
 class Grade:
-    """Keep the frame's colours and move them toward its smoothed emotion; faces keep their hue."""
+    """Move the frame's own colours toward its smoothed emotion; faces keep their hue."""
 
     def __init__(self, options: GradeOptions) -> None:
         self.options = options
@@ -159,7 +161,7 @@ class Grade:
     def _strength(self, frame: Frame, scene: Scene) -> float:
         weakening = self.options.certainty
         strength = self.options.strength * (1 - weakening + weakening * scene.certainty)
-        return strength if frame.color.transfer == "sdr" else HDR_PART * strength
+        return strength if frame.color.transfer == "sdr" else HDR_STRENGTH * strength
 
     def _move_chroma(self, frame: Frame, chroma: tuple[Plane, Plane], scene: Scene, change: Change) -> None:
         luma: Plane = frame.luma
@@ -176,7 +178,7 @@ class Grade:
     def _protect_faces(
         self, offsets: Map, frame: Frame, planes: tuple[Plane, Plane, Plane], scene: Scene, change: Change
     ) -> None:
-        """Replace ``offsets`` inside the faces, in place, by those of skin."""
+        """Replace ``offsets`` inside faces, in place, by those for skin."""
         skin = self._skin_change(change)
         if skin == change:
             return
@@ -198,7 +200,7 @@ class Grade:
 
 @lru_cache(maxsize=4)
 def luma_table(lightness: float, color: ColorSpec, bits: int) -> Plane:
-    """Luma codes after the change, (2^bits,) in the planes' dtype; codes beyond black and white stay."""
+    """Table (2^bits,) of luma codes after the change, in the planes' dtype; codes beyond black and white stay."""
     black, span, _, _ = code_range(color, bits)
     codes = np.arange(1 << bits)
     moved = np.rint(black + span * _moved_level(((codes - black) / span).clip(0, 1), lightness))
@@ -207,38 +209,38 @@ def luma_table(lightness: float, color: ColorSpec, bits: int) -> Plane:
 
 
 def _moved_level(level: NDArray[np.float64], lightness: float) -> NDArray[np.float64]:
-    """A gray level in [0, 1] whose OKLab lightness has its odds raised; both ends stay."""
+    """Change the odds of a gray level's OKLab lightness; levels are in [0, 1], and both ends stay."""
     was = np.cbrt(srgb_to_linear(level))
     odds = math.exp(lightness)
     return linear_to_srgb((odds * was / (1 + (odds - 1) * was)) ** 3)
 
 
 _SIDE: Final = 33
-"""Points of the table along Cb and Cr, 8 codes of 8 bits apart: gray is one of them."""
+"""Points of the table along Cb and Cr, 8 codes of 8 bits apart, so that gray is one of them."""
 _KNOTS: Final = 32
-"""Levels of luma at which colours are computed; between them the table is linear."""
+"""Luma levels at which colours are computed; between them the table is linear."""
 _SLICES: Final = 128
-"""Levels of luma in the table; a pixel takes the nearest, which is within one code of 8 bits."""
+"""Luma levels in the table; a pixel takes the nearest, which is within one 8-bit code."""
 _ROUNDS: Final = 2
-"""Corrections of exposure on the way to a given luma."""
+"""Iterations in which exposure is corrected to reach a given luma."""
 
 
 @dataclass(frozen=True)
 class _Points:
-    """The table's points before any change. Planes are (K * 33, 33): for each knot of luma Cr down and Cb across."""
+    """The table's points before any change. Maps are (K * 33, 33): for each luma knot, Cr runs down and Cb across."""
 
     knots: NDArray[np.float64]
-    """(K,) luma in [0, 1], kept off both ends, where there is no colour to speak of."""
+    """(K,) luma in [0, 1], kept away from both ends, where there is hardly any colour."""
     chroma: Map
     """Cb and Cr in about [-0.5, 0.5], (K * 33, 33, 2)."""
     room: Map
-    """How many times this chroma fits into the gamut."""
+    """The factor by which this chroma can grow within the gamut; see :func:`gamut_room`."""
     lab: tuple[Map, Map, Map]
-    """OKLab of the chroma, brought in toward gray where it does not fit."""
+    """OKLab of the chroma, which is moved toward gray where it lies outside the gamut."""
     from_warm: Map
-    """Sine of the angle from the hue to orange."""
+    """Sine of the hue's angle from orange."""
     to_slices: Map
-    """What each knot adds to each slice, (128, K)."""
+    """Interpolation weights of the knots for each slice, (128, K)."""
 
 
 @lru_cache(maxsize=2)
@@ -246,7 +248,7 @@ def _points(color: ColorSpec, bits: int) -> _Points:
     black, span, middle, chroma_span = code_range(color, bits)
     unit = 1 << (bits - 8)
     spread = np.linspace(0, 1, _KNOTS)
-    knots = spread * spread * (2 - spread)  # close where colours change fastest: near black
+    knots = spread * spread * (2 - spread)  # denser near black, where colours change fastest
     slices = (((np.arange(_SLICES) + 0.5) * 2 * unit - 0.5 - black) / span).clip(0, 1)
     to_slices = np.stack([np.interp(slices, knots, row) for row in np.eye(_KNOTS)], axis=1)
     knots = knots.clip(1 / 1024, 1 - 1 / 1024)
@@ -270,14 +272,14 @@ def _points(color: ColorSpec, bits: int) -> _Points:
 
 @lru_cache(maxsize=4)
 def chroma_table(change: Change, color: ColorSpec, bits: int) -> Map:
-    """What is added to Cb and Cr codes, (128 * 33, 33, 2): by slice of luma and Cr, and by Cb.
+    """Offsets of Cb and Cr codes, (128 * 33, 33, 2): by luma slice and Cr, and by Cb.
 
-    A colour's hue is turned in OKLab; its luma becomes that of :func:`luma_table`, as by more or less light; then
-    chroma is set so that OKLab's is multiplied as ``change`` says. Where this brings it r times nearer to the
-    border of the gamut, r > 1, a part s of the way from gray to the border becomes only r s / (1 + (r - 1) s).
+    A colour's hue is turned in OKLab; its luma becomes that of :func:`luma_table`, by a change of exposure; then chroma
+    is multiplied in OKLab as ``change`` says. Where this moves it r times nearer to the border of the gamut, r > 1, the
+    fraction s of the way from gray to the border becomes only r s / (1 + (r - 1) s).
 
-    Chroma that did not fit into the gamut, as noise in black often does not, shrinks as what fits does, and grows
-    only where the gamut has come to have room: a change that vanishes leaves it, and none makes it noisier.
+    Chroma outside the gamut, which is common for noise in black, shrinks like chroma inside, and grows only where the
+    gamut gains room. So a change that vanishes leaves it as it is, and no change makes it noisier.
     """
     points = _points(color, bits)
     moved = _moved_level(points.knots, change.lightness)
@@ -289,7 +291,7 @@ def chroma_table(change: Change, color: ColorSpec, bits: int) -> Map:
     room, fits = np.maximum(points.room, 1), np.minimum(points.room, 1)
     growth = gain * room / gamut_room(level, turned, color.matrix)
     turned *= (gain / (1 + np.maximum(growth - 1, 0) / room))[..., None]
-    # Points outside the gamut stand for their neighbour at its border so far; now put them back, where it has no room.
+    # So far, points outside the gamut stand for their neighbours at its border. Put them back where it has no room.
     grown = _distance(turned) / np.maximum(_distance(points.chroma) * fits, 1e-9)
     turned *= np.maximum(1 / (fits * np.maximum(grown, 1)), 1)[..., None]
     offsets = (turned - points.chroma) * np.float32(code_range(color, bits)[3])
@@ -297,8 +299,11 @@ def chroma_table(change: Change, color: ColorSpec, bits: int) -> Map:
 
 
 def _turned_chroma(points: _Points, turn: float, gray_light: Map, matrix: Matrix) -> tuple[Map, Map]:
-    """Cb and Cr, (K * 33, 33, 2), of the points' colours with their hue turned and, by more or less light, the luma
-    of a gray of ``gray_light``; and by how much that multiplied OKLab's lightness and chroma, (K * 33, 33)."""
+    """Turn the hue of the points' colours and change their exposure, so that their luma is that of gray of
+    ``gray_light``.
+
+    Returns their Cb and Cr, (K * 33, 33, 2), and the factor of OKLab's lightness and chroma, (K * 33, 33).
+    """
     lightness, a, b = points.lab
     angle = np.float32(turn) * points.from_warm
     cos, sin = np.cos(angle), np.sin(angle)
@@ -307,7 +312,7 @@ def _turned_chroma(points: _Points, turn: float, gray_light: Map, matrix: Matrix
     red, blue = LUMA_WEIGHTS[matrix]
     weights = np.array([[red, 1 - red - blue, blue]], np.float32)
     exposure = np.ones_like(gray_light)
-    for _ in range(_ROUNDS):  # exact in one where sRGB's curve is a power
+    for _ in range(_ROUNDS):  # one would be exact if sRGB's curve were a power law
         luma = cv2.transform(_encoded(light * exposure[..., None]), weights)
         exposure *= gray_light / srgb_to_linear(luma.clip(1e-6, 1))
     rgb = _encoded(light * exposure[..., None])
@@ -322,14 +327,14 @@ def _distance(chroma: Map) -> Map:
 
 
 def _encoded(light: Map) -> Map:
-    """R'G'B' of sRGB's curve, unclipped: beyond the gamut the curve goes on, mirrored below 0; any shape."""
+    """Light encoded by sRGB's curve, any shape, unclipped: the curve continues above 1 and is mirrored below 0."""
     size = np.abs(light)
     curve = np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** np.float32(1 / 2.4) - 0.055)
     return np.asarray(np.copysign(curve, light), np.float32)
 
 
 def _offsets(table: Map, planes: tuple[Plane, Plane, Plane], form: PixelFormat) -> Map:
-    """What the table adds to Cb and Cr, (h, w, 2), of planes of Y, Cb and Cr codes of one size."""
+    """Look up the offsets of Cb and Cr, (h, w, 2), for planes of Y, Cb and Cr codes of one size."""
     luma, blue, red = planes
     per_point = np.float32(1 / (8 << (form.bits - 8)))
     down = (luma >> (form.bits - 7)) * np.float32(_SIDE) + red * per_point
@@ -337,7 +342,7 @@ def _offsets(table: Map, planes: tuple[Plane, Plane, Plane], form: PixelFormat) 
 
 
 def _added(plane: Plane, offset: Map, bits: int) -> Plane:
-    """Codes with an offset, rounded, and kept within their depth."""
+    """Add an offset to codes; rounded and clipped to their depth."""
     if bits == 8:
         return np.asarray(cv2.add(plane, offset, dtype=cv2.CV_8U))
     return np.asarray(cv2.add(plane, offset, dtype=cv2.CV_16U)).clip(0, (1 << bits) - 1)

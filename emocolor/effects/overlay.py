@@ -1,4 +1,4 @@
-"""Show what is known of each face: box, track, emotion, probabilities, certainty. For people who debug."""
+"""Draw what is known about each face: box, track, emotion, probabilities and certainty. For debugging."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -15,7 +15,7 @@ from ..options import EffectOptions, Need, Spelling, TextForm, option
 from ..palettes import S0, Palette
 
 BAR_LENGTH = 40
-"""Of a bar at probability 1, in line widths."""
+"""Length of a bar at probability 1, in line widths."""
 
 _WHITE = np.ones(3)
 _BLACK = np.zeros(3)
@@ -44,7 +44,7 @@ class OverlayOptions(EffectOptions):
 
 
 class Overlay:
-    """Draws over the frame, in its planes."""
+    """Draws on the frame, in its planes."""
 
     def __init__(self, options: OverlayOptions | None = None) -> None:
         self.options = options or OverlayOptions()
@@ -73,7 +73,8 @@ class Overlay:
         self._draw_bars(canvas, canvas.beside(left, right, BAR_LENGTH * unit), top, face)
 
     def _draw_bars(self, canvas: "_Canvas", left: int, top: int, face: Face) -> None:
-        """A bar per emotion, in the palette's colours, on a black ground as long as probability 1."""
+        """One bar per emotion in the palette's colours, on a black bar for probability 1, and a white one for
+        certainty."""
         step, length = 5 * canvas.unit, BAR_LENGTH * canvas.unit
         for row, probability in enumerate(face.probabilities):
             y = top + row * step
@@ -91,10 +92,10 @@ class _Canvas:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self.unit = max(1, round(min(frame.size_wh) / 240))
-        """A line width that suits the frame's size."""
+        """Line width in pixels, by the frame's size."""
 
     def beside(self, left: int, right: int, width: int) -> int:
-        """Where something of ``width`` stands beside the columns from left to right, inside the frame."""
+        """The left edge of something of ``width`` beside the columns from left to right, and inside the frame."""
         gap = 2 * self.unit
         return right + gap if right + gap + width <= self._frame.size_wh[0] else left - gap - width
 
@@ -110,7 +111,7 @@ class _Canvas:
             plane[top // step_y : -(-bottom // step_y), left // step_x : -(-right // step_x)] = round(code)
 
     def text(self, left: int, bottom: int, words: str) -> None:
-        """White words on black, their lower left corner at (left, bottom)."""
+        """White text on black, with its lower left corner at (left, bottom)."""
         scale, weight = 0.32 * self.unit, max(1, self.unit // 2)
         (width, height), below = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, scale, weight)
         bottom = max(bottom, height + below)

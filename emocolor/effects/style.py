@@ -1,22 +1,22 @@
-"""Paint the image in the style of its emotion, by one net that morphs between seven styles.
+"""Paint the frame in the style of its emotion, with one net that morphs between seven styles.
 
-S3 trains a feed-forward net for every emotion's style (after Johnson, Alahi and Fei-Fei 2016) and can only switch
-between them. Here conditional instance normalisation (Dumoulin, Shlens and Kudlur 2017) holds all seven in one net,
-which paints any mixture of them and of the image as it is. The mixture follows the smoothed probabilities, so that
-a change of emotion is a morph, and a face that leaves lets the style ebb away.
+S3 trains one feed-forward net per emotion (after Johnson, Alahi and Fei-Fei 2016) and can only switch between them.
+Here conditional instance normalization (Dumoulin, Shlens and Kudlur 2017) holds all seven styles in one net, which
+paints any mixture of them and of the frame as it is. The mixture follows the smoothed probabilities, so a change of
+emotion is a morph, and the style fades when a face leaves.
 
-The net sees a small copy of the image in R'G'B'. Each plane is scaled to the copy's size before colours are
-converted, and from there to its own size after, so no frame is converted at full size. What the net changed is added
-to what it did not see::
+The net sees a small copy of the frame in R'G'B'. Each plane is scaled to the copy's size before colours are converted,
+and scaled back after, so no frame is converted at full size. What the net changed is added to the detail it did not
+see::
 
-    plane <- kept * plane + scaled(codes(painting) - kept * codes(copy)),    kept = 1 - (1 - detail) * painted part
+    plane <- kept * plane + scaled(codes(painting) - kept * codes(copy)),    kept = 1 - (1 - detail) * style weight
 
-so with detail 1 a net that changes nothing leaves every sample as it was, whatever scaling and 8 bits took from the
-copy, and at any detail there is no step toward the image as it is.
+With detail 1, a net that changes nothing therefore leaves every sample as it was, whatever the copy lost by scaling and
+by its 8 bits. At any detail, a style weight that goes to 0 leads to the frame as it is without a step.
 
-Code values of SDR are taken for sRGB's. So are those of PQ and HLG, scaled so that diffuse white is the net's white:
-paintings have no highlights, and get none. The image is painted as it is stored: pixels that are not square, and
-a image that a player turns, get strokes that are stretched, or turned, with it.
+Code values of SDR are treated as sRGB. So are those of PQ and HLG, scaled so that diffuse white is the net's white:
+paintings have no highlights, and get none. The frame is painted as it is stored: if its pixels are not square or a
+player turns it, strokes are stretched or turned with it.
 """
 
 import math
@@ -44,22 +44,22 @@ StyleRegion = Literal["frame", "face", "keep-face", "person", "background"]
 Keep = Literal["none", "chroma", "luma"]
 
 AUTO: Final = "auto"
-"""In place of a fixed mixture: the style follows the scene."""
+"""The word for no fixed mixture: the style follows the scene."""
 IDENTITY: Final = len(EMOTIONS)
-"""The place of the image as it is in a mixture, behind the seven styles."""
-LEAST: Final = 1 / 512
-"""A smaller part of style would move hardly any sample of 8 bits by half a code: nothing is painted."""
-SMALLEST: Final = 36
-"""What a stylist needs of either side, in pixels; smaller images are continued by their last row and column."""
+"""Index of the frame as it is in a mixture, after the seven styles."""
+MIN_STYLE_WEIGHT: Final = 1 / 512
+"""With a smaller weight, the style would move hardly any 8-bit sample by half a code, so nothing is painted."""
+MIN_INPUT_SIDE: Final = 36
+"""Smallest side of a style net's input, in pixels; smaller frames are padded by repeating their last row and column."""
 _MULTIPLE: Final = 4
-"""Copies that are scaled anyway get sides of this many pixels or a multiple: nets halve theirs twice."""
+"""Scaled copies get sides that are multiples of this, because nets halve their resolution twice."""
 _FEATHER: Final = 0.35
 
 
 def parse_mixture(text: str) -> Mapping[str, float] | None:
-    """A fixed mixture of styles: ``happy``, or ``happy=0.7,sad=0.3``; ``auto`` is none, and follows the scene.
+    """Read a fixed mixture of styles: ``happy``, or ``happy=0.7,sad=0.3``; ``auto`` gives ``None``.
 
-    Raises ``ConfigurationError``; :class:`StyleOptions` knows names and values.
+    Raises ``ConfigurationError`` for text that is no mixture; :class:`StyleOptions` checks names and values.
     """
     if text == AUTO:
         return None
@@ -70,7 +70,7 @@ def parse_mixture(text: str) -> Mapping[str, float] | None:
         name, equals, value = (word.strip() for word in entry.partition("="))
         if not equals:
             raise ConfigurationError(
-                f"'{entry}' is no part of a mixture; write EMOTION=PART,..., such as happy=0.7,sad=0.3."
+                f"'{entry}' is not a part of a mixture; write EMOTION=PART,..., such as happy=0.7,sad=0.3."
             )
         if name in parts:
             raise ConfigurationError(f"The mixture '{text}' names {name} twice.")
@@ -125,8 +125,8 @@ class StyleOptions(EffectOptions):
             live=True,
         ),
     ] = 1.0
-    """Fixed styles are never weakened. At 0 a face that leaves gives way to the style of neutral, else to the frame as
-    it is."""
+    """Fixed styles are never weakened. At 0, the style of neutral follows when a face leaves; otherwise the frame as it
+    is."""
     region: Annotated[
         StyleRegion,
         option("Paint the whole frame, faces, all but faces, people, or all but people.", label="Where", live=True),
@@ -187,18 +187,18 @@ def _check_parts(parts: Mapping[str, float]) -> None:
 
 
 class Style:
-    """Paint the image, or a region of it, in a mixture of the emotions' styles. Not for two threads at once."""
+    """Paint the frame, or a region of it, in a mixture of the emotions' styles. Not thread-safe."""
 
     def __init__(self, options: StyleOptions, style_transfer: StyleTransfer) -> None:
         self.options = options
-        self._stylist = style_transfer
-        self._fixed = None if options.fixed is None else _normalised(options.fixed)
+        self._style_transfer = style_transfer
+        self._fixed = None if options.fixed is None else _normalized(options.fixed)
         self._disc = soft_disc(_FEATHER)
         self._difference: Map | None = None
-        """R'G'B' (h, w, 3) that the frame at hand takes; kept because fresh memory costs more than all that is done."""
+        """R'G'B' (h, w, 3) for the current frame, reused because fresh memory would cost more than the arithmetic."""
 
     def mixture(self, scene: Scene) -> StyleMixture:
-        """Parts of the seven styles and of the image as it is, (8,) float32 with sum 1."""
+        """Weights of the seven styles and of the frame as it is, (8,) float32 with sum 1."""
         strength = self.options.strength
         if self._fixed is not None:
             return np.append(strength * self._fixed, 1 - strength).astype(np.float32)
@@ -209,13 +209,13 @@ class Style:
     def apply(self, frame: Frame, scene: Scene) -> Frame:
         """Paint ``frame`` in place; any format of ``PIXEL_FORMATS`` (gray ones only take luma)."""
         options, mixture = self.options, self.mixture(scene)
-        part = 1 - float(mixture[IDENTITY])
-        if part < LEAST:
+        weight = 1 - float(mixture[IDENTITY])
+        if weight < MIN_STYLE_WEIGHT:
             return frame
         mask = self._mask(scene, frame.luma.shape, (1, 1))
-        if mask is not None and part * float(mask.max()) < LEAST:
+        if mask is not None and weight * float(mask.max()) < MIN_STYLE_WEIGHT:
             return frame
-        kept = 1 - (1 - options.detail) * part
+        kept = 1 - (1 - options.detail) * weight
         copy = _small_copy(frame, options.size)
         self._difference = cv2.addWeighted(
             self._painted(copy, mixture), 1, copy, -kept, 0, dst=self._difference, dtype=cv2.CV_32F
@@ -232,13 +232,13 @@ class Style:
 
     def _painted(self, rgb: RgbImage, mixture: StyleMixture) -> RgbImage:
         height, width = rgb.shape[:2]
-        down, right = max(0, SMALLEST - height), max(0, SMALLEST - width)
+        down, right = max(0, MIN_INPUT_SIDE - height), max(0, MIN_INPUT_SIDE - width)
         if down or right:
             rgb = np.asarray(cv2.copyMakeBorder(rgb, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
-        return self._stylist.paint(rgb, mixture)[:height, :width]
+        return self._style_transfer.paint(rgb, mixture)[:height, :width]
 
     def _mask(self, scene: Scene, shape: tuple[int, ...], subsampling: tuple[int, int]) -> Mask | None:
-        """How far each sample of a plane is painted, (H, W) in [0, 1]; ``None`` for wholly, everywhere."""
+        """How far each sample of a plane is painted, (H, W) in [0, 1]; ``None`` means fully, everywhere."""
         height, width = shape
         match self.options.region:
             case "frame":
@@ -254,15 +254,15 @@ class Style:
                 return people if inside else 1 - people
 
 
-def _normalised(parts: Mapping[str, float]) -> NDArray[np.float64]:
-    """Parts of the seven styles, (7,) with sum 1."""
+def _normalized(parts: Mapping[str, float]) -> NDArray[np.float64]:
+    """Weights of the seven styles, (7,) with sum 1."""
     known = np.array([parts.get(emotion, 0.0) for emotion in EMOTIONS], np.float64)
-    known /= known.max()  # whose sum is finite, whatever the numbers are
+    known /= known.max()  # first, so that the sum is finite for any numbers
     return np.asarray(known / known.sum())
 
 
 def _faces_mask(disc: Mask, faces: tuple[Face, ...], shape: tuple[int, int], subsampling: tuple[int, int]) -> Mask:
-    """Where faces are, (H, W) in [0, 1]: soft at their borders, and as far as they are present."""
+    """Where faces are, (H, W) in [0, 1], with soft borders, scaled by their presence."""
     mask = np.zeros(shape, np.float32)
     for face in faces:
         placed = place_disc(disc, face, subsampling, shape)
@@ -274,22 +274,22 @@ def _faces_mask(disc: Mask, faces: tuple[Face, ...], shape: tuple[int, int], sub
 
 @dataclass(frozen=True)
 class CodeConversion:
-    """Affine maps between the codes of a image and the net's R'G'B' in [0, 255]."""
+    """Affine maps between a frame's code values and the net's R'G'B' in [0, 255]."""
 
     to_rgb: NDArray[np.float64]
-    """(3, 4): from Y, Cb, Cr as codes brought to 8 bits, and 1."""
+    """(3, 4): from (Y, Cb, Cr, 1), as codes scaled to 8 bits."""
     to_codes: NDArray[np.float64]
-    """(3, 3): from R'G'B' to what it adds to the codes of black, of the image's own depth."""
+    """(3, 3): from R'G'B' to the difference from black's codes, at the frame's own depth."""
     zero: NDArray[np.float64]
-    """(3,) codes of black."""
+    """(3,) codes of black, at the frame's own depth."""
 
 
 @lru_cache(maxsize=4)
 def code_conversion(color: ColorSpec, bits: int) -> CodeConversion:
-    """Those of images of this colour space and depth; code values of SDR are taken for sRGB's."""
+    """The maps for frames of this colour space and depth; code values of SDR are treated as sRGB."""
     black, span, middle, _ = code_range(color, bits)
     white = (rgb_to_codes(np.ones(3), color, bits)[0] - black) / span  # below 1 in HDR
-    y, cb, cr = np.eye(4, 3, -1).T  # without a code, and of one of each
+    y, cb, cr = np.eye(4, 3, -1).T  # all codes 0, and each of them 1 alone
     origin, *units = codes_to_rgb(y, cb, cr, color, bits) * 255 / white
     linear = np.column_stack([unit - origin for unit in units])
     to_rgb = np.column_stack([linear * (1 << (bits - 8)), origin])
@@ -297,8 +297,8 @@ def code_conversion(color: ColorSpec, bits: int) -> CodeConversion:
 
 
 def _small_copy(frame: Frame, short_side: int) -> RgbImage:
-    """The image as the net sees it, R'G'B' (h, w, 3) uint8, by its own matrix and range."""
-    size_wh = small_size(*frame.size_wh, short_side)
+    """The net's input: the frame as R'G'B' (h, w, 3) uint8, converted by its own matrix and range."""
+    size_wh = style_input_size(*frame.size_wh, short_side)
     planes = [_in_8_bits(_scaled(plane, size_wh), frame.format.bits) for plane in (frame.luma, *(frame.chroma or ()))]
     if frame.chroma is None:
         planes += [np.full_like(planes[0], 128)] * 2
@@ -306,8 +306,8 @@ def _small_copy(frame: Frame, short_side: int) -> RgbImage:
     return np.asarray(cv2.transform(cv2.merge(planes), to_rgb), np.uint8)
 
 
-def small_size(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """Width and height of the copy that the net sees: the image's, or, where it is larger, multiples of 4."""
+def style_input_size(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """Width and height of the net's input: the frame's own, or multiples of 4 if it must shrink."""
     scale = short_side / min(width, height)
     if scale >= 1:
         return width, height
@@ -315,12 +315,12 @@ def small_size(width: int, height: int, short_side: int) -> tuple[int, int]:
 
 
 def _in_8_bits(plane: Plane, bits: int) -> Plane:
-    """Codes of a depth as the nearest of 8 bits; samples of damaged images may exceed their depth."""
+    """Codes rounded to 8 bits; samples of damaged frames may exceed their depth."""
     return plane if bits == 8 else np.asarray(cv2.convertScaleAbs(plane, alpha=1 / (1 << (bits - 8))), np.uint8)
 
 
 def _scaled(plane: NDArray[np.generic], size_wh: tuple[int, int]) -> Plane:
-    """A plane at another size, averaged where it shrinks and bilinear where it grows."""
+    """Scale a plane: by averaging if it shrinks, bilinearly if it grows."""
     height, width = plane.shape
     shrinks = size_wh[0] <= width and size_wh[1] <= height
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -330,9 +330,9 @@ def _scaled(plane: NDArray[np.generic], size_wh: tuple[int, int]) -> Plane:
 def _write(
     plane: Plane, difference: Map, to_codes: NDArray[np.float64], kept: float, mask: Mask | None, bits: int
 ) -> None:
-    """``plane = kept * plane + change`` in place, as far as the mask says, rounded.
+    """Set ``plane = kept * plane + change`` in place, rounded, weighted by the mask.
 
-    The change is ``to_codes`` (4,) times R'G'B' of ``difference`` (h, w, 3) and 1, scaled to the plane's size.
+    The change is ``to_codes`` (4,) times (R', G', B', 1) of ``difference`` (h, w, 3), scaled to the plane's size.
     """
     depth = cv2.CV_8U if bits == 8 else cv2.CV_16U
     was = np.ascontiguousarray(plane)  # OpenCV cannot address one of two interleaved channels

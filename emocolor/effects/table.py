@@ -1,6 +1,6 @@
-"""All effects in one table: what each is called, what it takes, and how it is built.
+"""The table of all built-in effects: their names, options and constructors.
 
-The command line, presets, live controls, the page, the plan and the documentation read it. A new effect is a module
+The command line, presets, live controls, the page, the plan and the documentation read it. A new effect takes a module
 beside this one and an entry here.
 """
 
@@ -21,25 +21,25 @@ from .tint import Tint, TintOptions
 
 @dataclass(frozen=True, kw_only=True)
 class EffectEntry:
-    """An effect. Exactly one of ``build`` and ``build_temporal`` is given."""
+    """A built-in effect. Exactly one of ``build`` and ``build_temporal`` is given."""
 
     options: type[EffectOptions]
     main: str
-    """The option that ``NAME:VALUE`` sets in a chain; empty where there is none."""
+    """The option that ``NAME:VALUE`` sets in a chain; empty if there is none."""
     description: str
-    """One line for people who choose."""
+    """One line that helps people choose."""
     build: Callable[[Any, Nets], Effect] | None = None
-    """Makes it from its options, with the nets it needs. It sees one frame at a time."""
+    """Builds it from its options and the nets it needs. It sees one frame at a time."""
     build_temporal: Callable[[Any, Nets], Colorize] | None = None
-    """The same for an effect that works on the frames of a shot in order and may hold them back. It comes first in a
-    chain, and once."""
+    """The same for a temporal effect, which takes the frames of a shot in order and may hold them back. It comes first
+    in a chain, and only once."""
     costly: bool = False
-    """Slow on a CPU: several frames are rendered in parallel, each worker with nets of its own."""
+    """Slow on a CPU, so several frames are rendered in parallel, by workers with nets of their own."""
 
     def with_main(self, options: EffectOptions, text: str) -> EffectOptions:
-        """``options`` with the value that stands behind the effect's name in a chain.
+        """``options`` with the value that follows the effect's name in a chain.
 
-        Raises ``ConfigurationError`` where that cannot be read.
+        Raises ``ConfigurationError`` for a value that cannot be read.
         """
         main = next((one for one in options_of(self.options) if one.name == self.main), None)
         if main is None:

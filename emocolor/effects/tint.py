@@ -1,8 +1,8 @@
 """Tint the frame with the colour of its emotion (S0, section 3.2).
 
-S0 blends gray with a colour, ``I = (1 - a) gray + a C`` in R'G'B'. Blending is linear and so is
-the way to Y'CbCr, hence it is done in the planes as they were decoded: ``Y' = (1 - a) Y + a Yc``,
-and chroma becomes the constant ``a Cc``. No frame is converted.
+S0 blends gray with a colour, ``I = (1 - a) gray + a C`` in R'G'B'. Blending and the conversion to Y'CbCr are both
+linear, so the blend is done in the decoded planes: ``Y' = (1 - a) Y + a Yc``, and chroma becomes the constant ``a Cc``.
+No frame is converted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,8 +34,8 @@ _BAND: Final = 32
 class TintOptions(EffectOptions):
     """How the tint looks.
 
-    The defaults keep the frame's own colours and leave a frame alone while nothing is known of its emotion; S0 tints
-    gray portraits, and :data:`S0_TINT` is its setting.
+    The defaults keep the frame's own colours, and leave a frame unchanged as long as nothing is known of its emotion.
+    S0 tints gray portraits; :data:`S0_TINT` has its settings.
     """
 
     section: ClassVar[str] = "tint"
@@ -105,7 +105,7 @@ class TintOptions(EffectOptions):
 
 
 S0_TINT: Final = TintOptions(alpha=0.5, mode="blend", mix="rgb", region="frame", base="gray", certainty=0.0)
-"""S0, section 3.2: half of the frame in gray, half of the expected emotion's colour."""
+"""S0, section 3.2: half the gray frame, half the expected colour."""
 
 
 class Tint:
@@ -125,7 +125,7 @@ class Tint:
         return frame
 
     def _tint_frame(self, frame: Frame, scene: Scene) -> None:
-        """Tint what takes the colour of the whole frame's emotion; where nothing was segmented there is nobody."""
+        """Tint the area that takes the colour of the frame's emotion; if nothing was segmented, there are no people."""
         region, person = self.options.region, scene.person
         if region == "frame" or (region == "background" and person is None):
             self._tint_whole(frame, scene.probabilities, scene.certainty)
@@ -135,7 +135,7 @@ class Tint:
             self._tint_masked(frame, 1 - person, scene.probabilities, scene.certainty)
 
     def _faces_to_tint(self, scene: Scene) -> tuple[Face, ...]:
-        """The faces that are tinted by themselves."""
+        """The faces that are tinted separately."""
         region, several = self.options.region, self.options.several
         if region == "face":
             return scene.faces[:1] if several == "largest" else scene.faces
@@ -162,7 +162,7 @@ class Tint:
             _blend(plane, alpha, code)
 
     def _tint_masked(self, frame: Frame, mask: Mask, probabilities: Vector, certainty: float) -> None:
-        """Tint as far as ``mask`` says, (h, w) in [0, 1] over the whole frame."""
+        """Tint, weighted by ``mask``, (h, w) in [0, 1] over the whole frame."""
         alpha, (luma, *chroma) = self._alpha(certainty), self._color(frame, probabilities)
         _move_toward(frame.luma, luma, alpha, plane_mask(mask, frame.luma.shape))
         if frame.chroma is None:
@@ -184,7 +184,7 @@ class Tint:
     def _blend_region(
         self, plane: Plane, face: Face, subsampling: tuple[int, int], alpha: float, code: float, gray: float | None
     ) -> None:
-        """Blend inside the face's soft ellipse; chroma turns to ``gray`` first where that is given."""
+        """Blend inside the face's soft ellipse; ``gray``, if given, replaces the plane's own chroma first."""
         placed = place_disc(self._disc, face, subsampling, plane.shape)
         if placed is None:
             return
@@ -197,13 +197,16 @@ class Tint:
 
 
 def _bands(plane: Plane | Mask) -> Iterator[NDArray[Any]]:
-    """Views of a plane, ``_BAND`` rows each: what is computed of one stays in the processor's caches, and the C library
-    keeps its memory instead of asking for new pages each time."""
+    """Views of a plane, ``_BAND`` rows each.
+
+    Intermediate results of a band stay in the CPU's caches, and the C library reuses their memory instead of asking for
+    new pages each time.
+    """
     return (plane[top : top + _BAND] for top in range(0, len(plane), _BAND))
 
 
 def _blend(plane: Plane, alpha: float, code: float, shift: float = 0.0) -> None:
-    """``plane = (1 - alpha) plane + alpha code + shift``, rounded, in place."""
+    """Set ``plane = (1 - alpha) plane + alpha code + shift`` in place, rounded."""
     if plane.strides[-1] == plane.itemsize:
         blended = cv2.addWeighted(plane, 1 - alpha, plane, 0.0, alpha * code + shift, dst=plane)
     else:  # one of two interleaved channels, which OpenCV cannot address
@@ -213,17 +216,17 @@ def _blend(plane: Plane, alpha: float, code: float, shift: float = 0.0) -> None:
 
 
 def _move_toward(plane: Plane, code: float, part: float, mask: Mask) -> None:
-    """``plane += part * mask * (code - plane)``, rounded, in place; ``mask`` is (H, W) as the plane is."""
-    whole = np.ascontiguousarray(plane)  # of interleaved channels: OpenCV cannot address one alone
+    """Set ``plane += part * mask * (code - plane)`` in place, rounded; ``mask`` is (H, W) like the plane."""
+    whole = np.ascontiguousarray(plane)  # a copy of interleaved chroma: OpenCV cannot address one channel alone
     change = cv2.multiply(np.subtract(code, whole, dtype=np.float32), mask, scale=part)
     plane[...] = cv2.add(whole, change, dtype=cv2.CV_8U if plane.dtype == np.uint8 else cv2.CV_16U)
 
 
 def _luma_shift(frame: Frame, chroma: Sequence[float]) -> float:
-    """Luma that evens out, over red, green and blue, what rounding ``chroma`` (Cb, Cr) costs.
+    """The luma offset that cancels the mean error, over red, green and blue, of rounding ``chroma`` (Cb, Cr).
 
-    A constant chroma is wrong by up to half a code everywhere, which is a whole code of blue.
-    Luma, added to all three alike, takes their mean error away.
+    Rounding makes a constant chroma wrong by up to half a code everywhere, which is a whole code of blue. Luma adds to
+    all three alike, so it can cancel their mean error.
     """
     black, span, _, _ = code_range(frame.color, frame.format.bits)
     exact, rounded = (

@@ -168,10 +168,10 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
 
 def net_cost(clip: Path) -> dict[str, Any]:
     """One inference of the net that ships, and of the original in OpenCV; the latter only where torch is."""
-    from emocolor.effects.colorize import small_gray
+    from emocolor.effects.colorize import colorizer_input
 
     source = VideoSource(str(clip))
-    gray = next(small_gray(unit.frame) for unit in source.units() if unit.frame is not None)
+    gray = next(colorizer_input(unit.frame) for unit in source.units() if unit.frame is not None)
     source.close()
     net = load_colorizer(ColorizeOptions().net)
     found: dict[str, Any] = {"size_wh": gray.shape[::-1], "ms": _median_ms(lambda: net.estimate(gray, 0.5))}

@@ -9,7 +9,7 @@ import numpy as np
 
 from emocolor.arrays import GrayImage, RgbImage
 from emocolor.chroma.conversion import rgb_of, with_chroma
-from emocolor.effects.colorize import ColorizeOptions, fine_chroma, small_size
+from emocolor.effects.colorize import ColorizeOptions, fine_chroma, colorizer_input_size
 from emocolor.errors import ConfigurationError, nearest
 from emocolor.gradients import OPENCV_MAPS, parse_gradient
 from emocolor.protocols import Colorizer
@@ -52,7 +52,7 @@ def load_recolorer(weights: str | None, vividness: float | None) -> Recolorer:
 
 def recolor(gray: GrayImage, colorizer: Colorizer, vividness: float) -> RgbImage:
     """Colorize one image as the effect does: the net gets a small copy, and chroma follows the edges of luma."""
-    small = cv2.resize(gray, small_size(gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(gray, colorizer_input_size(gray.shape[1], gray.shape[0]), interpolation=cv2.INTER_AREA)
     estimate = colorizer.estimate(np.asarray(small, np.uint8), vividness)
     levels = gray.astype(np.float32) / np.float32(255)
     return rgb_of(gray, fine_chroma(levels, small, estimate.ab, "bt601"))

@@ -1,4 +1,4 @@
-"""TensorRT: what an engine is kept for, what is said without it, and, where it is, that it computes the same."""
+"""TensorRT: the key of an engine, the errors without it, and, where it is installed, that it computes the same."""
 
 import subprocess
 import sys
@@ -78,13 +78,13 @@ def test_the_sizes_that_an_engine_is_built_for_are_in_its_key():
 
 
 @pytest.mark.parametrize("what", [machine_facts, lambda: TensorRtRunner(b"", read_emotion_spec("tiny"))])
-def test_without_tensorrt_that_is_said(what, monkeypatch):
+def test_without_tensorrt_the_extra_is_named(what, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     with pytest.raises(MissingDependencyError, match=r"tensorrt cannot be imported .*emocolor-stream\[gpu\]"):
         what()
 
 
-def test_without_torch_tensorrt_that_is_said(monkeypatch):
+def test_without_torch_tensorrt_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch_tensorrt", None)
     with pytest.raises(MissingDependencyError, match=r"torch_tensorrt cannot be imported .*emocolor-stream\[gpu\]"):
         build_plan(read_emotion_spec("tiny"), "f32")

@@ -35,8 +35,9 @@ def test_colours_given_in_stages_are_those_given_in_one(look_ahead, at_once):
             yield Step(unit=MediaUnit(frame=None))
 
     scene = np.kron(np.random.default_rng(0).integers(0, 255, (12, 20), np.uint8), np.ones((8, 8), np.uint8))
-    options = ColorizeOptions(rate_hz=6, warmth=0.3, history=StabilizerOptions(look_ahead=look_ahead))
-    alone, colorizer = Colorize(options, ByLevel()), ByLevel()
+    options = ColorizeOptions(rate_hz=6, warmth=0.3, stabilization=StabilizerOptions(look_ahead=look_ahead))
+    colorizer_alone, colorizer = ByLevel(), ByLevel()
+    alone = Colorize(options, colorizer_alone)
     expected = []
     for step in frames():
         if step.frame is not None:
@@ -46,7 +47,7 @@ def test_colours_given_in_stages_are_those_given_in_one(look_ahead, at_once):
         apply_chroma(stabilize_chroma(predict_chroma(frames(), lambda: colorizer, options, workers=at_once), options))
     )
     assert [step.frame is None for step in done] == [False, True] * 30
-    assert colorizer.calls == alone._colorist.calls == 7  # at frames 0, 5, 10, 13, 18, 23 and 28
+    assert colorizer.calls == colorizer_alone.calls == 7  # at frames 0, 5, 10, 13, 18, 23 and 28
     for ours, theirs in zip(done[::2], expected, strict=True):
         assert ours.frame.pts == theirs.pts
         assert all(np.array_equal(a, b) for a, b in zip(ours.frame.planes, theirs.planes, strict=True))

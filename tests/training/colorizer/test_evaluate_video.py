@@ -159,7 +159,7 @@ def test_without_stabilization_the_net_runs_on_every_frame(clip):
 
 
 def test_both_variants_are_alike_where_nothing_is_propagated(clip):
-    options = {"rate_hz": 0, "history": StabilizerOptions(time_constant=0.01, look_ahead=0)}
+    options = {"rate_hz": 0, "stabilization": StabilizerOptions(time_constant=0.01, look_ahead=0)}
     found = measured(clip, LevelColorizer(np.full((256, 2), (10, 20), np.float32)), seconds=0.6, **options).by_variant
     assert found["stabilized"] == pytest.approx(found["per_frame"], rel=0.02)
 
@@ -194,7 +194,7 @@ def test_memory_does_not_grow_with_the_clip(tmp_path, write_clip):
 
     def peak(seconds):
         tracemalloc.start()
-        measured(long, Wavering(), seconds=seconds, height=64, history=StabilizerOptions(look_ahead=0.2))
+        measured(long, Wavering(), seconds=seconds, height=64, stabilization=StabilizerOptions(look_ahead=0.2))
         held = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return held
