@@ -72,7 +72,7 @@ def test_what_is_wrong_is_named(text, words):
 
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
-    """A module on the import path with effects of the user's own."""
+    """A module on the import path with custom effects."""
     (tmp_path / "mine_of_a_test.py").write_text(
         "class Dim:\n    def apply(self, frame, scene):\n        return frame\n"
         "class Wants:\n    def __init__(self, strength):\n        pass\n"
@@ -124,7 +124,7 @@ def test_a_chain_needs_what_its_effects_need():
     assert needs_of_all(()) == frozenset()
 
 
-def test_what_works_over_time_comes_first():
+def test_a_temporal_effect_comes_first():
     found = temporal_of((ColorizeOptions(), GradeOptions()))
     assert found is not None
     assert found[0] == ColorizeOptions()

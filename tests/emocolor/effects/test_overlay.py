@@ -1,3 +1,5 @@
+"""The overlay: boxes, bars and text in every format, clipped by the frame."""
+
 from fractions import Fraction
 
 import numpy as np

@@ -98,7 +98,7 @@ def test_blend_equals_s0_within_rounding(color):
 @pytest.mark.parametrize("size_wh", [(64, 48), (33, 17)])
 @pytest.mark.parametrize("region", ["frame", "face", "person", "background"])
 def test_every_format_and_odd_sizes_agree_with_444(name, size_wh, region):
-    """Luma of any format is tinted as that of 4:4:4 of the same depth is."""
+    """Luma of any format is tinted like that of 4:4:4 of the same depth."""
     luma = np.random.default_rng(1).integers(16, 235, size_wh[::-1])
     bits = PIXEL_FORMATS[name].bits
     luma = luma << (bits - 8)
@@ -198,7 +198,7 @@ def test_several_faces():
 @pytest.mark.parametrize("region", ["person", "background"])
 @pytest.mark.parametrize("name", ["yuv444p", "nv12", "yuv420p10le"])
 def test_people_and_background_are_blended_by_the_mask(name, region, base):
-    """Every sample goes from what it was toward what S0's blend makes of it as far as the mask says."""
+    """Every sample moves toward S0's blend, weighted by the mask."""
     color, rng = SPECS[2], np.random.default_rng(2)
     frame = make_frame(name, (97, 61), color)
     unit = 1 << (frame.format.bits - 8)
@@ -231,7 +231,7 @@ def test_a_mask_of_all_or_nothing_tints_all_or_nothing(region):
         assert np.abs(ours.astype(int) - full).max() <= 1
 
 
-def test_where_nothing_was_segmented_there_is_nobody():
+def test_without_a_mask_there_are_no_people():
     frames = [make_frame(size_wh=(320, 240), chroma=90) for _ in range(3)]
     scene = Scene(time=0, probabilities=one_hot("happy"), certainty=1)
     for frame, region in zip(frames, ("person", "background", "frame"), strict=True):
@@ -263,7 +263,7 @@ def test_people_take_the_frames_emotion_and_with_each_their_faces_their_own(seve
     assert colors("background") == {"face": "gray", "body": "gray", "wall": "yellow"}
 
 
-def test_only_regions_of_people_need_people_told_apart():
+def test_only_regions_of_people_need_segmentation():
     needing = {
         region
         for region in ("frame", "face", "person", "background")
