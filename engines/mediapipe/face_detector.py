@@ -28,7 +28,7 @@ from emocolor.face_search import (
 from emocolor.faces import Box, Detection
 from emocolor.frames import Rotation
 
-from .log import one_line, quiet_stderr, quiet_until_settled
+from .log import one_line, quiet_stderr, quiet_until_logged_once
 from .models import model_path
 from .task import open_task
 
@@ -193,7 +193,7 @@ class _Net:
     def _run(self, detector: Any, gray: GrayImage) -> list[Any]:
         image = self._image(cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB))
         try:
-            with quiet_until_settled():
+            with quiet_until_logged_once():
                 return list(detector.detect(image).detections)
         except RuntimeError as error:
             raise EngineError(f"MediaPipe failed to detect faces: {one_line(error)}.") from error

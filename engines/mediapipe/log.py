@@ -49,7 +49,7 @@ def quiet_stderr() -> Iterator[None]:
 
 
 @contextmanager
-def quiet_until_settled() -> Iterator[None]:
+def quiet_until_logged_once() -> Iterator[None]:
     """``quiet_stderr`` until MediaPipe has logged its one line; from then on do nothing, which costs nothing."""
     if _LOGGED_ONCE.is_set():
         yield

@@ -1,4 +1,4 @@
-"""Compiled nets are kept, found again, never trusted blindly, and never a reason to stop."""
+"""Compiled nets are kept, found again, checked before use, and never a reason to stop."""
 
 import json
 import os
@@ -132,7 +132,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_damaged_is_built_again_and_that_is_said_once(damage, folder, caplog):
+def test_what_is_damaged_is_built_again_with_one_warning(damage, folder, caplog):
     get(folder)
     DAMAGES[damage](the_file(folder))
     assert not EngineCache(folder).holds(KEY)
@@ -167,9 +167,9 @@ def test_what_others_may_write_is_not_read(who, folder, caplog):
     for _ in range(2):
         assert cache.engine(KEY, builder.load, builder.build) == "new"
     assert builder.loaded == 0 or who == "file"  # the file is replaced by one that is ours
-    (complaint,) = caplog.messages
-    at_fault = r"\.engine" if who == "file" else "cache"
-    assert re.search(rf"{at_fault} can be written by others; chmod go-w fixes that\.$", complaint)
+    (warning,) = caplog.messages
+    place = r"\.engine" if who == "file" else "cache"
+    assert re.search(rf"{place} can be written by others; chmod go-w fixes that\.$", warning)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
@@ -181,7 +181,7 @@ def test_what_belongs_to_others_is_not_read(folder, caplog):
 
 
 @pytest.mark.parametrize("place", ["under a file", "in /proc", "none"])
-def test_a_cache_that_cannot_be_is_done_without_and_that_is_said_once(place, tmp_path, caplog):
+def test_without_a_usable_cache_nets_are_built_each_time_with_one_warning(place, tmp_path, caplog):
     (tmp_path / "file").touch()
     folder = {"under a file": tmp_path / "file" / "cache", "in /proc": Path("/proc/cache"), "none": None}[place]
     cache, builder = EngineCache(folder), Builder()
@@ -212,7 +212,7 @@ def test_a_build_that_fails_leaves_nothing(folder):
     assert get(folder)[1].built == 1
 
 
-def test_of_two_that_want_it_one_builds_and_the_other_waits(folder, caplog):
+def test_of_two_threads_one_builds_and_the_other_waits(folder, caplog):
     caplog.set_level("INFO")
     building, waiting, results = threading.Event(), threading.Event(), []
 

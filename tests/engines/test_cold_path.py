@@ -47,8 +47,8 @@ no_driver = pytest.mark.skipif(has_nvidia_driver(), reason="with an NVIDIA drive
 def test_a_job_with_every_kind_of_net_never_asks_for_torch(device, demo_clip, tmp_path):
     out = tmp_path / "out.mp4"
     effects = ("--effect", "colorize,grade,style:.5,tint:.2", "--region", "person", "--force")
-    found, said = run(demo_clip, "-o", out, *effects, "--to", "0.3", "--device", device)
-    assert (found["code"], found["tried"], said) == (0, [], "")
+    found, stderr = run(demo_clip, "-o", out, *effects, "--to", "0.3", "--device", device)
+    assert (found["code"], found["tried"], stderr) == (0, [], "")
     assert {"openvino", "mediapipe"} <= set(found["loaded"])
     with av.open(str(out)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 8
@@ -58,10 +58,10 @@ def test_a_job_with_every_kind_of_net_never_asks_for_torch(device, demo_clip, tm
 @pytest.mark.parametrize("command", ["list", "build", "bench", "clear"])
 def test_commands_about_engines_need_it_neither(command):
     options = {"build": ["tiny"], "bench": ["tiny", "--runs", "2"]}.get(command, [])
-    found, said = run("engines", command, *options)
+    found, stderr = run("engines", command, *options)
     assert found["code"] == 0
     assert [name for name in found["tried"] if name != "onnxruntime"] == []
-    assert ("left out: tiny in ONNX Runtime, f32" in said) == (command == "bench")
+    assert ("left out: tiny in ONNX Runtime, f32" in stderr) == (command == "bench")
 
 
 def test_help_loads_no_runtime():

@@ -1,4 +1,4 @@
-"""A colorizer whose GPU runs out of memory goes on with the CPU."""
+"""A colorizer whose GPU runs out of memory falls back to the CPU."""
 
 import numpy as np
 import pytest
@@ -22,17 +22,17 @@ class FullDevice:
         raise OutOfMemoryError("no room")
 
 
-def test_without_room_the_cpu_goes_on_and_gives_the_same(caplog):
+def test_without_memory_the_cpu_takes_over_and_computes_the_same(caplog):
     wanted = load_colorizer("film", device="cpu")
     full = FullDevice()
     colorizer = NetColorizer(wanted.spec, full, on_cpu=lambda: load_colorizer("film", device="cpu").runner)
     for _ in range(2):
         found = colorizer.estimate(GRAY, 0.5)
         assert np.array_equal(found.ab, wanted.estimate(GRAY, 0.5).ab)
-    assert full.runs == 1, "what failed is not tried again"
+    assert full.runs == 1, "the GPU is not tried again"
     assert caplog.messages == ["The GPU has too little memory to colorize; falling back to the CPU."]
 
 
-def test_without_a_cpu_to_go_on_with_it_is_an_error():
+def test_without_a_cpu_to_fall_back_to_it_is_an_error():
     with pytest.raises(OutOfMemoryError):
         NetColorizer(load_colorizer("film", device="cpu").spec, FullDevice()).estimate(GRAY, 0.5)

@@ -1,4 +1,4 @@
-"""Emotion nets take any number of Monte Carlo passes, in as many runs as memory asks for."""
+"""Emotion nets take any number of Monte Carlo passes, in as many runs as memory requires."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from engines.spec import read_emotion_spec
 
 
 class SmallDevice:
-    """Says which passes it was given, unless it has no room for so many."""
+    """Returns the numbers of its passes, unless it has no room for so many."""
 
     backend = "test"
 
@@ -55,7 +55,7 @@ def test_fewer_passes_go_into_a_run_where_memory_does_not_suffice(caplog):
         found = net.run(numbered(50, faces=2))
         assert np.array_equal(found["fer2013"][:, 1, 6], 11 * np.arange(50))
     first, second = [50, 25, 12, 12, 1, 12, 12, 1], [12, 12, 12, 12, 2]
-    assert net.runner.seen == first + second, "what failed is not tried again"
+    assert net.runner.seen == first + second, "a number that failed is not tried again"
     assert caplog.messages == [
         "The device has too little memory for 50 passes in one run; running 25.",
         "The device has too little memory for 25 passes in one run; running 12.",

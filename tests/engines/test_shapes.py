@@ -1,4 +1,4 @@
-"""What nets take is what is stated, and all else is refused, in every runtime."""
+"""Nets take and return what is stated, and everything else is refused, in every runtime."""
 
 import numpy as np
 import pytest

@@ -1,10 +1,21 @@
+"""Cards: read by name or path, compared with their weights, and refused if they are of another kind."""
+
 import json
 import shutil
 
 import pytest
 
 from emocolor.errors import ConfigurationError, EngineError
-from engines.spec import EMOTION_FOLDER, colorizer_names, emotion_net_names, read_colorizer_spec, read_emotion_spec
+from engines.spec import (
+    COLORIZER_FOLDER,
+    EMOTION_FOLDER,
+    NetSpec,
+    colorizer_names,
+    emotion_net_names,
+    read_colorizer_spec,
+    read_emotion_spec,
+    read_style_spec,
+)
 
 
 @pytest.mark.parametrize("name", emotion_net_names())
@@ -58,3 +69,27 @@ def test_weights_without_a_card_or_with_a_broken_one(tmp_path):
     (tmp_path / "mine.json").write_text(json.dumps({})[:-1])
     with pytest.raises(EngineError, match="cannot be read"):
         read_emotion_spec(str(tmp_path / "mine.onnx"))
+
+
+def test_a_card_of_another_kind_is_refused(tmp_path):
+    for ending in ("json", "onnx"):
+        shutil.copy(COLORIZER_FOLDER / f"film.{ending}", tmp_path)
+    with pytest.raises(EngineError, match=r"film\.json is not the card of an emotion net: KeyError"):
+        read_emotion_spec(str(tmp_path / "film.onnx"))
+
+
+def test_what_all_cards_state():
+    for read, name in ((read_emotion_spec, "tiny"), (read_colorizer_spec, "film"), (read_style_spec, "fast")):
+        spec = read(name)
+        assert isinstance(spec, NetSpec)
+        assert (spec.name, spec.weights.name) == (name, f"{name}.onnx")
+        assert spec.definition
+        assert spec.metrics
+
+
+def test_outputs_without_a_temperature_are_not_scaled(tmp_path):
+    shutil.copy(EMOTION_FOLDER / "tiny.onnx", tmp_path)
+    card = json.loads((EMOTION_FOLDER / "tiny.json").read_text())
+    card["temperatures"] = {"ferplus": 1.5}
+    (tmp_path / "tiny.json").write_text(json.dumps(card))
+    assert read_emotion_spec(str(tmp_path / "tiny.onnx")).temperatures == {"fer2013": 1.0, "ferplus": 1.5}

@@ -1,4 +1,4 @@
-"""Images of any size are painted, and one that memory does not hold is painted smaller."""
+"""Images of any size are painted; one that does not fit into memory is painted smaller."""
 
 import numpy as np
 import pytest
@@ -27,14 +27,14 @@ class SmallDevice:
         return {"painted": 255 - rgb}
 
 
-def stylist_with(room):
+def net_with_room_for(room):
     spec = StyleSpec(name="n", weights=None, sha256="", definition="fast", multiple=4, paintings={}, metrics={})
     return NetStyleTransfer(spec, SmallDevice(room))
 
 
 @pytest.mark.parametrize("size", [(64, 64), (361, 640), (37, 99), (36, 36)])
-def test_sides_are_filled_up_and_cut_off_again(size):
-    style_transfer = stylist_with(10**9)
+def test_sides_are_padded_and_cropped_again(size):
+    style_transfer = net_with_room_for(10**9)
     rgb = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     assert np.array_equal(style_transfer.paint(rgb, MIXTURE), 255 - rgb)
     height, width = style_transfer.runner.seen[0]
@@ -42,13 +42,13 @@ def test_sides_are_filled_up_and_cut_off_again(size):
     assert (0, 0) <= (height - size[0], width - size[1]) < (4, 4)
 
 
-def test_a_image_too_large_for_memory_is_painted_smaller(caplog):
-    style_transfer = stylist_with(200 * 120)
+def test_an_image_too_large_for_memory_is_painted_smaller(caplog):
+    style_transfer = net_with_room_for(200 * 120)
     rgb = np.full((400, 700, 3), 100, np.uint8)
     painted = [style_transfer.paint(rgb, MIXTURE) for _ in range(2)]
     assert all(p.shape == rgb.shape and (p == 155).all() for p in painted)
     assert style_transfer.runner.seen == [(400, 700), (200, 352), (100, 176), (100, 176)], (
-        "what failed is not tried again"
+        "a size that failed is not tried again"
     )
     assert caplog.messages == [
         "The device has too little memory to paint 700x400; painting at half the size.",
@@ -58,4 +58,4 @@ def test_a_image_too_large_for_memory_is_painted_smaller(caplog):
 
 def test_where_nothing_fits_it_is_an_error():
     with pytest.raises(OutOfMemoryError):
-        stylist_with(10).paint(np.zeros((300, 300, 3), np.uint8), MIXTURE)
+        net_with_room_for(10).paint(np.zeros((300, 300, 3), np.uint8), MIXTURE)

@@ -1,4 +1,4 @@
-"""The MediaPipe adapter on real faces, turned, small and absent; and what it leaves on stderr."""
+"""The face detector on real faces: rotated, small, absent; and it leaves nothing on stderr."""
 
 import os
 import subprocess
@@ -116,14 +116,14 @@ def test_a_face_of_forty_pixels_in_full_hd_is_found(
     assert small.box.width == pytest.approx(40, rel=0.15)
 
 
-def test_the_tiles_of_a_few_calls_see_what_a_sweep_sees(detector: MediaPipeFaceDetector, woman: GrayImage) -> None:
+def test_the_tiles_of_a_few_calls_find_what_a_sweep_finds(detector: MediaPipeFaceDetector, woman: GrayImage) -> None:
     empty, image = np.full((1080, 1920), 100, np.uint8), placed(woman, 0.18, 1200, 640)
     detector.detect(empty, [], 0, sweep=True)
     calls = [detector.detect(image, [], 0) for _ in range(DetectorOptions().calls_per_sweep)]
     assert any(calls)
 
 
-def test_a_known_face_that_jumped_is_found_at_once(detector: MediaPipeFaceDetector, woman: GrayImage) -> None:
+def test_a_known_face_that_jumped_is_found_in_the_same_call(detector: MediaPipeFaceDetector, woman: GrayImage) -> None:
     (face,) = detector.detect(placed(woman, 0.5, 100, 100), [], 0, sweep=True)
     for x in (900, 1500, 1000, 100):
         image = placed(woman, 0.5, x, 500)

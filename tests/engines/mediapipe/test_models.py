@@ -1,4 +1,4 @@
-"""Shipped model files are found, and a damaged or absent one is told from a good one."""
+"""Shipped model files are found; a damaged or missing one is an error."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What opening a MediaPipe task does not import."""
+"""Opening a MediaPipe task does not import what it does not use."""
 
 import subprocess
 import sys

@@ -11,7 +11,6 @@ pytest.importorskip("onnx", reason="onnx is not installed; it reads the weights 
 from emocolor.errors import EngineError  # noqa: E402
 from engines.nets.graphs import graph_of, packed, unpacked  # noqa: E402
 from engines.runners.openvino import OpenVinoRunner  # noqa: E402
-from engines.shapes import inputs_of, outputs_of  # noqa: E402
 from engines.spec import read_colorizer_spec, read_emotion_spec, read_style_spec  # noqa: E402
 
 SPECS = {
@@ -40,13 +39,6 @@ def inputs_for(kind):
     mixture = np.zeros((1, 8), np.float32)
     mixture[0, [2, 5]] = 0.5
     return {"rgb": random.integers(0, 256, INPUTS[kind]["rgb"], np.uint8), "mixture": mixture}
-
-
-@pytest.mark.parametrize("kind", SPECS)
-def test_names_are_those_that_shapes_state(kind):
-    graph = graph_of(SPECS[kind])
-    assert graph.inputs == tuple(one.name for one in inputs_of(SPECS[kind]))
-    assert graph.outputs == tuple(outputs_of(SPECS[kind]))
 
 
 @pytest.mark.parametrize("kind", SPECS)

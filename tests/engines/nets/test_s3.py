@@ -43,14 +43,21 @@ def test_parameters(net):
 
 
 def test_shapes(net):
+    """Valid convolutions take 2 px from each side, pooling halves it; dropout acts after blocks 2 and 4."""
+    seen = []
+    blocks = [module for module in net.children() if isinstance(module, ConvBlock)]
+    hooks = [block.register_forward_hook(lambda *call: seen.append(tuple(call[2].shape[1:]))) for block in blocks]
     with torch.inference_mode():
         features = net.trunk(torch.rand(2, 3, 128, 128))
-        assert tuple(features.shape[1:]) == net.mask_shapes[0] == (32, 30, 30)
-        seen = []
-        net.block4.register_forward_hook(lambda *call: seen.append(tuple(call[2].shape[1:])))
+        assert len(seen) == 2, "the trunk ends at the first dropout"
         assert net.head(features).shape == (2, 7)
+    for hook in hooks:
+        hook.remove()
+    assert seen == [(16, 63, 63), (32, 30, 30), (64, 14, 14), (128, 6, 6), (256, 2, 2)]
+    assert net.mask_shapes == (seen[1], seen[3])
+    with torch.inference_mode():
         assert net(torch.rand(1, 3, 128, 128)).shape == (1, 1, 7)
-    assert seen[0] == net.mask_shapes[1] == (128, 6, 6)
+    assert (net.size, net.channels) == (128, 3)
 
 
 def test_masks_of_ones_change_nothing_and_zeros_do(net):

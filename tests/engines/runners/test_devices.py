@@ -1,4 +1,4 @@
-"""The device that is asked for is used or refused, and torch is imported only where there may be a GPU."""
+"""The device that is asked for is used or refused; torch is imported only where there may be a GPU."""
 
 import importlib.util
 import subprocess

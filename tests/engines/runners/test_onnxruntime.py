@@ -1,4 +1,4 @@
-"""ONNX Runtime gives what OpenVINO gives, and takes its place where it cannot be had."""
+"""ONNX Runtime computes what OpenVINO computes, and replaces it where it is missing."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ needs_onnxruntime = pytest.mark.skipif(
 
 @needs_onnxruntime
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
-def test_it_gives_what_openvino_gives(spec):
+def test_it_computes_what_openvino_computes(spec):
     random = np.random.default_rng(0)
     shapes = {one.name: (one.dtype, one.shape(lambda axis: axis.least + 2 * axis.step)) for one in inputs_of(spec)}
     inputs = {
@@ -48,14 +48,14 @@ def test_it_gives_what_openvino_gives(spec):
 
 
 @needs_onnxruntime
-def test_what_is_no_net_is_said(tmp_path):
+def test_a_file_that_is_no_net_is_an_engine_error(tmp_path):
     (tmp_path / "net.onnx").write_bytes(b"no net")
     with pytest.raises(EngineError, match=r"ONNX Runtime cannot read net\.onnx: .") as caught:
         OnnxRunner(tmp_path / "net.onnx", threads=1)
     assert "\n" not in str(caught.value)
 
 
-def test_without_it_that_is_said(monkeypatch):
+def test_without_it_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingDependencyError, match=r"emocolor-stream\[onnxruntime\]"):
         OnnxRunner(read_emotion_spec("tiny").weights, threads=1)

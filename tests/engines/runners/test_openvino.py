@@ -1,4 +1,4 @@
-"""Nets that OpenVINO has compiled before are loaded, and are the same."""
+"""Nets that OpenVINO compiled before are loaded from the cache, and compute the same."""
 
 import logging
 import shutil
@@ -43,7 +43,7 @@ def test_a_net_that_is_loaded_is_the_net_that_was_compiled(spec, tmp_path, caplo
         assert np.array_equal(value, loaded[name])
 
 
-def test_threads_and_precision_are_those_asked_for_and_not_those_it_was_built_with(tmp_path):
+def test_threads_and_precision_are_those_asked_for_not_those_of_the_build(tmp_path):
     spec = read_emotion_spec("tiny")
     opened(spec, EngineCache(tmp_path))
     opened(spec, EngineCache(tmp_path), threads=2)
@@ -68,7 +68,7 @@ def test_a_cut_file_stops_nothing(left, tmp_path, caplog):
 
 
 def test_what_openvino_cannot_load_is_compiled_again(tmp_path, caplog):
-    """Whole, as its hash says, but no blob of OpenVINO's."""
+    """The hash is right, but the content is no blob of OpenVINO."""
     spec = read_emotion_spec("tiny")
     cache = EngineCache(tmp_path)
     cache.engine(openvino_key("tiny", spec.sha256, "f32"), bytes, lambda: (b"", b"something else"))
@@ -85,13 +85,13 @@ def test_nets_of_the_program_are_kept_in_the_user_s_cache(tmp_path, monkeypatch,
     assert [path.name.split("-")[:3] for path in tmp_path.iterdir()] == [["openvino", "tiny", "f32"]]
 
 
-def test_what_is_no_net_is_said(tmp_path):
+def test_a_file_that_is_no_net_is_an_engine_error(tmp_path):
     (tmp_path / "net.onnx").write_bytes(b"no net")
     with pytest.raises(EngineError, match=r"OpenVINO cannot compile net\.onnx: ."):
         OpenVinoRunner(tmp_path / "net.onnx", threads=1)
 
 
-def test_without_openvino_that_is_said(monkeypatch):
+def test_without_openvino_the_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(MissingDependencyError, match="pip install openvino"):
         OpenVinoRunner(read_emotion_spec("tiny").weights, threads=1)
@@ -106,7 +106,7 @@ def test_other_weights_of_one_name_are_another_net(tmp_path):
         assert tuple(found) == spec.label_sets
 
 
-FIRST_RUNS_AT_ONCE = """
+PARALLEL_FIRST_RUNS = """
 import sys, threading
 import numpy as np
 from engines.runners.openvino import OpenVinoRunner
@@ -131,10 +131,10 @@ for thread in threads:
 """
 
 
-def test_the_first_runs_of_all_may_be_at_once():
-    """OpenVINO's binding by itself comes to a standstill there, interpreter and all."""
+def test_first_runs_may_be_in_parallel():
+    """OpenVINO's binding by itself deadlocks there, with the whole interpreter."""
     spec = read_emotion_spec("tiny")
     shapes = {one.name: one.shape(lambda axis: axis.least)[1:] for one in inputs_of(spec)}
-    script = FIRST_RUNS_AT_ONCE.replace("INPUTS", repr(shapes))
+    script = PARALLEL_FIRST_RUNS.replace("INPUTS", repr(shapes))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.split()) == (0, ["done"] * 4), done.stderr

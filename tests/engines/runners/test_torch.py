@@ -1,4 +1,4 @@
-"""torch compiled gives what torch gives, and where it cannot be compiled that is said."""
+"""Compiled torch computes what eager torch computes; a compiler that is missing is an error of one line."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def small_graph():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses what torch deprecates
-def test_compiled_it_gives_the_same_at_any_size():
+def test_a_compiled_net_computes_the_same_at_any_size():
     compiled = TorchRunner(small_graph(), device="cpu", compile_for=INPUTS)
     eager = TorchRunner(small_graph(), device="cpu")
     assert (compiled.backend, eager.backend) == ("torch.compile cpu", "torch cpu")
@@ -51,7 +51,7 @@ except EngineError as error:
 
 
 @pytest.mark.slow
-def test_without_a_compiler_that_is_said(tmp_path):
+def test_without_a_compiler_the_error_is_one_line(tmp_path):
     environment = os.environ | {"CXX": "/nonexistent/c++", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", WITHOUT_COMPILER, os.path.dirname(__file__)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
@@ -69,8 +69,8 @@ def portrait():
 
 @pytest.mark.parametrize(("precision", "largest", "mean"), [("f16", 2, 0.1), ("bf16", 10, 0.6)])
 @pytest.mark.parametrize("name", style_net_names())
-def test_style_nets_paint_alike_in_half_the_bits(name, precision, largest, mean, portrait):
-    """Errors in codes of 255. What autocast keeps in float32, means over a whole layer among it, stays exact."""
+def test_style_nets_paint_alike_with_half_the_bits(name, precision, largest, mean, portrait):
+    """Errors in codes of 255. Autocast keeps some operations in float32, among them means over a whole layer."""
     graph = graph_of(read_style_spec(name))
     whole, short = TorchRunner(graph, device="cpu"), TorchRunner(graph, device="cpu", precision=precision)
     for style in range(7):

@@ -79,7 +79,7 @@ BUILT_IN = {"add", "sub", "mul", "getitem"}
 
 
 def given(spec, length):
-    """Tensors of the sizes that ``length`` says, as the float graph takes them."""
+    """Tensors of the sizes from ``length``, as the float graph takes them."""
     random = np.random.default_rng(0)
     return [
         torch.from_numpy(random.random(one.shape(length), np.float32) + 0.1) for one in float_inputs(inputs_of(spec))
