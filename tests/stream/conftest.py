@@ -14,9 +14,9 @@ INTERLACED = 0x40000 | 0x20000000
 ClipMaker = Callable[..., Path]
 
 
-def gradient_frame(index: int, size_wh: tuple[int, int], form: str) -> av.VideoFrame:
+def gradient_frame(index: int, size_wh: tuple[int, int], pix_fmt: str) -> av.VideoFrame:
     """A frame with a gradient that moves with ``index``, different in every plane."""
-    made = av.VideoFrame(*size_wh, form)
+    made = av.VideoFrame(*size_wh, pix_fmt)
     wide = made.format.components[0].bits > 8
     for number, plane in enumerate(made.planes):
         samples = np.frombuffer(memoryview(plane), np.uint16 if wide else np.uint8).reshape(plane.height, -1)
@@ -51,11 +51,11 @@ class _Clip:
         self.container = av.open(str(path), "w", format=format_name)
         self.packets: list[tuple[Fraction, Any]] = []
 
-    def video(self, times: Sequence[int], size_wh: tuple[int, int], form: str, codec: str, **settings: Any) -> None:
+    def video(self, times: Sequence[int], size_wh: tuple[int, int], pix_fmt: str, codec: str, **settings: Any) -> None:
         rate, unit = Fraction(settings.pop("rate", 25)), settings.pop("time_base", Fraction(1, 12800))
         stream: Any = self.container.add_stream(codec, rate=rate, options=settings.pop("options", {}))
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt, context.time_base = *size_wh, form, unit
+        context.width, context.height, context.pix_fmt, context.time_base = *size_wh, pix_fmt, unit
         stream.metadata.update(settings.pop("metadata", {}))
         turn = settings.pop("turn", None)
         if turn is not None:
@@ -67,7 +67,7 @@ class _Clip:
         for name, value in {**settings, **tags}.items():
             setattr(context, name, value)
         for index, time in enumerate(times):
-            made = gradient_frame(index, size_wh, form)
+            made = gradient_frame(index, size_wh, pix_fmt)
             made.pts, made.time_base = time, unit
             for name, value in tags.items():
                 setattr(made, name, value)
@@ -127,7 +127,7 @@ def make_clip(tmp_path: Path) -> ClipMaker:
         frames: int = 10,
         times: Sequence[int] | None = None,
         size_wh: tuple[int, int] = (64, 48),
-        form: str = "yuv420p",
+        pix_fmt: str = "yuv420p",
         codec: str = "libx264",
         format_name: str | None = None,
         audio: Sequence[dict[str, Any]] = (),
@@ -149,7 +149,7 @@ def make_clip(tmp_path: Path) -> ClipMaker:
             )
         for attachment in attachments:
             clip.container.add_attachment(*attachment)
-        clip.video(times or [i * 512 for i in range(frames)], size_wh, form, codec, **settings)
+        clip.video(times or [i * 512 for i in range(frames)], size_wh, pix_fmt, codec, **settings)
         for track in audio:
             clip.audio(**track)
         for text in subtitles:

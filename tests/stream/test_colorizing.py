@@ -22,7 +22,7 @@ from stream.settings import AnalysisOptions, JobSettings
 SEPIA = np.array([1.08, 0.98, 0.78])
 
 
-def write(path, frames, form="yuv420p", codec="ffv1", full_range=False, **options):
+def write(path, frames, pix_fmt="yuv420p", codec="ffv1", full_range=False, **options):
     """A clip of 25 frames a second from RGB frames; ``gray`` formats keep luma alone."""
     with av.open(str(path), "w") as container:
         stream = None
@@ -30,10 +30,10 @@ def write(path, frames, form="yuv420p", codec="ffv1", full_range=False, **option
             if stream is None:
                 stream = container.add_stream(codec, rate=25, options=options)
                 stream.height, stream.width = rgb.shape[:2]
-                stream.pix_fmt = form
+                stream.pix_fmt = pix_fmt
                 stream.codec_context.color_range = 2 if full_range else 1
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb, np.uint8), format="rgb24")
-            frame = frame.reformat(format=form, dst_color_range="JPEG" if full_range else "MPEG")
+            frame = frame.reformat(format=pix_fmt, dst_color_range="JPEG" if full_range else "MPEG")
             frame.color_range = 2 if full_range else 1
             frame.pts = number
             container.mux(stream.encode(frame))
@@ -82,7 +82,7 @@ def chroma_of(planes):
 
 
 @pytest.mark.parametrize(
-    ("form", "size_wh", "full_range"),
+    ("pix_fmt", "size_wh", "full_range"),
     [
         ("yuv420p", (160, 96), False),
         ("yuv420p", (160, 96), True),
@@ -95,8 +95,8 @@ def chroma_of(planes):
         ("gray10le", (160, 96), True),
     ],
 )
-def test_the_luma_that_is_encoded_is_the_luma_that_was_decoded(tmp_path, form, size_wh, full_range):
-    clip = write(tmp_path / "in.mkv", gray_of(shots(12, size_wh)), form, full_range=full_range)
+def test_the_luma_that_is_encoded_is_the_luma_that_was_decoded(tmp_path, pix_fmt, size_wh, full_range):
+    clip = write(tmp_path / "in.mkv", gray_of(shots(12, size_wh)), pix_fmt, full_range=full_range)
     done, warnings = run(clip, ColorizeOptions())
     before = decoded(clip)
     assert len(done) == len(before) == 12
@@ -127,7 +127,7 @@ def test_luma_comes_back_from_a_lossless_file(tmp_path):
         assert not np.array_equal(was[1], given[1])
 
 
-def test_what_is_in_colour_is_left_alone_and_said_so(tmp_path):
+def test_footage_in_colour_keeps_its_colours_with_a_warning(tmp_path):
     clip = write(tmp_path / "in.mkv", shots(30))
     done, warnings = run(clip, ColorizeOptions())
     assert all(np.array_equal(a, b) for (planes, _), was in zip(done, decoded(clip), strict=True)
@@ -151,7 +151,7 @@ def test_toned_film_counts_as_gray(tmp_path):
 
 
 @pytest.mark.parametrize("in_color", [True, False])
-def test_what_cannot_be_looked_through_is_told_by_its_first_second(tmp_path, in_color):
+def test_inputs_that_cannot_be_sampled_are_classified_by_their_first_second(tmp_path, in_color):
     frames = shots(40) if in_color else list(gray_of(shots(40)))
     for number, rgb in enumerate(frames):
         cv2.imwrite(str(tmp_path / f"{number:03}.png"), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))

@@ -65,7 +65,7 @@ def place(av_frame: av.VideoFrame) -> Any:
 
 
 def test_frames_of_ten_bits_go_to_the_host(make_clip: Any) -> None:
-    path = make_clip("ten.mkv", frames=60, form="yuv420p10le", options=GROUPS)
+    path = make_clip("ten.mkv", frames=60, pix_fmt="yuv420p10le", options=GROUPS)
     source = VideoSource(str(path), hardware=Hardware(open=PlayedHardware().open, place=place))
     formats = {unit.frame.format.name for unit in source.units() if unit.frame is not None}
     assert (source.on_device, formats) == (False, {"yuv420p10le"})
@@ -138,18 +138,18 @@ def test_nvdec_without_a_gpu_is_refused_before_anything_is_opened() -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "remaster"])
-def test_the_command_line_says_so_in_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_reports_it_in_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([command, "no such file", "-o", "b.mp4", "--device", "cpu", "--decoder", "nvdec"])
     assert end.value.code == ConfigurationError.exit_code
     assert capsys.readouterr().err.startswith("error: The decoder nvdec works on the NVIDIA GPU")
 
 
-@pytest.mark.parametrize(("form", "surface"), SURFACES.items())
-def test_what_nvdec_gives_becomes_software_s_format_without_loss(form: str, surface: str) -> None:
+@pytest.mark.parametrize(("pix_fmt", "surface"), SURFACES.items())
+def test_what_nvdec_gives_becomes_software_s_format_without_loss(pix_fmt: str, surface: str) -> None:
     """Both hold the same samples, so a way there and back changes none."""
-    given = gradient_frame(3, (66, 50), form)
-    working, _ = working_format(form)
+    given = gradient_frame(3, (66, 50), pix_fmt)
+    working, _ = working_format(pix_fmt)
     there = convert(given, color_of(given), surface)
     assert there.format.name == surface
     back = to_pixel_format(there, working, (66, 50))

@@ -1,4 +1,4 @@
-"""Whole jobs that tint or paint people, or all but them, with the segmenter that ships."""
+"""Jobs that recolour people, or everything but people, with the segmenter that ships."""
 
 import asyncio
 import hashlib
@@ -37,16 +37,16 @@ def wall(portrait):
     return cv2.resize(np.ascontiguousarray(portrait[WALL]), (512, 512), interpolation=cv2.INTER_CUBIC)
 
 
-def write(path, frames, form="yuv420p", size_wh=(256, 256), turn=0):
+def write(path, frames, pix_fmt="yuv420p", size_wh=(256, 256), turn=0):
     """A lossless clip of 25 frames a second from RGB frames, to be turned by ``turn`` degrees to the left."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = *size_wh, form
+        stream.width, stream.height, stream.pix_fmt = *size_wh, pix_fmt
         if turn:
             stream.set_display_rotation(turn)
         for number, rgb in enumerate(frames):
             scaled = cv2.resize(rgb, size_wh, interpolation=cv2.INTER_AREA)
-            frame = av.VideoFrame.from_ndarray(scaled, format="rgb24").reformat(format=form)
+            frame = av.VideoFrame.from_ndarray(scaled, format="rgb24").reformat(format=pix_fmt)
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -86,14 +86,14 @@ def changes(done, before, quarter_turns=0):
 
 
 @pytest.mark.parametrize(
-    ("form", "size_wh"),
+    ("pix_fmt", "size_wh"),
     [("yuv420p", (256, 256)), ("yuv420p", (323, 181)), ("yuv444p10le", (200, 301)), ("gray", (99, 97))],
 )
-def test_people_are_tinted_and_the_wall_behind_is_left_as_it_is(form, size_wh, portrait, tmp_path):
-    clip = write(tmp_path / "in.mkv", [portrait] * 3, form, size_wh)
+def test_people_are_tinted_and_the_wall_behind_is_left_as_it_is(pix_fmt, size_wh, portrait, tmp_path):
+    clip = write(tmp_path / "in.mkv", [portrait] * 3, pix_fmt, size_wh)
     done, scenes = run(clip, replace(S0_TINT, region="person", alpha=0.8))
     on_wall, on_chest = changes(done, decoded(clip))
-    assert on_wall <= (form == "gray")  # the model is less sure of gray frames
+    assert on_wall <= (pix_fmt == "gray")  # the model is less sure of gray frames
     assert on_chest > 10
     assert all(
         scene.person.dtype == np.float32 and 0 <= scene.person.min() <= scene.person.max() <= 1 for scene in scenes
@@ -164,7 +164,7 @@ def call(*arguments):
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
 
 
-def test_the_command_tints_people_and_says_nothing(portrait, wall, tmp_path):
+def test_the_command_tints_people_without_a_message(portrait, wall, tmp_path):
     clip, out = write(tmp_path / "in.mkv", [portrait] * 5 + [wall] * 5), tmp_path / "out.mkv"
     done = call(clip, "-o", out, "--effect", "tint:0.8", "--region", "person", "--codec", "ffv1")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

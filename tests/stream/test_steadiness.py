@@ -24,16 +24,16 @@ from stream.settings import AnalysisOptions
 
 RATE_HZ = 8
 FRAMES = 40
-SETTLED = 1.0
-"""Seconds after which the answer must not change."""
+SETTLED_SECONDS = 1.0
+"""Seconds after which the emotion must not change."""
 NOISE = 3.0
 """Standard deviation of the camera's noise, of 255."""
 MOTION = 0.5
 """Largest displacement across and down, in pixels."""
 SIZE_WH = (480, 270)
-MOST_MOVED = 0.1
+MAX_CHANGE = 0.1
 """Most that a smoothed probability of a still face may differ between two times."""
-TORN = 0.1
+UNDECIDED = 0.1
 """Two emotions closer than this, on average, are as likely for the net: which of them leads may change."""
 
 
@@ -63,7 +63,7 @@ def filmed(still):
 
 
 @cache
-def looked_at(net, expression):
+def tracked_frames(net, expression):
     """Steps with the same one face in each frame, cropped for the net."""
     options = AnalysisOptions(net=net)
     steps = list(track_faces(filmed(face(expression)), lambda: WorkerNets().face_tracker(options.net), options.rate_hz))
@@ -75,11 +75,11 @@ def looked_at(net, expression):
 def classified(net, expression, fresh_masks=False):
     """The same steps with what the net estimates for each frame."""
     options = AnalysisOptions(net=net, fresh_masks=fresh_masks)
-    return list(classify(looked_at(net, expression), lambda: WorkerNets().classifier(options)))
+    return list(classify(tracked_frames(net, expression), lambda: WorkerNets().classifier(options)))
 
 
 def raw(steps):
-    """The probabilities of each look alone, (FRAMES, 7)."""
+    """The probabilities of each analysis alone, (FRAMES, 7)."""
     return np.array([step.observation.faces[0].estimate.probabilities for step in steps])
 
 
@@ -89,18 +89,18 @@ def raw(steps):
 def test_a_still_face_keeps_its_emotion(net, expression, look_ahead):
     scenes = SceneBuilder(SmoothingOptions(look_ahead=look_ahead))
     directed = list(build_scenes(classified(net, expression), scenes, max_held=FRAMES))
-    settled = np.array([s.scene.faces[0].probabilities for s in directed if s.scene.time >= SETTLED])
+    settled = np.array([s.scene.faces[0].probabilities for s in directed if s.scene.time >= SETTLED_SECONDS])
     assert len(settled) == FRAMES - RATE_HZ
-    assert np.ptp(settled, axis=0).max() < MOST_MOVED
+    assert np.ptp(settled, axis=0).max() < MAX_CHANGE
     second, first = np.sort(settled.mean(axis=0))[-2:]
-    assert len(set(settled.argmax(axis=1))) == 1 or first - second < TORN
+    assert len(set(settled.argmax(axis=1))) == 1 or first - second < UNDECIDED
 
 
 @pytest.mark.parametrize("net", emotion_net_names())
-def test_nothing_is_torn_about_the_photograph(net):
+def test_no_net_is_undecided_about_the_photo(net):
     """So that the test above asks for its label whatever the net."""
     second, first = np.sort(raw(classified(net, "happy")).mean(axis=0))[-2:]
-    assert first - second > 3 * TORN
+    assert first - second > 3 * UNDECIDED
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def call(*arguments):
 
 
 @pytest.mark.parametrize(
-    ("form", "size_wh"),
+    ("pix_fmt", "size_wh"),
     [
         ("yuv420p", (64, 48)),
         ("yuv420p", (163, 91)),
@@ -102,14 +102,14 @@ def call(*arguments):
         ("yuv444p", (14, 10)),
     ],
 )
-def test_frames_of_any_form_and_size_are_painted_to_their_borders(form, size_wh, net, make_clip):
-    clip = make_clip("clip.mkv", frames=3, form=form, size_wh=size_wh, codec="ffv1")
+def test_frames_of_any_format_and_size_are_painted_to_their_borders(pix_fmt, size_wh, net, make_clip):
+    clip = make_clip("clip.mkv", frames=3, pix_fmt=pix_fmt, size_wh=size_wh, codec="ffv1")
     done, before = run(clip, StyleOptions(net=str(net), fixed={"neutral": 1})), decoded(clip)
     assert len(done) == len(before) == 3
     for planes, was in zip(done, before, strict=True):
         assert len(planes) == 3
         assert planes[0].shape == was[0].shape
-        change = np.abs(planes[0] - was[0]) / (4 if "10le" in form else 1)
+        change = np.abs(planes[0] - was[0]) / (4 if "10le" in pix_fmt else 1)
         borders = np.concatenate([change[0], change[-1], change[:, 0], change[:, -1]])
         assert change.mean() > 4
         assert 0.4 * change.mean() < borders.mean() < 2.5 * change.mean()
@@ -132,7 +132,7 @@ def test_style_grows_out_of_the_frame_without_a_step(style_transfer, frame):
 
 
 def test_effects_chain(net, make_clip):
-    clip = make_clip("clip.mkv", frames=3, form="gray", codec="ffv1", size_wh=(96, 64))
+    clip = make_clip("clip.mkv", frames=3, pix_fmt="gray", codec="ffv1", size_wh=(96, 64))
     colours = run(clip, ColorizeOptions())
     both = run(clip, ColorizeOptions(), StyleOptions(net=str(net), fixed={"sad": 1}, keep="chroma"))
     for ours, theirs in zip(both, colours, strict=True):
@@ -177,7 +177,7 @@ def test_a_fixed_style_needs_no_face(net, make_clip, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_without_a_face_the_command_leaves_the_frame_and_says_so(net, make_clip, tmp_path):
+def test_without_a_face_the_command_leaves_the_frame_with_a_warning(net, make_clip, tmp_path):
     clip, out = make_clip("clip.mkv", frames=5, codec="ffv1", size_wh=(160, 96)), tmp_path / "out.mkv"
     done = call(clip, "-o", out, "--codec", "ffv1", "--effect", "grade,style", "--style-net", net)
     assert done.returncode == 0
@@ -189,7 +189,7 @@ def test_without_a_face_the_command_leaves_the_frame_and_says_so(net, make_clip,
         assert all(np.array_equal(a, b) for a, b in zip(planes, was, strict=True))
 
 
-def test_the_plan_says_what_is_painted(net, make_clip, tmp_path):
+def test_the_plan_names_the_style(net, make_clip, tmp_path):
     start = (make_clip(), "-o", tmp_path / "out.mp4", "--style-net", net, "--dry-run")
     plan = call(*start, "--effect", "style", "--style-mix", "happy=0.7, sad=0.3", "--style-keep", "chroma").stdout
     assert re.search(

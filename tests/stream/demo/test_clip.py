@@ -39,7 +39,7 @@ def test_every_frame_differs_from_the_last_and_the_cut_differs_much(frames):
     assert changes[cut] > 3 * max(changes[cut - 5 : cut])
 
 
-def test_the_clip_says_what_it_holds(clip):
+def test_the_clip_has_the_stated_streams_and_tags(clip):
     with av.open(str(clip)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         context = video.codec_context
@@ -82,7 +82,7 @@ def test_the_clip_has_the_same_bytes_every_time(clip, tmp_path):
         {"size_wh": (0, 0)},
     ],
 )
-def test_a_clip_that_cannot_be_is_refused_at_once(tmp_path, wrong):
+def test_impossible_clips_are_refused_before_any_work(tmp_path, wrong):
     with pytest.raises(ConfigurationError, match="demo clip"):
         make_demo_clip(tmp_path / "clip.mp4", **{**SMALL, **wrong})
     assert not list(tmp_path.iterdir())

@@ -43,7 +43,7 @@ def test_audio_whose_channels_have_no_names_is_copied(make_clip: Any, tmp_path: 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
 def test_cover_art_is_kept(make_clip: Any, tmp_path: Path, name: str) -> None:
-    cover = make_clip("cover.jpg", codec="mjpeg", form="yuvj420p", format_name="image2", frames=1).read_bytes()
+    cover = make_clip("cover.jpg", codec="mjpeg", pix_fmt="yuvj420p", format_name="image2", frames=1).read_bytes()
     path = make_clip("in.mkv", frames=5, attachments=[("cover.jpg", "image/jpeg", cover)])
     process(path, tmp_path / name)
     again = VideoSource(str(tmp_path / name))
@@ -55,7 +55,7 @@ def test_cover_art_is_kept(make_clip: Any, tmp_path: Path, name: str) -> None:
     ("codec", "target", "expected"),
     [("libopus", "out.avi", "mp3"), ("aac", "out.webm", "opus"), ("pcm_s16le", "out.ts", "aac")],
 )
-def test_audio_that_does_not_fit_is_encoded_anew_in_time(
+def test_audio_that_does_not_fit_is_reencoded_in_sync(
     make_clip: Any, tmp_path: Path, codec: str, target: str, expected: str
 ) -> None:
     path = make_clip("in.mkv", frames=20, audio=[{**AUDIO, "codec": codec}])
@@ -68,7 +68,7 @@ def test_audio_that_does_not_fit_is_encoded_anew_in_time(
     assert np.abs(wave).max() == pytest.approx(8000 / 32768, rel=0.3)
 
 
-def test_audio_encoded_anew_stays_where_it_was(make_clip: Any, tmp_path: Path) -> None:
+def test_reencoded_audio_stays_where_it_was(make_clip: Any, tmp_path: Path) -> None:
     path = make_clip("in.mkv", frames=50, audio=[{**AUDIO, "codec": "flac", "parts": 90}])
     part = SourceOptions(start_seconds=0.4, end_seconds=1.4)
     process(path, tmp_path / "out.mp4", part, audio="aac")

@@ -11,7 +11,7 @@ from tests.stream.media.clip_io import frames_of, read
 
 
 @pytest.mark.parametrize(
-    ("codec", "form", "name", "expected"),
+    ("codec", "pix_fmt", "name", "expected"),
     [
         ("libx264", "yuv444p", "clip.mkv", "yuv444p"),
         ("libx264", "yuv420p10le", "clip.mkv", "yuv420p10le"),
@@ -24,11 +24,11 @@ from tests.stream.media.clip_io import frames_of, read
 )
 @pytest.mark.parametrize("size_wh", [(64, 48), (34, 18)])
 def test_pixel_formats(
-    make_clip: Any, codec: str, form: str, name: str, expected: str, size_wh: tuple[int, int]
+    make_clip: Any, codec: str, pix_fmt: str, name: str, expected: str, size_wh: tuple[int, int]
 ) -> None:
-    source, units = read(make_clip(name, codec=codec, form=form, size_wh=size_wh, frames=3))
+    source, units = read(make_clip(name, codec=codec, pix_fmt=pix_fmt, size_wh=size_wh, frames=3))
     assert {(frame.format.name, frame.size_wh) for frame in frames_of(units)} == {(expected, size_wh)}
-    assert bool(source.warnings) == (form == "bgra"), source.warnings
+    assert bool(source.warnings) == (pix_fmt == "bgra"), source.warnings
 
 
 def test_a_frame_that_changes_size_is_scaled_to_the_first(make_clip: Any, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_frame_that_changes_size_is_scaled_to_the_first(make_clip: Any, tmp_pa
 
 
 def test_damaged_pieces_are_counted_and_skipped(make_clip: Any) -> None:
-    path = make_clip("clip.nut", codec="png", form="rgb24", frames=30, options={"pred": "none"})
+    path = make_clip("clip.nut", codec="png", pix_fmt="rgb24", frames=30, options={"pred": "none"})
     data = bytearray(path.read_bytes())
     place = data.find(b"IDAT", len(data) // 2)
     data[place + 6 : place + 40] = b"\0" * 34
@@ -72,7 +72,7 @@ def test_the_first_frame_decides_on_the_format_of_all(make_clip: Any) -> None:
 
 def test_a_packet_that_cannot_be_decoded_is_counted_and_its_error_kept(make_clip: Any) -> None:
     damage = Damage()
-    with av.open(str(make_clip("clip.nut", codec="png", form="rgb24", frames=3))) as container:
+    with av.open(str(make_clip("clip.nut", codec="png", pix_fmt="rgb24", frames=3))) as container:
         stream = container.streams.video[0]
         decoder = FrameDecoder(stream, damage, [])
         good = [packet for packet in container.demux(stream) if packet.size]

@@ -42,7 +42,7 @@ def test_colour_tags_are_kept(make_clip: Any, tmp_path: Path, name: str, tags: d
 
 
 @pytest.mark.parametrize(
-    ("form", "codec"),
+    ("pix_fmt", "codec"),
     [
         ("yuv420p", "libx264"),
         ("yuvj420p", "libx264"),
@@ -53,13 +53,13 @@ def test_colour_tags_are_kept(make_clip: Any, tmp_path: Path, name: str, tags: d
         ("yuv411p", "ffv1"),
     ],
 )
-def test_planes_pass_unchanged_to_a_lossless_encoder(make_clip: Any, tmp_path: Path, form: str, codec: str) -> None:
-    path = make_clip("in.mkv", codec="ffv1" if form != "yuvj420p" else "libx264", form=form, frames=3)
+def test_planes_pass_unchanged_to_a_lossless_encoder(make_clip: Any, tmp_path: Path, pix_fmt: str, codec: str) -> None:
+    path = make_clip("in.mkv", codec="ffv1" if pix_fmt != "yuvj420p" else "libx264", pix_fmt=pix_fmt, frames=3)
     sink = process(path, tmp_path / "out.mkv", codec=codec, options=LOSSLESS[codec])
     given, made = decoded_frames(path), decoded_frames(tmp_path / "out.mkv")
     assert sink.warnings == []
     for one, other in zip(given, made, strict=True):
-        plain = PIXEL_FORMATS[form.replace("yuvj", "yuv")]
+        plain = PIXEL_FORMATS[pix_fmt.replace("yuvj", "yuv")]
         for expected, found in zip(planes_of(one, plain), planes_of(other, plain), strict=True):
             np.testing.assert_array_equal(found, expected)
 
@@ -76,7 +76,7 @@ def test_raw_nv12_is_encoded_as_it_is(tmp_path: Path) -> None:
 
 
 def test_gray_becomes_neutral_colour_with_the_same_luma(make_clip: Any, tmp_path: Path) -> None:
-    path = make_clip("in.mkv", codec="ffv1", form="gray", frames=2)
+    path = make_clip("in.mkv", codec="ffv1", pix_fmt="gray", frames=2)
     process(path, tmp_path / "out.mp4", options={"qp": "0"})
     made = decoded_frames(tmp_path / "out.mp4")[0]
     assert (made.format.name, made.color_range) == ("yuvj420p", 2)
@@ -92,8 +92,8 @@ def test_odd_sizes_lose_no_line(make_clip: Any, tmp_path: Path) -> None:
     assert (made.width, made.height, made.format.name) == (33, 17, "yuv444p")
 
 
-def test_fewer_bits_are_told(make_clip: Any, tmp_path: Path) -> None:
-    path = make_clip("in.mkv", codec="ffv1", form="yuv444p12le", frames=2)
+def test_lost_bits_are_reported(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.mkv", codec="ffv1", pix_fmt="yuv444p12le", frames=2)
     sink = process(path, tmp_path / "out.mp4", codec="mpeg2video")
     assert decoded_frames(tmp_path / "out.mp4")[0].format.name == "yuv422p"
     assert any("bits and chroma resolution" in warning for warning in sink.warnings)
@@ -120,7 +120,7 @@ def test_hdr_metadata_is_kept(shared_clips: Path, tmp_path: Path, codec: str) ->
 
 def test_images_have_the_colours_of_the_video(make_clip: Any, tmp_path: Path) -> None:
     tags = {"color_range": 1, "colorspace": 1, "color_primaries": 1, "color_trc": 1}
-    path = make_clip("in.mkv", codec="ffv1", form="yuv444p", tags=tags, frames=1)
+    path = make_clip("in.mkv", codec="ffv1", pix_fmt="yuv444p", tags=tags, frames=1)
     process(path, tmp_path / "%d.png")
     y, u, v = (plane.astype(float) for plane in planes_of(decoded_frames(path)[0], PIXEL_FORMATS["yuv444p"]))
     luma, blue, red = (y - 16) / 219, (u - 128) / 224, (v - 128) / 224
@@ -172,7 +172,7 @@ def test_encoders_that_count_frames_get_a_rate_that_they_have(
     assert len(decoded_frames(tmp_path / "out.mkv")) == 10
 
 
-def test_times_that_a_fixed_rate_cannot_hold_are_rounded_and_told(make_clip: Any, tmp_path: Path) -> None:
+def test_times_are_rounded_to_a_fixed_rate_with_a_warning(make_clip: Any, tmp_path: Path) -> None:
     uneven = [512 * index + (200 if index == 20 else 0) for index in range(50)]
     sink = process(make_clip("in.mkv", times=uneven), tmp_path / "out.avi")
     _, units = read(tmp_path / "out.avi")

@@ -23,8 +23,8 @@ from stream.media.frames import (
 SIZES = [(64, 48), (33, 17)]
 
 
-def blank(form: str, size_wh: tuple[int, int] = (64, 48), **tags: Any) -> av.VideoFrame:
-    made = av.VideoFrame(*size_wh, form)
+def blank(pix_fmt: str, size_wh: tuple[int, int] = (64, 48), **tags: Any) -> av.VideoFrame:
+    made = av.VideoFrame(*size_wh, pix_fmt)
     for plane in made.planes:
         np.frombuffer(memoryview(plane), np.uint8)[:] = 0
     for name, value in tags.items():
@@ -32,26 +32,26 @@ def blank(form: str, size_wh: tuple[int, int] = (64, 48), **tags: Any) -> av.Vid
     return made
 
 
-def filled(form: str, codes: tuple[int, ...], **tags: Any) -> av.VideoFrame:
-    made = blank(form, **tags)
-    for view, code in zip(planes_of(made, PIXEL_FORMATS[form]), codes, strict=True):
+def filled(pix_fmt: str, codes: tuple[int, ...], **tags: Any) -> av.VideoFrame:
+    made = blank(pix_fmt, **tags)
+    for view, code in zip(planes_of(made, PIXEL_FORMATS[pix_fmt]), codes, strict=True):
         view[:] = code
     return made
 
 
 @pytest.mark.parametrize("size_wh", SIZES)
-@pytest.mark.parametrize("form", sorted(PIXEL_FORMATS))
-def test_planes_have_the_shapes_that_a_frame_promises(form: str, size_wh: tuple[int, int]) -> None:
-    frame = frame_from_av(blank(form, size_wh))
+@pytest.mark.parametrize("pix_fmt", sorted(PIXEL_FORMATS))
+def test_planes_have_the_shapes_that_a_frame_promises(pix_fmt: str, size_wh: tuple[int, int]) -> None:
+    frame = frame_from_av(blank(pix_fmt, size_wh))
     width, height = frame.format.chroma_size_wh(*size_wh)
     chroma = {"planar": [(height, width)] * 2, "interleaved": [(height, width, 2)], "none": []}
     assert [plane.shape for plane in frame.planes] == [size_wh[::-1], *chroma[frame.format.chroma]]
     assert {plane.dtype for plane in frame.planes} == {np.dtype(np.uint8 if frame.format.bits == 8 else np.uint16)}
 
 
-@pytest.mark.parametrize("form", ["yuv420p", "nv12", "yuv444p10le", "gray"])
-def test_writing_to_a_plane_writes_to_the_frame(form: str) -> None:
-    av_frame = blank(form)
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "nv12", "yuv444p10le", "gray"])
+def test_writing_to_a_plane_writes_to_the_frame(pix_fmt: str) -> None:
+    av_frame = blank(pix_fmt)
     frame = writable(frame_from_av(av_frame))
     for plane in frame.planes:
         plane[5, 7] = 99
@@ -97,7 +97,7 @@ def test_untagged_stays_untagged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "size_wh", "tags", "expected"),
+    ("pix_fmt", "size_wh", "tags", "expected"),
     [
         ("yuv420p", (64, 48), {}, ColorSpec(matrix="bt601", primaries="bt601-525")),
         ("yuv420p", (64, 720), {}, ColorSpec()),
@@ -114,13 +114,13 @@ def test_untagged_stays_untagged() -> None:
     ],
 )
 def test_colour_is_what_tags_say_or_players_guess(
-    form: str, size_wh: tuple[int, int], tags: dict[str, int], expected: ColorSpec
+    pix_fmt: str, size_wh: tuple[int, int], tags: dict[str, int], expected: ColorSpec
 ) -> None:
-    assert color_of(blank(form, size_wh, **tags)) == expected
+    assert color_of(blank(pix_fmt, size_wh, **tags)) == expected
 
 
 @pytest.mark.parametrize(
-    ("form", "expected"),
+    ("pix_fmt", "expected"),
     [
         ("yuvj422p", "yuv422p"),
         ("rgb24", "yuv444p"),
@@ -135,13 +135,13 @@ def test_colour_is_what_tags_say_or_players_guess(
         ("monob", "gray"),
     ],
 )
-def test_other_formats_are_worked_in_as_the_nearest(form: str, expected: str) -> None:
-    assert working_format(form) == (PIXEL_FORMATS[expected], False)
+def test_other_formats_are_worked_in_as_the_nearest(pix_fmt: str, expected: str) -> None:
+    assert working_format(pix_fmt) == (PIXEL_FORMATS[expected], False)
 
 
-@pytest.mark.parametrize(("form", "expected"), [("rgba", "yuv444p"), ("yuva420p", "yuv420p"), ("ya8", "gray")])
-def test_dropped_alpha_is_told(form: str, expected: str) -> None:
-    assert working_format(form) == (PIXEL_FORMATS[expected], True)
+@pytest.mark.parametrize(("pix_fmt", "expected"), [("rgba", "yuv444p"), ("yuva420p", "yuv420p"), ("ya8", "gray")])
+def test_dropped_alpha_is_reported(pix_fmt: str, expected: str) -> None:
+    assert working_format(pix_fmt) == (PIXEL_FORMATS[expected], True)
 
 
 @pytest.mark.parametrize("height", [48, 720])

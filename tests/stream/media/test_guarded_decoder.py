@@ -102,7 +102,7 @@ def test_hardware_that_gives_all_is_left_alone(make_clip: Any, options: dict[str
         ("clip.mkv", "libsvtav1"),
     ],
 )
-def test_a_decoder_of_one_s_own_knows_what_the_container_says(make_clip: Any, name: str, codec: str) -> None:
+def test_a_decoder_of_its_own_gets_the_container_s_parameters(make_clip: Any, name: str, codec: str) -> None:
     colors = {"color_range": 2, "colorspace": 1, "color_primaries": 1, "color_trc": 1}
     path = make_clip(name, frames=40, codec=codec, size_wh=(96, 80), tags=colors)
     source, frames = read(path, PlayedHardware())

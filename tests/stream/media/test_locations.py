@@ -21,7 +21,7 @@ from tests.stream.media.clip_io import frames_of, read
 
 
 def test_numbered_images_are_read_from_any_first_number(make_clip: Any, tmp_path: Path) -> None:
-    make_clip("%03d.png", codec="png", form="rgb24", format_name="image2", frames=5)
+    make_clip("%03d.png", codec="png", pix_fmt="rgb24", format_name="image2", frames=5)
     for number in range(5, 0, -1):
         (tmp_path / f"{number:03d}.png").rename(tmp_path / f"{number + 41:03d}.png")
     _, units = read(tmp_path / "%03d.png")
@@ -89,7 +89,7 @@ def test_a_path_with_a_colon_is_no_protocol(make_clip: Any) -> None:
         ("100%.mp4", False, False, False),
     ],
 )
-def test_locations_are_told_apart(location: str, stream: bool, url: bool, pattern: bool) -> None:
+def test_locations_are_distinguished(location: str, stream: bool, url: bool, pattern: bool) -> None:
     assert (is_standard_stream(location), is_url(location), is_image_pattern(location)) == (stream, url, pattern)
 
 
@@ -124,6 +124,6 @@ def test_ffmpeg_and_people_get_a_location_in_their_own_spelling(location: str, u
         (errno.EACCES, "Cannot write out.mp4: Permission denied."),
     ],
 )
-def test_a_failed_write_says_what_happened(number: int, message: str) -> None:
+def test_a_failed_write_reports_what_happened(number: int, message: str) -> None:
     error = OSError(number, os.strerror(number))
     assert str(write_failure("out.mp4", error, disk_full="3 MB are left")) == message

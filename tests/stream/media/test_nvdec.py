@@ -13,9 +13,9 @@ from stream.media.nvdec import copy_parameters, make_cuda_context, open_nvdec, u
     ("clip", "said"),
     [
         ({"codec": "mpeg4"}, "NVDEC is used for av1, h264, hevc, vp8, vp9, not for mpeg4."),
-        ({"form": "yuv422p"}, "NVDEC is used for yuv420p, yuvj420p, yuv420p10le, not for yuv422p."),
+        ({"pix_fmt": "yuv422p"}, "NVDEC is used for yuv420p, yuvj420p, yuv420p10le, not for yuv422p."),
         (
-            {"size_wh": (63, 48), "form": "yuv444p"},
+            {"size_wh": (63, 48), "pix_fmt": "yuv444p"},
             "NVDEC is used for yuv420p, yuvj420p, yuv420p10le, not for yuv444p.",
         ),
         ({"size_wh": (63, 48), "codec": "libvpx-vp9"}, "NVDEC is used for frames with even sides, not for 63x48."),

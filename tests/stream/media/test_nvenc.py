@@ -38,7 +38,7 @@ def test_an_nvenc_encoder_without_a_gpu_is_refused_in_one_line(make_clip: Any, t
     assert not (tmp_path / "out.mkv").exists()
 
 
-def test_chroma_right_below_luma_is_told_from_chroma_elsewhere() -> None:
+def test_chroma_right_below_luma_is_distinguished_from_chroma_elsewhere() -> None:
     rows = torch.zeros(6, 256, dtype=torch.uint8)
     luma, chroma = rows[:4, :8], rows[4:, :8].view(2, 4, 2)
     assert is_contiguous(luma, chroma)

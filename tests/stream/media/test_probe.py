@@ -29,7 +29,7 @@ def test_rotation_is_what_a_player_turns_clockwise(make_clip: Any, turn: int, ex
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
-def test_interlaced_is_told(make_clip: Any, name: str) -> None:
+def test_the_field_order_is_read(make_clip: Any, name: str) -> None:
     source, _ = read(make_clip(name, fields=True))
     assert source.info.field_order == "top first"
 
@@ -47,7 +47,7 @@ def test_chapters_and_subtitles_are_cut_to_the_part(make_clip: Any) -> None:
 
 
 def test_cover_art_is_never_the_video(make_clip: Any) -> None:
-    cover = make_clip("cover.jpg", codec="mjpeg", form="yuvj420p", format_name="image2", frames=1).read_bytes()
+    cover = make_clip("cover.jpg", codec="mjpeg", pix_fmt="yuvj420p", format_name="image2", frames=1).read_bytes()
     path = make_clip(
         "clip.mkv", frames=5, attachments=[("cover.jpg", "image/jpeg", cover), ("f.ttf", "font/ttf", b"F")]
     )

@@ -55,7 +55,7 @@ def test_rotation_is_kept(make_clip: Any, tmp_path: Path, name: str, turn: int) 
     assert decoded_frames(tmp_path / name)[0].rotation == decoded_frames(path)[0].rotation != 0
 
 
-def test_rotation_that_cannot_be_kept_is_told(make_clip: Any, tmp_path: Path) -> None:
+def test_rotation_that_cannot_be_stored_is_reported(make_clip: Any, tmp_path: Path) -> None:
     sink = process(make_clip(turn=90, frames=3), tmp_path / "out.ts")
     assert any("rotation" in warning for warning in sink.warnings)
 
@@ -115,7 +115,7 @@ def test_a_sink_without_frames_is_an_error(make_clip: Any, tmp_path: Path) -> No
     source.close()
 
 
-def test_a_full_disk_is_told_and_cleaned_up(make_clip: Any, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_cleaned_up(make_clip: Any, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True)

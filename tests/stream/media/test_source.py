@@ -64,7 +64,7 @@ def test_raw_frames_are_read_with_a_named_format(tmp_path: Path) -> None:
 
 
 def test_a_still_image_is_one_frame(make_clip: Any) -> None:
-    source, units = read(make_clip("still.png", codec="png", form="rgb24", format_name="image2", frames=1))
+    source, units = read(make_clip("still.png", codec="png", pix_fmt="rgb24", format_name="image2", frames=1))
     assert (source.info.frame_count, len(frames_of(units))) == (1, 1)
 
 
@@ -157,7 +157,7 @@ def test_options_check_themselves(options: dict[str, Any]) -> None:
         SourceOptions(**options)
 
 
-def test_real_footage_is_read_whole(shared_clips: Path) -> None:
+def test_real_footage_is_read_to_its_end(shared_clips: Path) -> None:
     for name in ("face_noface_hevc.mov", "odd_face_rotated90.mov", "person_pancake.mkv", "made_vfr_face.mp4"):
         source, units = read(shared_clips / name)
         with av.open(str(shared_clips / name)) as container:

@@ -15,12 +15,12 @@ def test_a_companion_is_named_in_a_few_words(codec: str, metadata: dict[str, str
     assert CompanionStream(index=1, kind="audio", codec=codec, metadata=metadata, handle=None).label == label
 
 
-def test_an_undamaged_input_has_nothing_to_tell() -> None:
+def test_an_undamaged_input_has_no_text() -> None:
     assert not Damage().any
     assert Damage().text == ""
 
 
-def test_damage_is_told_in_one_line() -> None:
+def test_damage_is_reported_in_one_line() -> None:
     damage = Damage(packets=2, frames=3, truncated=True, end_seconds=1.25, promised_seconds=4)
     assert damage.any
     assert damage.text == (

@@ -11,14 +11,14 @@ from stream.media.target import Target
 from tests.stream.media.clip_io import decoded_frames, process
 
 
-@pytest.mark.parametrize(("ending", "form"), [("png", "rgb24"), ("jpg", "yuvj420p"), ("tiff", "rgb24")])
-def test_numbered_images(make_clip: Any, tmp_path: Path, ending: str, form: str) -> None:
+@pytest.mark.parametrize(("ending", "pix_fmt"), [("png", "rgb24"), ("jpg", "yuvj420p"), ("tiff", "rgb24")])
+def test_numbered_images(make_clip: Any, tmp_path: Path, ending: str, pix_fmt: str) -> None:
     process(make_clip(frames=4), tmp_path / f"%03d.{ending}")
     assert sorted(path.name for path in tmp_path.glob(f"*.{ending}")) == [f"00{n}.{ending}" for n in (1, 2, 3, 4)]
-    assert decoded_frames(tmp_path / f"004.{ending}")[0].format.name == form
+    assert decoded_frames(tmp_path / f"004.{ending}")[0].format.name == pix_fmt
 
 
-def test_the_file_appears_only_when_it_is_whole(make_clip: Any, tmp_path: Path) -> None:
+def test_the_file_appears_only_when_it_is_complete(make_clip: Any, tmp_path: Path) -> None:
     source = VideoSource(str(make_clip(frames=30)))
     target = tmp_path / "sub" / "out.mp4"
     target.parent.mkdir()
@@ -55,7 +55,7 @@ def test_pipes_and_addresses_get_the_format_that_receivers_expect(
     assert made.disk_usage() == "the other side takes no more"
 
 
-def test_a_finished_file_replaces_the_old_one_at_once(tmp_path: Path) -> None:
+def test_a_finished_file_replaces_the_old_one_atomically(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     path.write_bytes(b"old")
     target = target_of(path, overwrite=True)

@@ -14,8 +14,10 @@ UNEVEN = [0, 512, 1024, 1100, 2048, 5000, 5512, 9000]
 
 @pytest.mark.parametrize(("codec", "options"), [("libx264", {"bf": "3"}), ("mpeg4", {"bf": "2"}), ("mjpeg", {})])
 def test_frames_of_avi_files_come_at_their_numbers(make_clip: Any, codec: str, options: dict[str, str]) -> None:
-    form = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-    path = make_clip("clip.avi", times=range(20), time_base=Fraction(1, 25), codec=codec, form=form, options=options)
+    pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    path = make_clip(
+        "clip.avi", times=range(20), time_base=Fraction(1, 25), codec=codec, pix_fmt=pix_fmt, options=options
+    )
     source, units = read(path)
     assert [frame.pts for frame in frames_of(units)] == list(range(20))
     assert source.warnings == []
@@ -59,7 +61,7 @@ def test_seconds_are_rounded_to_the_nearest_unit() -> None:
     assert in_units(Fraction(2, 3), Fraction(1, 1000)) == 667
 
 
-def test_packets_are_moved_to_zero_and_on_where_the_clock_starts_anew() -> None:
+def test_packets_are_shifted_to_zero_and_further_where_the_clock_restarts() -> None:
     times = PacketTimes(Fraction(2))
     video = [packet_at(dts) for dts in (50, 51, 10, 11)]
     for packet in video:

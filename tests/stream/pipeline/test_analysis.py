@@ -1,4 +1,4 @@
-"""Analysis stages: which frames are looked at, and what becomes of what is seen."""
+"""Analysis stages: which frames are analysed, and what becomes of their faces."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Watcher:
         self.closed = True
 
 
-def test_a_cut_is_looked_at_at_once_and_everywhere():
+def test_a_cut_is_analysed_immediately_and_searched_everywhere():
     one, other = two_scenes()
     watcher = Watcher()
     calls = [
@@ -45,15 +45,15 @@ def test_a_cut_is_looked_at_at_once_and_everywhere():
     assert watcher.closed
 
 
-def test_frames_are_looked_at_at_the_rate_that_is_asked_for():
-    def looked_at(rate_hz):
+def test_frames_are_analysed_at_the_requested_rate():
+    def analysed_at(rate_hz):
         flat = [np.full((180, 320), 128, np.uint8)] * 25
         tracker = FaceTracker(Watcher(), Tracks(), FER2013, 48)
         return [p.step.frame.pts for p in track_faces(gray_units(flat), lambda: tracker, rate_hz) if p.payload]
 
-    assert looked_at(0) == list(range(25))
-    assert looked_at(5) == [0, 5, 10, 15, 20]
-    assert looked_at(1) == [0]
+    assert analysed_at(0) == list(range(25))
+    assert analysed_at(5) == [0, 5, 10, 15, 20]
+    assert analysed_at(1) == [0]
 
 
 def test_what_was_not_tracked_is_not_classified():

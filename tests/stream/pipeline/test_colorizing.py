@@ -26,8 +26,8 @@ class ByLevel:
         return ChromaEstimate(ab=ab, confidence=np.full(ab.shape[:2], 0.5, np.float32))
 
 
-@pytest.mark.parametrize(("look_ahead", "at_once"), [(0.0, 1), (0.2, 1), (0.2, 3)])
-def test_colours_given_in_stages_are_those_given_in_one(look_ahead, at_once):
+@pytest.mark.parametrize(("look_ahead", "workers"), [(0.0, 1), (0.2, 1), (0.2, 3)])
+def test_colours_given_in_stages_are_those_given_in_one(look_ahead, workers):
     def frames():
         for n, unit in enumerate(gray_units([np.roll(scene, 2 * n, axis=1) for n in range(30)])):
             observation = Observation(time=unit.frame.time, cut=n in (0, 13), faces=())
@@ -44,7 +44,7 @@ def test_colours_given_in_stages_are_those_given_in_one(look_ahead, at_once):
             expected += alone.add(with_chroma_planes(step.frame), cut=step.is_cut)
     expected += alone.end()
     done = list(
-        apply_chroma(stabilize_chroma(predict_chroma(frames(), lambda: colorizer, options, workers=at_once), options))
+        apply_chroma(stabilize_chroma(predict_chroma(frames(), lambda: colorizer, options, workers=workers), options))
     )
     assert [step.frame is None for step in done] == [False, True] * 30
     assert colorizer.calls == colorizer_alone.calls == 7  # at frames 0, 5, 10, 13, 18, 23 and 28
@@ -53,7 +53,7 @@ def test_colours_given_in_stages_are_those_given_in_one(look_ahead, at_once):
         assert all(np.array_equal(a, b) for a, b in zip(ours.frame.planes, theirs.planes, strict=True))
 
 
-def test_what_is_left_alone_is_never_sketched():
+def test_frames_that_keep_their_colours_never_reach_the_colorizer():
     asked = []
     left = predict_chroma(
         steps_of([10] * 30), ByLevel, ColorizeOptions(), leave=lambda frames: asked.append(frames) or True

@@ -50,7 +50,7 @@ def burn(seconds):
         pass
 
 
-def test_what_helpers_take_of_the_processor_is_told_to_their_owner():
+def test_the_cpu_time_of_workers_is_counted_for_their_owner():
     before = worker_cpu_seconds()
     list(ordered_parallel_map([0.05] * 4, lambda: burn, 2))
     assert 0.2 <= worker_cpu_seconds() - before < 0.5

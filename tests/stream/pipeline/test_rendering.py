@@ -24,8 +24,8 @@ class Invert:
         return frame
 
 
-def test_painting_leaves_the_decoders_own_frames_alone(demo_clip):
-    """Later frames are predicted from earlier ones, so painting one must not change what follows."""
+def test_rendering_leaves_the_decoders_own_frames_alone(demo_clip):
+    """Later frames are predicted from earlier ones, so rendering into one must not change later ones."""
     source = VideoSource(str(demo_clip))
     steps = (Step(unit=unit, scene=Scene(time=0)) for unit in source.units() if unit.frame)
     rendered = [step.frame.luma.copy() for step in render(steps, lambda: [Invert()])]
@@ -57,7 +57,7 @@ def test_no_more_frames_are_held_than_allowed(max_held):
 
 
 class OnePixel:
-    """Finds a person who fills the frame as far as its first pixel is red; counts its looks."""
+    """Finds a person who fills the frame as far as its first pixel is red; counts its calls."""
 
     def __init__(self):
         self.calls = 0
@@ -71,7 +71,7 @@ class OnePixel:
         self.closed = True
 
 
-def test_every_scene_is_told_where_people_are():
+def test_every_scene_gets_a_mask_of_people():
     segmenter = OnePixel()
     before = list(steps_of([255, 0, 51, 255], cuts=(1, 2, 3)))
     after = list(segment(iter(before), lambda: segmenter))
@@ -82,7 +82,7 @@ def test_every_scene_is_told_where_people_are():
     assert (segmenter.calls, segmenter.closed) == (4, True)
 
 
-def test_masks_are_held_still_within_a_shot_but_not_across_a_cut():
+def test_masks_are_stabilized_within_a_shot_but_not_across_a_cut():
     levels = [100, 104, 100, 104, 100, 104]
     within = [step.scene.person.mean() for step in segment(steps_of(levels), OnePixel) if step.scene]
     across = [step.scene.person.mean() for step in segment(steps_of(levels, cuts=(5,)), OnePixel) if step.scene]
@@ -121,7 +121,7 @@ class LaterFirst:
         return frame
 
 
-def test_frames_rendered_side_by_side_leave_in_their_order():
+def test_frames_rendered_in_parallel_keep_their_order():
     levels = list(range(0, 240, 10))
     done = [threading.Event() for _ in levels]
     chains = []
@@ -131,7 +131,7 @@ def test_frames_rendered_side_by_side_leave_in_their_order():
     assert len(chains) == 3
 
 
-def test_no_more_frames_are_held_than_are_painted_and_one():
+def test_no_more_than_one_frame_is_held_beside_those_that_are_rendered():
     taken = []
     source = (taken.append(n) or step for n, step in enumerate(steps_of(range(30))))
     held = [len(taken) - given for given, _ in enumerate(render(source, lambda: [Invert()], workers=3), 1)]
@@ -139,30 +139,30 @@ def test_no_more_frames_are_held_than_are_painted_and_one():
     assert max(held) == 3
 
 
-@pytest.mark.parametrize("at_once", [1, 3])
-def test_what_goes_wrong_in_a_frame_ends_the_stage(at_once):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_goes_wrong_in_a_frame_ends_the_stage(workers):
     class Fails:
         def apply(self, frame, scene):
             if frame.pts == 2:
                 raise EngineError("no room")
             return frame
 
-    stage = render(steps_of([10] * 9), lambda: [Fails()], workers=at_once)
+    stage = render(steps_of([10] * 9), lambda: [Fails()], workers=workers)
     with pytest.raises(EngineError, match="no room"):
         for _ in stage:
             pass
 
 
-@pytest.mark.parametrize("at_once", [1, 3])
-def test_effects_that_cannot_be_made_end_the_stage(at_once):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_effects_that_cannot_be_made_end_the_stage(workers):
     def make():
         raise EngineError("no net")
 
     with pytest.raises(EngineError, match="no net"):
-        next(render(steps_of([10]), make, workers=at_once))
+        next(render(steps_of([10]), make, workers=workers))
 
 
-def test_painting_that_is_stopped_leaves_no_thread_behind():
+def test_rendering_that_is_stopped_leaves_no_thread_behind():
     before = set(threading.enumerate())
     stage = render(steps_of([10] * 9), lambda: [Invert()], workers=3)
     next(stage)

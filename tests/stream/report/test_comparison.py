@@ -110,7 +110,7 @@ def test_a_film_that_ends_early_is_compared_as_far_as_it_goes(make_numbered: Fil
     assert numbers_of(strip_of(tmp_path / "strip.png", 3)) == [(n, n) for n in (4, 14, 24)]
 
 
-def test_a_film_of_unknown_length_is_looked_at_once_a_second(make_numbered: FilmMaker, tmp_path: Path) -> None:
+def test_a_film_of_unknown_length_is_sampled_once_per_second(make_numbered: FilmMaker, tmp_path: Path) -> None:
     before, after = (make_numbered(f"{n}.mkv", range(100), inverted=bool(n), piped=True) for n in range(2))
     with closing(VideoSource(str(after))) as source:
         assert source.info.duration is None
@@ -126,7 +126,7 @@ def test_films_that_cannot_be_searched_are_compared_at_their_start(make_numbered
     assert numbers_of(strip_of(tmp_path / "strip.png", 1)) == [(0, 0)]
 
 
-def test_images_are_shown_as_a_player_shows_them(make_clip: Any, tmp_path: Path) -> None:
+def test_images_look_as_a_player_displays_them(make_clip: Any, tmp_path: Path) -> None:
     """64 x 48 stretched to 128 x 48 and rotated: 48 x 128. AVI cannot store that, and its images look the same."""
     film = make_clip(frames=6, turn=-90, sample_aspect_ratio=Fraction(2))
     result = tmp_path / "result.avi"

@@ -10,12 +10,12 @@ from stream.restore.color_detection import SAMPLES, SHORT_SECONDS, input_is_colo
 SIZE_WH = (96, 64)
 
 
-def write(path, frames, rate=25, form="yuv420p", **options):
+def write(path, frames, rate=25, pix_fmt="yuv420p", **options):
     """H.264 of RGB frames."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast", **options})
         stream.width, stream.height = SIZE_WH
-        stream.pix_fmt = form
+        stream.pix_fmt = pix_fmt
         for rgb in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
         container.mux(stream.encode(None))
@@ -43,12 +43,12 @@ def detected(path, location=None, **options):
 
 
 @pytest.mark.parametrize("coloured", [True, False])
-def test_colour_is_told_from_gray(tmp_path, coloured):
+def test_colour_is_distinguished_from_gray(tmp_path, coloured):
     assert detected(write(tmp_path / "in.mp4", patches(20, coloured))) is coloured
 
 
 def test_what_has_luma_alone_is_gray(tmp_path):
-    assert detected(write(tmp_path / "in.mp4", patches(5, True), form="gray")) is False
+    assert detected(write(tmp_path / "in.mp4", patches(5, True), pix_fmt="gray")) is False
 
 
 def test_colour_that_comes_late_is_seen(tmp_path):
@@ -63,7 +63,7 @@ def test_the_part_that_is_read_decides(tmp_path):
     assert detected(clip, start_seconds=2.2) is False
 
 
-def test_long_inputs_are_told_by_their_key_frames(tmp_path):
+def test_long_inputs_are_sampled_at_key_frames(tmp_path):
     seconds = int(SHORT_SECONDS) + 12
     assert seconds > SAMPLES
     clip = write(tmp_path / "in.mp4", black(seconds) + patches(seconds, True), rate=2, g="4")
@@ -72,7 +72,7 @@ def test_long_inputs_are_told_by_their_key_frames(tmp_path):
 
 
 @pytest.mark.parametrize("location", ["-", "https://host/film.mp4", "frames/%03d.png"])
-def test_what_cannot_be_looked_through_is_unknown(tmp_path, location):
+def test_inputs_that_cannot_be_sampled_are_unknown(tmp_path, location):
     assert detected(write(tmp_path / "in.mp4", patches(5, True)), location) is None
 
 

@@ -74,7 +74,7 @@ def test_rolling_titles_are_progressive(lines):
     assert set(orders(shot)) == {"progressive"}
 
 
-def test_what_stands_still_tells_nothing():
+def test_still_frames_are_no_evidence():
     """The decision does not change until there is motion again."""
     still = pan(1) * 30
     assert set(orders(still)) == {"progressive"}

@@ -97,7 +97,7 @@ def test_a_video_and_a_text_are_refused(make_clip, tmp_path, capfd):
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tiff", "a.webp"])
 @pytest.mark.parametrize("part", [0.002, 0.5])
-def test_damaged_images_are_refused_without_chatter(photo, tmp_path, capfd, name, part):
+def test_damaged_images_are_refused_without_messages_of_decoders(photo, tmp_path, capfd, name, part):
     """Decoders write to file descriptor 2 by themselves; what comes afterwards is seen again."""
     path = write(tmp_path / name, photo)
     content = path.read_bytes()

@@ -68,25 +68,30 @@ def make_film(tmp_path: Path) -> FilmMaker:
     """Stores lumas without loss, flagged as fields or not; deeper formats get random low bits."""
 
     def make(
-        lumas: Sequence[Luma], *, form: str = "yuv420p", fields: int = 0, full_range: bool = False, name: str = "film"
+        lumas: Sequence[Luma],
+        *,
+        pix_fmt: str = "yuv420p",
+        fields: int = 0,
+        full_range: bool = False,
+        name: str = "film",
     ) -> Path:
         path = tmp_path / f"{name}.mkv"
-        bits, shape = PIXEL_FORMATS[form].bits, lumas[0].shape
+        bits, shape = PIXEL_FORMATS[pix_fmt].bits, lumas[0].shape
         low = np.random.default_rng(0).integers(0, 1 << (bits - 8), shape, np.uint16)
         with av.open(str(path), "w") as container:
             stream: Any = container.add_stream("libx264" if fields else "ffv1", rate=25)
             context = stream.codec_context
-            context.width, context.height, context.pix_fmt = shape[1], shape[0], form
+            context.width, context.height, context.pix_fmt = shape[1], shape[0], pix_fmt
             context.color_range = 2 if full_range else 1
             if fields:
                 context.options = {"qp": "0", "preset": "ultrafast"}
                 context.field_order, context.flags = fields, context.flags | 0x40000 | 0x20000000
             for number, luma in enumerate(lumas):
-                frame = av.VideoFrame(shape[1], shape[0], form)
+                frame = av.VideoFrame(shape[1], shape[0], pix_fmt)
                 frame.color_range = 2 if full_range else 1
                 codes = luma if bits == 8 else (luma.astype(np.uint16) << (bits - 8)) + low
                 for plane, values in zip(
-                    planes_of(frame, PIXEL_FORMATS[form]), (codes, 1 << (bits - 1), 1 << (bits - 1)), strict=False
+                    planes_of(frame, PIXEL_FORMATS[pix_fmt]), (codes, 1 << (bits - 1), 1 << (bits - 1)), strict=False
                 ):
                     plane[:] = values
                 frame.pts = number
@@ -151,7 +156,7 @@ def test_progressive_film_passes_untouched_whatever_its_flags(make_film: FilmMak
     assert all(np.array_equal(one, other) for one, other in zip(lumas_of(made), decoded, strict=True))
 
 
-def test_nothing_asked_for_is_nothing_done(make_film: FilmMaker) -> None:
+def test_without_options_nothing_is_changed(make_film: FilmMaker) -> None:
     units = units_of(make_film(woven(pan(20))))
     made = list(restore(units, RestorationOptions(deinterlace="off")))
     assert all(one is other for one, other in zip(made, units, strict=True))
@@ -185,10 +190,10 @@ def test_film_that_was_pulled_down_comes_back_exactly(make_film: FilmMaker) -> N
 
 
 @pytest.mark.parametrize("full_range", [False, True])
-@pytest.mark.parametrize("form", ["gray", "gray10le", "yuv420p", "yuv422p10le", "yuv444p16le", "yuv440p", "yuv411p"])
-def test_every_form_is_deinterlaced_in_its_own_codes(make_film: FilmMaker, form: str, full_range: bool) -> None:
-    moments, bits = pan(40), PIXEL_FORMATS[form].bits
-    path = make_film(woven(moments), form=form, full_range=full_range)
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray10le", "yuv420p", "yuv422p10le", "yuv444p16le", "yuv440p", "yuv411p"])
+def test_every_form_is_deinterlaced_in_its_own_codes(make_film: FilmMaker, pix_fmt: str, full_range: bool) -> None:
+    moments, bits = pan(40), PIXEL_FORMATS[pix_fmt].bits
+    path = make_film(woven(moments), pix_fmt=pix_fmt, full_range=full_range)
     given, made = frames_of(units_of(path)), frames_of(restore(units_of(path), RestorationOptions(deinterlace="auto")))
     assert [(f.format, f.color, f.size_wh) for f in made] == [(f.format, f.color, f.size_wh) for f in given]
     assert all(combs(frame.luma, bits) < 0.02 for frame in made)
@@ -241,21 +246,21 @@ def test_shots_do_not_touch(make_film: FilmMaker) -> None:
     assert all(np.array_equal(one, other) for one, other in zip(whole, apart, strict=True))
 
 
-@pytest.mark.parametrize("form", ["yuv420p", "yuv420p10le"])
-def test_flicker_and_grain_go(make_film: FilmMaker, form: str) -> None:
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
+def test_flicker_and_grain_go(make_film: FilmMaker, pix_fmt: str) -> None:
     random, moving = np.random.default_rng(2), pan(40, speed=1)
     shot = [np.clip((p - 16.0) * random.normal(1, 0.06) + 16 + random.normal(0, 4, p.shape), 0, 255) for p in moving]
-    path = make_film([luma.astype(np.uint8) for luma in shot], form=form)
+    path = make_film([luma.astype(np.uint8) for luma in shot], pix_fmt=pix_fmt)
     before, after = lumas_of(units_of(path)), restored(path, ALL)
     assert np.var([luma.mean() for luma in after]) < np.var([luma.mean() for luma in before]) / 3
     grainy = [np.clip(moving[0] + random.normal(0, 4, luma.shape), 0, 255).astype(np.uint8) for luma in moving[:12]]
-    still = make_film(grainy, form=form, name="still")
+    still = make_film(grainy, pix_fmt=pix_fmt, name="still")
     grain = [float(np.std(lumas, axis=0).mean()) for lumas in (lumas_of(units_of(still)), restored(still, ALL))]
     assert grain[1] < grain[0] / 1.8
 
 
 def test_what_becomes_of_a_frame_later_does_not_reach_others(make_film: FilmMaker) -> None:
-    """Frames may be painted as they come out, while the filters still look at their neighbours."""
+    """Effects may write to frames as they come out, while the filters still read their neighbours."""
     random = np.random.default_rng(4)
     path = make_film([np.clip(p + random.normal(0, 4, p.shape), 0, 255).astype(np.uint8) for p in pan(20)])
 
@@ -269,10 +274,10 @@ def test_what_becomes_of_a_frame_later_does_not_reach_others(make_film: FilmMake
     assert all(np.array_equal(one, other) for one, other in zip(rendered(), restored(path, ALL), strict=True))
 
 
-@pytest.mark.parametrize("form", ["yuv420p", "gray10le", "yuv440p"])
-def test_planes_lie_in_the_frame_that_goes_with_them(make_film: FilmMaker, form: str) -> None:
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "gray10le", "yuv440p"])
+def test_planes_lie_in_the_frame_that_goes_with_them(make_film: FilmMaker, pix_fmt: str) -> None:
     """Else later stages would write to chroma that the decoder still refers to."""
-    path = make_film(woven(pan(30)), form=form)
+    path = make_film(woven(pan(30)), pix_fmt=pix_fmt)
     for frame in frames_of(restore(units_of(path), ALL)):
         own = planes_of(frame.handle, frame.format)
         assert all(np.shares_memory(plane, mine) for plane, mine in zip(frame.planes, own, strict=True))
@@ -282,7 +287,7 @@ def test_another_size_or_form_under_way(make_film: FilmMaker) -> None:
     parts = [
         units_of(make_film(woven(pan(24)), name="a")),
         units_of(make_film(woven(pan(24, size_wh=(64, 48))), name="b")),
-        units_of(make_film(pan(12, size_wh=(64, 48)), form="yuv422p10le", name="c")),
+        units_of(make_film(pan(12, size_wh=(64, 48)), pix_fmt="yuv422p10le", name="c")),
     ]
     given = [unit for part in parts for unit in part]
     made = list(restore(given, ALL))

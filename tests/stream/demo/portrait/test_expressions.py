@@ -42,7 +42,7 @@ def test_corners_move_apart_and_down():
     assert np.abs(moved[:, 4]).max() < 0.01
 
 
-def test_drop_says_which_part_of_the_gap_lies_below_the_line():
+def test_drop_is_the_part_of_the_gap_below_the_line():
     closed, dropped = Mouth(half_width=15, gap=0), Mouth(half_width=15, gap=10, drop=1)
     assert np.array_equal(dropped.edges()[1], closed.edges()[1])
     assert dropped.edges()[2, 4, 1] > MOUTH_CENTER[1] + 9
