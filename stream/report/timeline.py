@@ -12,7 +12,7 @@ from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError, SinkError
 from emocolor.faces import Face, Observation, ObservedFace, Scene
 
-Format = Literal["jsonl", "csv"]
+TimelineFormat = Literal["jsonl", "csv"]
 
 FIELDS: Final = (
     *("time", "cut", "track", "x", "y", "width", "height", "score", "yaw", "roll", "emotion", "certainty"),
@@ -20,27 +20,27 @@ FIELDS: Final = (
     *EMOTIONS,
     *(f"raw_{name}" for name in EMOTIONS),
 )
-"""What a record holds, in order."""
+"""The fields of a record, in order."""
 
 
 class TimelineWriter:
     """Writes records under a temporary name; ``finish`` puts the file in place, ``abort`` removes it.
 
-    A record holds ``time`` (seconds), ``cut``, ``track``, ``x y width height`` (luma pixels),
+    A record holds ``time`` (seconds), ``cut``, ``track``, ``x``, ``y``, ``width`` and ``height`` (luma pixels),
     ``score``, ``yaw`` and ``roll`` (degrees), ``emotion`` and ``certainty`` (smoothed), ``entropy`` and
-    ``mutual_information`` (nats), ``confidence``, the smoothed probability of each emotion under its
-    name and the one of this frame alone under ``raw_`` and its name.
+    ``mutual_information`` (nats), ``confidence``, the smoothed probability of each emotion under its name, and that of
+    this frame alone under its name after ``raw_``.
     """
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
-        """Raises ``ConfigurationError`` for an unknown ending and ``SinkError`` for an unwritable place."""
+        """Raises ``ConfigurationError`` for an unknown extension, ``SinkError`` for a place that cannot be written to."""
         self._path = path
         self._format = _format_of(path)
         if path.exists() and not overwrite:
             raise SinkError(f"{path} exists. The option overwrite replaces it.")
-        self._fresh = path.with_name(f".{path.name}.part")
+        self._temporary = path.with_name(f".{path.name}.part")
         try:
-            self._file: TextIO = self._fresh.open("w", newline="", encoding="utf-8")
+            self._file: TextIO = self._temporary.open("w", newline="", encoding="utf-8")
         except OSError as error:
             raise SinkError(f"Cannot write the timeline {path}: {error.strerror}.") from error
         self._table = csv.DictWriter(self._file, FIELDS)
@@ -56,16 +56,18 @@ class TimelineWriter:
             raise SinkError(f"Cannot write the timeline {self._path}: {error.strerror}.") from error
 
     def finish(self) -> None:
+        """Put the file in place; raises ``SinkError``."""
         try:
             self._file.close()
-            os.replace(self._fresh, self._path)
+            os.replace(self._temporary, self._path)
         except OSError as error:
             raise SinkError(f"Cannot write the timeline {self._path}: {error.strerror}.") from error
 
     def abort(self) -> None:
-        with contextlib.suppress(OSError):  # a full disk shows again here; what matters is that the file goes
+        """Remove what was written."""
+        with contextlib.suppress(OSError):  # closing flushes, so a full disk fails again here
             self._file.close()
-        self._fresh.unlink(missing_ok=True)
+        self._temporary.unlink(missing_ok=True)
 
     def _write_record(self, record: dict[str, Any]) -> None:
         if self._format == "jsonl":
@@ -75,7 +77,7 @@ class TimelineWriter:
 
 
 def records_of(observation: Observation, scene: Scene) -> Iterator[dict[str, Any]]:
-    """One record per observed face, in order of track."""
+    """One record per observed face, in the order of the observation."""
     smoothed = {face.track_id: face for face in scene.faces}
     for seen in observation.faces:
         face = smoothed.get(seen.track_id)
@@ -106,8 +108,8 @@ def _record(observation: Observation, seen: ObservedFace, face: Face) -> dict[st
     }
 
 
-def _format_of(path: Path) -> Format:
-    endings: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+def _format_of(path: Path) -> TimelineFormat:
+    endings: dict[str, TimelineFormat] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
     if path.suffix.lower() not in endings:
         raise ConfigurationError(f"A timeline ends in .jsonl or .csv, got '{path.name}'.")
     return endings[path.suffix.lower()]
