@@ -33,7 +33,7 @@ class TimelineWriter:
     """
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
-        """Raises ``ConfigurationError`` for an unknown extension, ``SinkError`` for a place that cannot be written to."""
+        """Raises ``ConfigurationError`` for an unknown extension, ``SinkError`` for a place that cannot be used."""
         self._path = path
         self._format = _format_of(path)
         if path.exists() and not overwrite:
