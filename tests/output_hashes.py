@@ -16,7 +16,6 @@ import fnmatch
 import hashlib
 import json
 import os
-import platform
 import shlex
 import shutil
 import subprocess
@@ -25,12 +24,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import av
 import numpy as np
+from machine_info import environment
 
 Command = Literal["run", "remaster"]
 Result = dict[str, Any]
@@ -158,9 +157,6 @@ JOBS: Final = (
 
 PARALLEL_JOBS: Final = 2
 LONGEST_JOB_SECONDS: Final = 300
-PACKAGES: Final = ("openvino", "av", "mediapipe", "opencv-contrib-python", "numpy")
-INSTRUCTION_SETS: Final = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "sve")
-"""What the choice of kernels in OpenVINO and OpenCV depends on."""
 HDR_SIDE_DATA: Final = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 
 
@@ -428,28 +424,6 @@ def _hash(*parts: bytes) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
-
-
-def environment() -> dict[str, str]:
-    """The machine, and the versions of what computes, decodes and encodes."""
-    return {
-        "processor": _processor(),
-        "cores": str(os.cpu_count()),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        **{package: version(package) for package in PACKAGES},
-    }
-
-
-def _processor() -> str:
-    """Model and instruction sets, as Linux tells them."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    flags = facts.get("flags", facts.get("Features", "")).split()
-    return " ".join([facts.get("model name", ""), *(name for name in INSTRUCTION_SETS if name in flags)]).strip()
 
 
 if __name__ == "__main__":
