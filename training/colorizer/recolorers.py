@@ -9,7 +9,7 @@ import numpy as np
 
 from emocolor.arrays import GrayImage, RgbImage
 from emocolor.chroma.conversion import rgb_of, with_chroma
-from emocolor.effects.colorize import ColorizeOptions, fine_chroma, colorizer_input_size
+from emocolor.effects.colorize import ColorizeOptions, colorizer_input_size, fine_chroma
 from emocolor.errors import ConfigurationError, nearest
 from emocolor.gradients import OPENCV_MAPS, parse_gradient
 from emocolor.protocols import Colorizer

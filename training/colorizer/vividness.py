@@ -22,7 +22,7 @@ import torch
 
 from emocolor.arrays import RgbImage
 from emocolor.chroma.conversion import luma_of, rgb_of
-from emocolor.effects.colorize import fine_chroma, colorizer_input_size
+from emocolor.effects.colorize import colorizer_input_size, fine_chroma
 from emocolor.errors import EmocolorError
 from engines.nets.annealed import Annealed, annealed_mean
 from engines.spec import ColorChoice
@@ -50,7 +50,8 @@ def measure_choices(net: Annealed, photos: Photos, choices: list[ColorChoice]) -
 @torch.inference_mode()
 def _colorized(net: Annealed, truth: RgbImage, choices: list[ColorChoice]) -> list[RgbImage]:
     gray = luma_of(truth)
-    small = np.asarray(cv2.resize(gray, colorizer_input_size(*gray.shape[::-1]), interpolation=cv2.INTER_AREA), np.uint8)
+    size_wh = colorizer_input_size(*gray.shape[::-1])
+    small = np.asarray(cv2.resize(gray, size_wh, interpolation=cv2.INTER_AREA), np.uint8)
     levels = gray.astype(np.float32) / np.float32(255)
     logits = net.net(torch.from_numpy(small)[None, None].float() / 255)
     colorized = []

@@ -33,9 +33,13 @@ def test_the_stream_arrives_whole(tmp_path):
 
 def test_an_address_that_cannot_be_reached_is_reported_without_its_key(tmp_path):
     sender = sender_to(tmp_path / "none" / "out.ts")
-    with pytest.raises(BrokenPipeError):
+
+    def write_until_it_fails():
         while True:
             write_all(sender, make_stream(2))
+
+    with pytest.raises(BrokenPipeError):
+        write_until_it_fails()
     error = sender.failure()
     assert str(error) == "Cannot write rtmp://host/app/***: No such file or directory."
     sender.release()
