@@ -65,3 +65,12 @@ make_demo_clip(clip, seconds=0.4, size_wh=(320, 180))
 main([str(clip), "-o", str(clip.with_name("out.mp4"))])
 """)
     assert (tmp_path / "out.mp4").stat().st_size > 0
+
+
+def test_the_public_names_of_engines_are_there():
+    import engines
+
+    for name in engines.__all__:
+        assert getattr(engines, name).__module__.startswith("engines."), name
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = engines.nothing

@@ -29,6 +29,7 @@ MAX_MODULE_LINES = 450
 MAX_MODULES_IN_A_FOLDER = 20
 
 TESTED_ELSEWHERE = {
+    "engines": ("test_imports.py", "lazy loading can only be seen in a fresh process"),
     "stream": ("test_imports.py", "lazy loading can only be seen in a fresh process"),
 }
 """Modules with logic that have no test file of their own, the file that tests them, and why it is that one."""
