@@ -84,8 +84,11 @@ class OutOfMemoryError(EngineError):
     """The device has too little memory for these inputs; smaller ones may still do."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the most similar known one, or all of them."""
+def nearest(name: str, known: Iterable[str], *, list_all: bool = False) -> str:
+    """The end of a message about an unknown name: the most similar known one, or all; ``list_all``: both."""
     known = list(known)
     close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}."
+    names = f"nown are {', '.join(known)}."
+    if not close:
+        return f"; k{names}"
+    return f"; did you mean '{close[0]}'?" + (f" K{names}" if list_all else "")

@@ -153,7 +153,7 @@ def _names_in(folder: Path) -> tuple[str, ...]:
 def _read(name: str, folder: Path, spec_of: Callable[[Path, dict[str, Any]], Spec], kind: str) -> Spec:
     by_path = name.endswith(".onnx")
     if not by_path and name not in _names_in(folder):
-        hint = nearest(name, _names_in(folder))
+        hint = nearest(name, _names_in(folder), list_all=True)
         raise ConfigurationError(f"Unknown net '{name}'{hint} A net of your own goes by the path of its .onnx file.")
     card_path = Path(name).with_suffix(".json") if by_path else folder / f"{name}.json"
     try:

@@ -156,7 +156,7 @@ class Job:
 
     def _note_colors(self) -> None:
         self.warnings.append(
-            "The input is in colour already, so its colours are kept; the option force gives it new ones."
+            "The input is in colour already, so its colours are kept; the option colorize.force gives it new ones."
         )
 
 

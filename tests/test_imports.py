@@ -74,3 +74,14 @@ def test_the_public_names_of_engines_are_there():
         assert getattr(engines, name).__module__.startswith("engines."), name
     with pytest.raises(AttributeError, match="nothing"):
         _ = engines.nothing
+
+
+def test_a_command_waits_for_no_other():
+    run("""
+import contextlib, io, sys
+from stream.cli import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main(["presets", "list"])
+others = {name for name in ("engines", "jobs", "live", "serve") if f"stream.cli.{name}" in sys.modules}
+assert "stream.cli.presets" in sys.modules and not others, others
+""")

@@ -1,35 +1,106 @@
 """The command ``emocolor-stream``: parse, call, print."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
 from .ending import EXIT_CODES, Verbose, perform
-from .engines import engines_app
-from .jobs import remaster_command, run_command
-from .live import LIVE_EPILOG, live_command
-from .presets import presets_app
-from .serve import SERVE_EPILOG, serve_command
+
+
+@dataclass(frozen=True)
+class _Command:
+    """A command in the listing, and what it is made by."""
+
+    help: str
+    add: Callable[[typer.Typer, str, str], object]
+    """Adds the command, with all its options, to the application under a name and with a help text."""
+
+
+def _add_run(app: typer.Typer, name: str, help: str) -> None:
+    from .jobs import run_command
+
+    app.command(name, help=help)(run_command())
+
+
+def _add_remaster(app: typer.Typer, name: str, help: str) -> None:
+    from .jobs import remaster_command
+
+    app.command(name, help=help)(remaster_command())
+
+
+def _add_live(app: typer.Typer, name: str, help: str) -> None:
+    from .live import LIVE_EPILOG, live_command
+
+    app.command(name, help=help, epilog=LIVE_EPILOG)(live_command())
+
+
+def _add_serve(app: typer.Typer, name: str, help: str) -> None:
+    from .serve import SERVE_EPILOG, serve_command
+
+    app.command(name, help=help, epilog=SERVE_EPILOG)(serve_command())
+
+
+def _add_demo(app: typer.Typer, name: str, help: str) -> None:
+    app.command(name, help=help)(demo)
+
+
+def _add_doctor(app: typer.Typer, name: str, help: str) -> None:
+    app.command(name, help=help)(doctor)
+
+
+def _add_presets(app: typer.Typer, name: str, help: str) -> None:
+    from .presets import presets_app
+
+    app.add_typer(presets_app(), name=name, help=help)
+
+
+def _add_engines(app: typer.Typer, name: str, help: str) -> None:
+    from .engines import engines_app
+
+    app.add_typer(engines_app(perform), name=name, help=help)
+
+
+COMMANDS: Final = {
+    "run": _Command("Recolour INPUT by the emotion of the faces in it.", _add_run),
+    "remaster": _Command(
+        "Restore old gray footage and give it natural, stable colours. Starts from the preset archive.", _add_remaster
+    ),
+    "live": _Command("Recolour a camera or a stream as it comes, within a latency budget.", _add_live),
+    "serve": _Command("Serve a page that recolours the camera live, and WHIP and WHEP for other clients.", _add_serve),
+    "demo": _Command("Make a short clip with a changing face, recolour it, and draw the result.", _add_demo),
+    "doctor": _Command("Print versions, codecs and devices, and which backend would run.", _add_doctor),
+    "presets": _Command("List and show presets.", _add_presets),
+    "engines": _Command("List, build, time and clear compiled nets.", _add_engines),
+}
+"""All commands, in the order of the listing."""
+GENERAL: Final = ("--help", "--version", "--install-completion", "--show-completion")
+"""Options of the application itself."""
 
 
 class _DefaultsToRun(TyperGroup):
     """``emocolor-stream INPUT -o OUT`` means ``emocolor-stream run INPUT -o OUT``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        own = {*self.commands, "--help", "--version", "--install-completion", "--show-completion"}
-        if args and args[0] not in own:
-            args = ["run", *args]
-        elif not args:
-            args = ["--help"]
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, [*_implied(args), *args])
 
 
-def build_app() -> typer.Typer:
-    """The command and all that it can do, from the options as they are declared now."""
+def _implied(words: Sequence[str]) -> list[str]:
+    """What may be left out before these words of the command line."""
+    if not words:
+        return ["--help"]
+    return [] if words[0] in (*COMMANDS, *GENERAL) else ["run"]
+
+
+def build_app(needed: Collection[str] = COMMANDS.keys()) -> typer.Typer:
+    """The command and all that it can do, from the options as they are declared now.
+
+    Commands that are not ``needed`` are listed but get no options, which saves a tenth of a second at the start.
+    """
     app = typer.Typer(
         cls=_DefaultsToRun,
         name="emocolor-stream",
@@ -42,15 +113,16 @@ def build_app() -> typer.Typer:
         epilog=EXIT_CODES,
     )
     app.callback()(_options)
-    app.command("run")(run_command())
-    app.command("remaster")(remaster_command())
-    app.command("live", epilog=LIVE_EPILOG)(live_command())
-    app.command("serve", epilog=SERVE_EPILOG)(serve_command())
-    app.add_typer(presets_app(), name="presets")
-    app.add_typer(engines_app(perform), name="engines")
-    app.command()(demo)
-    app.command()(doctor)
+    for name, command in COMMANDS.items():
+        if name in needed:
+            command.add(app, name, command.help)
+        else:
+            app.command(name, help=command.help)(_listed)
     return app
+
+
+def _listed() -> None:
+    """Stands in the listing for a command that is not needed."""
 
 
 def _version(wanted: bool) -> None:
@@ -75,8 +147,6 @@ def demo(
     ),
     verbose: Verbose = 0,
 ) -> None:
-    """Make a short clip with a changing face, recolour it, and draw the result."""
-
     def work() -> int:
         from ..demo.run import run_demo
 
@@ -88,8 +158,6 @@ def demo(
 
 
 def doctor(verbose: Verbose = 0) -> None:
-    """Print versions, codecs and devices, and which backend would run."""
-
     def work() -> int:
         from .doctor import examine
 
@@ -101,4 +169,5 @@ def doctor(verbose: Verbose = 0) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command with these words, by default those of the command line; exits."""
     sys.path.insert(0, "")  # effects of the user's own may lie in the working folder
-    build_app()(args=list(arguments) if arguments is not None else None, prog_name="emocolor-stream")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    build_app(needed=[*_implied(words), *words][:1])(args=words, prog_name="emocolor-stream")

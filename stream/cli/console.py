@@ -17,6 +17,7 @@ from ..graph import unseen_followers
 from ..job import Job
 from ..pipeline.steps import Step
 from ..settings import JobSettings
+from .parameters import with_flags
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -148,7 +149,7 @@ def _warnings(job: Job) -> list[str]:
         left_out = job.info.left_out
         warnings += [f"Left out of the output: {', '.join(left_out)}."] if left_out else []
         warnings += job.sink.warnings
-    return list(dict.fromkeys(warnings))
+    return [with_flags(warning) for warning in dict.fromkeys(warnings)]
 
 
 @contextlib.contextmanager

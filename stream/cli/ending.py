@@ -37,7 +37,9 @@ def end(work: Callable[[], int], verbose: int) -> None:
     except EmocolorError as error:
         if verbose > 1:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        from .parameters import with_flags
+
+        print(f"error: {with_flags(str(error))}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         print("stopped before anything was done.", file=sys.stderr)

@@ -42,7 +42,7 @@ Perform = Callable[[Callable[[], int], int], None]
 
 def engines_app(perform: Perform) -> typer.Typer:
     """The commands; ``perform`` does the work of one, given how much to say, and exits with the code it returns."""
-    app = typer.Typer(help="List, build, time and clear compiled nets.", no_args_is_help=True)
+    app = typer.Typer(no_args_is_help=True)
 
     @app.command("list")
     def list_(verbose: Verbose = 0) -> None:

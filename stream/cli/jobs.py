@@ -45,7 +45,6 @@ def run_command() -> Callable[..., None]:
     """The function of ``emocolor-stream run``."""
 
     def run(values: RawValues, job: _JobArguments) -> int:
-        """Recolour INPUT by the emotion of the faces in it."""
         from .console import print_plan, run_job
 
         if job.output is None and job.timeline is None and not job.dry_run:
@@ -63,7 +62,6 @@ def remaster_command() -> Callable[..., None]:
     """The function of ``emocolor-stream remaster``."""
 
     def remaster(values: RawValues, job: _JobArguments) -> int:
-        """Restore old gray footage and give it natural, stable colours. Starts from the preset archive."""
         from .remaster import print_remaster_plan, run_remaster
 
         if job.output is None and not job.dry_run:

@@ -75,7 +75,6 @@ def live_command() -> Callable[..., None]:
         verbose: Verbose = 0,
         **others: Any,
     ) -> None:
-        """Recolour a camera or a stream as it comes, within a latency budget."""
         configure_logging(verbose, as_json=log_json)
         if quiet:
             logging.getLogger().setLevel(logging.WARNING)

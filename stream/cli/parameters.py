@@ -5,6 +5,7 @@ option of all of them that are in the chain. An option of an effect that is not 
 """
 
 import inspect
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from emocolor.effects.chain import names_in
 from emocolor.errors import ConfigurationError
 from emocolor.options import Option, Options, options_of
 
-from ..settings import CATALOGS, DEFAULT_CHAIN, RawValues, layered
+from ..settings import CATALOGS, DEFAULT_CHAIN, SECTIONS, JobSettings, RawValues, layered
 
 SHARED: Final = "Effects"
 PANELS: Final[dict[str, str]] = {
@@ -32,6 +33,8 @@ PANELS: Final[dict[str, str]] = {
     "server": "Server",
 }
 """Panels of the help, by section; each effect has its own."""
+NAMED_OPTION: Final = re.compile(r"\b[Tt]he option (?P<key>[a-z_]+\.[a-z_]+)")
+"""How messages of the library name an option."""
 CHAIN_HELP: Final = "Effects, one after the other: {effects}, MODULE:CLASS of your own, or none."
 
 
@@ -100,6 +103,19 @@ def given(flags: Sequence[Flag], arguments: Mapping[str, Any], chain: str) -> di
             within = layer.setdefault(option.section, {}) if option.section else layer
             within[option.name] = _typed(option, value)
     return layered(shared, exact)
+
+
+def with_flags(message: str) -> str:
+    """A message of the library with the flag of each option that it names by its key, ``the option output.crf``."""
+
+    def flag_of(found: re.Match[str]) -> str:
+        return spellings.get(found["key"], found[0])
+
+    if not NAMED_OPTION.search(message):
+        return message
+    flags = flags_for([JobSettings, *SECTIONS.values()])
+    spellings = {flag.options[0].key: flag.spelling for flag in flags if len(flag.options) == 1 and not flag.deprecated}
+    return NAMED_OPTION.sub(flag_of, message)
 
 
 def _typed(option: Option, value: Any) -> Any:

@@ -11,7 +11,7 @@ from .ending import Verbose, perform
 
 def presets_app() -> typer.Typer:
     """The commands."""
-    app = typer.Typer(help="List and show presets.", invoke_without_command=True)
+    app = typer.Typer(invoke_without_command=True)
 
     @app.callback()
     def _list(context: typer.Context) -> None:

@@ -107,7 +107,6 @@ def serve_command() -> Callable[..., None]:
         verbose: Verbose = 0,
         **others: Any,
     ) -> None:
-        """Serve a page that recolours the camera live, and WHIP and WHEP for other clients."""
         configure_logging(verbose, as_json=log_json)
 
         def work() -> int:

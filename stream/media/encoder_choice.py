@@ -148,7 +148,7 @@ def _known_options(codec: Codec) -> dict[str, CodecOption]:
 def _quality_option(codec: Codec, known: Mapping[str, CodecOption], crf: float) -> dict[str, str]:
     name = next((name for name in ("crf", "cq") if name in known), None)
     if name is None:
-        raise ConfigurationError(f"The encoder {codec.name} has no constant quality. Leave the option crf out.")
+        raise ConfigurationError(f"The encoder {codec.name} has no constant quality. Leave the option output.crf out.")
     highest = min(known[name].max, HIGHEST_CRF.get(codec.name, 63))
     if not 0 <= crf <= highest:
         raise ConfigurationError(f"The crf of {codec.name} must lie between 0 and {highest:g}, got {crf:g}.")
@@ -158,7 +158,7 @@ def _quality_option(codec: Codec, known: Mapping[str, CodecOption], crf: float) 
 def _check_preset(codec: Codec, known: Mapping[str, CodecOption], preset: str) -> str:
     option = known.get("preset")
     if option is None:
-        raise ConfigurationError(f"The encoder {codec.name} has no presets. Leave the option preset out.")
+        raise ConfigurationError(f"The encoder {codec.name} has no presets. Leave the option output.preset out.")
     names = PRESETS if codec.name in ("libx264", "libx264rgb", "libx265") else [c.name for c in option.choices]
     number = option.type == OptionType.INT and preset.lstrip("-").isdigit()
     if preset in names or (number and option.min <= int(preset) <= option.max):

@@ -127,7 +127,7 @@ def _invalid_data_reason(location: str) -> str:
     if is_url(location):
         return "the server sent nothing in time, or nothing that FFmpeg recognises as video"
     if not path.is_file():
-        return "FFmpeg does not recognise its format; set the option format of the input if it is raw data"
+        return "FFmpeg does not recognise its format; set the option input.format if it is raw data"
     if path.stat().st_size == 0:
         return "the file is empty"
     with path.open("rb") as file:

@@ -377,7 +377,7 @@ def _main_video(container: av.container.InputContainer, location: str, options: 
     if width * height > options.max_pixels:
         raise SourceError(
             f"{name} is {width}x{height}, more than {options.max_pixels} pixels. "
-            f"Set the option max_pixels to {width * height} to allow it."
+            f"Set the option input.max_pixels to {width * height} to allow it."
         )
     stream.thread_type = "AUTO"
     return stream

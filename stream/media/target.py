@@ -101,7 +101,7 @@ def _format(target: str, name: str | None) -> str:
             return ContainerFormat(name, "w").name
         except ValueError as error:
             raise ConfigurationError(
-                f"FFmpeg has no output format {name!r}. Leave the option format out, or try mp4."
+                f"FFmpeg has no output format {name!r}. Leave the option output.format out, or try mp4."
             ) from error
     if is_standard_stream(target):
         return PIPE_FORMAT
@@ -130,7 +130,7 @@ def _format_by_extension(target: str) -> str:
         what = f"The extension {extension!r} belongs to" if extension else "A name without an extension tells"
         raise ConfigurationError(
             f"{what} no video format: {display_name(target)}. "
-            "Name the output .mp4, .mkv, .mov or .webm, or set the option format."
+            "Name the output .mp4, .mkv, .mov or .webm, or set the option output.format."
         ) from error
 
 
@@ -159,7 +159,7 @@ def _check_existing(path: Path, *, overwrite: bool, source: str) -> None:
     if Path(source).exists() and path.samefile(source):
         raise SinkError(f"The output {path} is the input itself. Give it another name.")
     if not overwrite:
-        raise SinkError(f"{path} exists. The option overwrite replaces it.")
+        raise SinkError(f"{path} exists. The option output.overwrite replaces it.")
 
 
 def _sync(path: Path) -> None:

@@ -37,7 +37,7 @@ class TimelineWriter:
         self._path = path
         self._format = _format_of(path)
         if path.exists() and not overwrite:
-            raise SinkError(f"{path} exists. The option overwrite replaces it.")
+            raise SinkError(f"{path} exists. The option output.overwrite replaces it.")
         self._temporary = path.with_name(f".{path.name}.part")
         try:
             self._file: TextIO = self._temporary.open("w", newline="", encoding="utf-8")

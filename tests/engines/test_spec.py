@@ -58,7 +58,8 @@ def test_unknown_nets_name_the_nearest():
     with pytest.raises(ConfigurationError, match="Unknown net 'sO'"):
         read_emotion_spec("sO")
     with pytest.raises(
-        ConfigurationError, match=r"Unknown net 'flim'; did you mean 'film'\? A net of your own goes by the path"
+        ConfigurationError,
+        match=r"Unknown net 'flim'; did you mean 'film'\? Known are film\. A net of your own goes by the path",
     ):
         read_colorizer_spec("flim")
 

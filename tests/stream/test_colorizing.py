@@ -133,7 +133,7 @@ def test_footage_in_colour_keeps_its_colours_with_a_warning(tmp_path):
     assert all(np.array_equal(a, b) for (planes, _), was in zip(done, decoded(clip), strict=True)
                for a, b in zip(planes, was, strict=True))  # fmt: skip
     assert len(warnings) == 1
-    assert "option force" in warnings[0]
+    assert "option colorize.force" in warnings[0]
 
 
 def test_force_gives_new_colours(tmp_path):

@@ -1,6 +1,7 @@
 """Command-line parameters, made from the option declarations."""
 
 import inspect
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -8,7 +9,17 @@ import pytest
 from emocolor.effects import EFFECTS
 from emocolor.errors import ConfigurationError
 from emocolor.options import options_of
-from stream.cli.parameters import Flag, chain_in, chain_parameter, flags_for, given, parameters_of, with_parameters
+from stream.cli.parameters import (
+    NAMED_OPTION,
+    Flag,
+    chain_in,
+    chain_parameter,
+    flags_for,
+    given,
+    parameters_of,
+    with_flags,
+    with_parameters,
+)
 from stream.settings import FILE_GROUPS, AnalysisOptions, SinkOptions
 
 
@@ -121,3 +132,27 @@ def test_a_command_gets_the_signature_that_typer_reads():
     assert (made.__name__, made.__doc__) == ("command", "Do it.")
     made(needed="a", effect="tint")
     assert seen == {"needed": "a", "effect": "tint"}
+
+
+def test_options_that_messages_name_by_key_are_shown_as_flags():
+    assert (
+        with_flags("a.mp4 exists. The option output.overwrite replaces it.") == "a.mp4 exists. --overwrite replaces it."
+    )
+    assert with_flags("Set the option input.format, or the option output.preset.") == (
+        "Set --input-format, or --encoder-preset."
+    )
+    assert with_flags("Leave the option no.such out.") == "Leave the option no.such out."
+
+
+def test_every_option_that_a_message_names_exists():
+    """A key with a wrong section or name would reach users as it stands."""
+    root = Path(__file__).parents[3]
+    named = {
+        found[0]
+        for package in ("emocolor", "engines", "stream")
+        for path in (root / package).rglob("*.py")
+        if path.parent.name != "cli"
+        for found in NAMED_OPTION.finditer(path.read_text())
+    }
+    assert len(named) >= 6
+    assert [one for one in named if not with_flags(one).startswith("--")] == []

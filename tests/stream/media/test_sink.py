@@ -134,7 +134,7 @@ def test_a_full_disk_is_reported_and_cleaned_up(make_clip: Any, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [
-        ("other.mp4", {}, "option overwrite"),
+        ("other.mp4", {}, "option output.overwrite"),
         ("out.png", {}, r"frames/%04d\.png"),
         ("out.mp4", {"codec": "libx246"}, "libx264"),
         ("out.mp4", {"preset": "fastest"}, "veryfast"),

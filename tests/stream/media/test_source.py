@@ -125,7 +125,7 @@ def test_units_end_after_close(make_clip: Any) -> None:
 
 def test_large_frames_are_refused_with_the_option_that_allows_them(make_clip: Any) -> None:
     path = make_clip()
-    with pytest.raises(SourceError, match=r"64x48.*option max_pixels to 3072"):
+    with pytest.raises(SourceError, match=r"64x48.*option input.max_pixels to 3072"):
         VideoSource(str(path), SourceOptions(max_pixels=3071))
     read(path, max_pixels=3072)
 

@@ -94,7 +94,7 @@ def test_numbered_images_are_opened_by_the_muxer_itself(tmp_path: Path) -> None:
         ("missing/out.mp4", {}, SinkError, "does not exist"),
         (".", {}, SinkError, "is a folder"),
         ("in.mp4", {"overwrite": True}, SinkError, "is the input itself"),
-        ("other.mp4", {}, SinkError, "option overwrite"),
+        ("other.mp4", {}, SinkError, "option output.overwrite"),
     ],
 )
 def test_places_that_cannot_be_written_to_are_refused_untouched(

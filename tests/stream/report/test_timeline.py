@@ -51,7 +51,7 @@ def test_abort_leaves_nothing(tmp_path):
 
 def test_places_that_cannot_be_used(tmp_path):
     (tmp_path / "t.csv").touch()
-    with pytest.raises(SinkError, match="option overwrite"):
+    with pytest.raises(SinkError, match=r"option output\.overwrite"):
         TimelineWriter(tmp_path / "t.csv")
     with pytest.raises(SinkError, match="no/such"):
         TimelineWriter(tmp_path / "no/such/t.csv")

@@ -50,7 +50,7 @@ def test_standard_output_is_matroska_by_default():
         ("a.png", ConfigurationError, "would be image2"),
         ("a.xyz", ConfigurationError, "belongs to no video format"),
         ("no/such/a.mkv", SinkError, "does not exist"),
-        ("there.mkv", SinkError, "option overwrite"),
+        ("there.mkv", SinkError, "option output.overwrite"),
         ("srt://host:1", ConfigurationError, "'srt'"),
     ],
 )
