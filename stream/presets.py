@@ -9,7 +9,6 @@ A preset holds raw values as :mod:`stream.settings` has them, and a line that de
     region = "background"
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,10 @@ import tomli_w
 
 from emocolor.effects import EFFECTS
 from emocolor.effects.chain import names_in
-from emocolor.errors import ConfigurationError, SinkError, nearest
+from emocolor.errors import ConfigurationError, SinkError
 from emocolor.options import Option, Options, options_of
 
-from .config_files import shipped_folder
+from .config_files import read_toml, shipped_names
 from .settings import DEFAULT_CHAIN, RawValues, chain_of, check_names
 
 DESCRIPTION: Final = "description"
@@ -41,7 +40,7 @@ class Preset:
 
 def preset_names() -> list[str]:
     """The presets that ship."""
-    return sorted(path.stem for path in shipped_folder("presets").glob("*.toml"))
+    return shipped_names("preset")
 
 
 def read_preset(name_or_path: str) -> Preset:
@@ -49,19 +48,7 @@ def read_preset(name_or_path: str) -> Preset:
 
     Raises ``ConfigurationError`` with the nearest known name, or with what is wrong in the file.
     """
-    by_path = name_or_path.endswith(".toml") or "/" in name_or_path
-    path = Path(name_or_path) if by_path else shipped_folder("presets") / f"{name_or_path}.toml"
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        hint = (
-            "." if by_path else f"{nearest(name_or_path, preset_names())} A file is named by a path that ends in .toml."
-        )
-        raise ConfigurationError(f"No preset '{name_or_path}'{hint}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"Cannot read the preset {path}: {error}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"The preset {path} is not valid TOML: {error}.") from error
+    path, table = read_toml("preset", name_or_path)
     try:
         return _parse(path, table)
     except ConfigurationError as error:

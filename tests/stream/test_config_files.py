@@ -16,7 +16,7 @@ def test_shipped_palettes_are_found_by_name():
 
 
 def test_others_are_found_by_path(tmp_path):
-    text = (shipped_folder("palettes") / "muted.toml").read_text()
+    text = (shipped_folder("palette") / "muted.toml").read_text()
     (tmp_path / "mine.toml").write_text(text)
     assert np.array_equal(read_palette(str(tmp_path / "mine.toml")).colors, read_palette("muted").colors)
 
@@ -39,4 +39,4 @@ def test_what_is_wrong_is_named(name, content, words, tmp_path):
 
 
 def test_presets_lie_beside_palettes():
-    assert (shipped_folder("presets") / "paper.toml").is_file()
+    assert (shipped_folder("preset") / "paper.toml").is_file()

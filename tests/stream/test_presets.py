@@ -68,7 +68,7 @@ def test_paths_are_relative_to_the_preset(tmp_path, monkeypatch):
 def read_palette_text():
     from stream.config_files import shipped_folder
 
-    return (shipped_folder("palettes") / "muted.toml").read_text()
+    return (shipped_folder("palette") / "muted.toml").read_text()
 
 
 def test_what_is_written_is_read_again_with_all_values(tmp_path):
