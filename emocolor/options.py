@@ -105,6 +105,11 @@ def option(
     return msgspec.Meta(description=help, extra={_EXTRA: own}, **bounds)
 
 
+def fraction(help: str, *, label: str = "", cli: Spelling | None = None, text: TextForm | None = None) -> msgspec.Meta:
+    """Declare an option from 0 to 1, a slider that may move while a session runs; otherwise as :func:`option`."""
+    return option(help, label=label, ge=0, le=1, step=0.01, live=True, cli=cli, text=text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Option:
     """A declared option."""

@@ -23,7 +23,7 @@ from ..chroma.reference import PaletteShift, ReferenceOptions
 from ..chroma.stabilizer import ChromaEstimate, ShotStabilizer, StabilizerOptions
 from ..color import code_range
 from ..frames import Frame, Matrix, Plane, gray_levels
-from ..options import EffectOptions, Need, Spelling, option
+from ..options import EffectOptions, Need, Spelling, fraction, option
 from ..protocols import Colorizer
 
 INPUT_SHORT_SIDE = 256
@@ -56,9 +56,7 @@ class ColorizeOptions(EffectOptions):
             cli=Spelling(flag="rate", short="", aliases=("color-rate",)),
         ),
     ] = 3.0
-    vividness: Annotated[
-        float, option("From the safest colours the net knows (0) to the boldest (1).", ge=0, le=1, step=0.01, live=True)
-    ] = 0.3
+    vividness: Annotated[float, fraction("From the safest colours the net knows (0) to the boldest (1).")] = 0.3
     saturation: Annotated[
         float, option("Multiplies the colours' distance from gray.", ge=0, le=3, step=0.05, live=True)
     ] = 1.0

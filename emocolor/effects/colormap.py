@@ -24,7 +24,7 @@ from ..errors import ConfigurationError
 from ..faces import Scene
 from ..frames import ColorSpec, Frame, PixelFormat, Plane
 from ..gradients import OPENCV_MAPS, Gradient, parse_gradient
-from ..options import EffectOptions, Need, Spelling, TextForm, option
+from ..options import EffectOptions, Need, Spelling, TextForm, fraction, option
 
 Preprocess = Literal["none", "gaussian", "bilateral", "sobel", "canny", "fourier"]
 
@@ -65,9 +65,7 @@ class ColormapOptions(EffectOptions):
             text=TextForm(parse=parse_gradient, write=lambda gradient: gradient.name),
         ),
     ] = field(default_factory=lambda: parse_gradient("turbo"))
-    strength: Annotated[
-        float, option("How far the mapped frame replaces the decoded one.", ge=0, le=1, step=0.01, live=True)
-    ] = 1.0
+    strength: Annotated[float, fraction("How far the mapped frame replaces the decoded one.")] = 1.0
     preprocess: Annotated[
         Preprocess,
         option("What is done to luma before it is mapped: smoothing, edges, or a band of frequencies.", live=True),

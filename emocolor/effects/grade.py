@@ -43,7 +43,7 @@ from ..emotions import EMOTIONS, Emotion
 from ..face_regions import place_disc, soft_disc
 from ..faces import Scene
 from ..frames import ColorSpec, Frame, Matrix, PixelFormat, Plane
-from ..options import EffectOptions, Need, option
+from ..options import EffectOptions, Need, fraction
 
 PLEASURE_AROUSAL: Final[dict[Emotion, tuple[float, float]]] = {
     "angry": (-0.51, 0.59),
@@ -82,27 +82,15 @@ class GradeOptions(EffectOptions):
 
     section: ClassVar[str] = "grade"
 
-    strength: Annotated[float, option("Fraction of the full change.", ge=0, le=1, step=0.01, live=True)] = 0.6
+    strength: Annotated[float, fraction("Fraction of the full change.")] = 0.6
     certainty: Annotated[
-        float,
-        option(
-            "How far an uncertain emotion weakens the change.",
-            label="Trust in certainty",
-            ge=0,
-            le=1,
-            step=0.01,
-            live=True,
-        ),
+        float, fraction("How far an uncertain emotion weakens the change.", label="Trust in certainty")
     ] = 1.0
     skin: Annotated[
         float,
-        option(
+        fraction(
             "How far faces are protected: at 1 they keep their hue, and half of the change in chroma.",
             label="Protect skin",
-            ge=0,
-            le=1,
-            step=0.01,
-            live=True,
         ),
     ] = 1.0
 

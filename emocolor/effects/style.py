@@ -36,7 +36,7 @@ from ..errors import ConfigurationError, nearest
 from ..face_regions import place_disc, soft_disc
 from ..faces import Face, Scene
 from ..frames import ColorSpec, Frame, Plane
-from ..options import EffectOptions, Need, Spelling, TextForm, option
+from ..options import EffectOptions, Need, Spelling, TextForm, fraction, option
 from ..person_regions import plane_mask
 from ..protocols import Precision, StyleTransfer
 
@@ -99,10 +99,7 @@ class StyleOptions(EffectOptions):
             cli=Spelling(short="", metavar="NAME|FILE"),
         ),
     ] = "fast"
-    strength: Annotated[
-        float,
-        option("Weight of the style, from the frame as it is (0) to all style (1).", ge=0, le=1, step=0.01, live=True),
-    ] = 1.0
+    strength: Annotated[float, fraction("Weight of the style, from the frame as it is (0) to all style (1).")] = 1.0
     fixed: Annotated[
         Mapping[str, float] | None,
         option(
@@ -115,15 +112,7 @@ class StyleOptions(EffectOptions):
         ),
     ] = None
     certainty: Annotated[
-        float,
-        option(
-            "How far an uncertain emotion weakens a style that follows it.",
-            label="Trust in certainty",
-            ge=0,
-            le=1,
-            step=0.01,
-            live=True,
-        ),
+        float, fraction("How far an uncertain emotion weakens a style that follows it.", label="Trust in certainty")
     ] = 1.0
     """Fixed styles are never weakened. At 0, the style of neutral follows when a face leaves; otherwise the frame as it
     is."""
@@ -139,15 +128,7 @@ class StyleOptions(EffectOptions):
         option("Short side of what the net sees of larger frames.", ge=64, le=4320, unit="px", cli=Spelling(short="")),
     ] = 360
     detail: Annotated[
-        float,
-        option(
-            "How much detail too fine for that size stays under the style.",
-            ge=0,
-            le=1,
-            step=0.01,
-            live=True,
-            cli=Spelling(short=""),
-        ),
+        float, fraction("How much detail too fine for that size stays under the style.", cli=Spelling(short=""))
     ] = 0.5
     precision: Annotated[
         Precision,

@@ -18,7 +18,7 @@ from ..color import code_range, codes_to_rgb, rgb_to_codes
 from ..face_regions import place_disc, soft_disc
 from ..faces import Face, Scene
 from ..frames import Frame, Plane
-from ..options import EffectOptions, Need, Spelling, TextForm, option
+from ..options import EffectOptions, Need, Spelling, TextForm, fraction, option
 from ..palettes import S0, MixMode, MixSpace, Palette
 from ..person_regions import plane_mask
 
@@ -50,9 +50,7 @@ class TintOptions(EffectOptions):
             text=TextForm(write=lambda palette: palette.name),
         ),
     ] = S0
-    alpha: Annotated[
-        float, option("Weight of the colour in the blend.", label="Amount of colour", ge=0, le=1, step=0.01, live=True)
-    ] = 0.35
+    alpha: Annotated[float, fraction("Weight of the colour in the blend.", label="Amount of colour")] = 0.35
     mode: Annotated[
         MixMode, option("Mix the colours of all emotions, or take the most likely one's.", label="Emotion", live=True)
     ] = "blend"
@@ -72,15 +70,7 @@ class TintOptions(EffectOptions):
         Base, option("Tint the gray frame, or the frame with its own colours.", label="Under the colour", live=True)
     ] = "color"
     certainty: Annotated[
-        float,
-        option(
-            "How far an uncertain emotion weakens the tint.",
-            label="Trust in certainty",
-            ge=0,
-            le=1,
-            step=0.01,
-            live=True,
-        ),
+        float, fraction("How far an uncertain emotion weakens the tint.", label="Trust in certainty")
     ] = 1.0
     feather: Annotated[
         float,

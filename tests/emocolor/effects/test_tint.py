@@ -1,7 +1,6 @@
 """The tint against S0's formula, computed the plain way in R'G'B'."""
 
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,31 +11,10 @@ from emocolor.effects.tint import S0_TINT
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
 from emocolor.faces import Box, Face, Scene
-from emocolor.frames import PIXEL_FORMATS, ColorSpec, Frame
+from emocolor.frames import PIXEL_FORMATS, ColorSpec
 from emocolor.palettes import S0
 from emocolor.person_regions import plane_mask
-
-SPECS = [ColorSpec(matrix=m, full_range=f) for m in ("bt601", "bt709") for f in (False, True)]
-WORDS = [f"{s.matrix}-{'full' if s.full_range else 'limited'}" for s in SPECS]
-
-
-def make_frame(format_name="yuv420p", size_wh=(64, 48), color=SPECS[2], luma=None, chroma=None):
-    """A gray frame with a ramp of all luma codes, or as told."""
-    form = PIXEL_FORMATS[format_name]
-    kind = np.uint8 if form.bits == 8 else np.uint16
-    width, height = size_wh
-    black, span, middle, _ = code_range(color, form.bits)
-    if luma is None:
-        luma = np.rint(np.linspace(black, black + span, width * height)).reshape(height, width)
-    chroma_w, chroma_h = form.chroma_size_wh(width, height)
-    flat = np.full((chroma_h, chroma_w), middle if chroma is None else chroma, kind)
-    if form.chroma == "planar":
-        planes = (luma.astype(kind), flat, flat.copy())
-    elif form.chroma == "interleaved":
-        planes = (luma.astype(kind), np.stack([flat, flat], axis=-1))
-    else:
-        planes = (luma.astype(kind),)
-    return Frame(planes=planes, format=form, color=color, pts=0, time_base=Fraction(1, 25))
+from tests.emocolor.effects.ramp_frames import SPECS, WORDS, make_frame
 
 
 def one_hot(name):
