@@ -133,10 +133,10 @@ class SharedNets:
         if segmenter is not None:
             segmenter.close()
 
-    def _once(self, key: Hashable, load_emotion_net: Callable[[], N]) -> N:
+    def _once(self, key: Hashable, load: Callable[[], N]) -> N:
         with self._lock:
             if key not in self._shared:
-                self._shared[key] = load_emotion_net()
+                self._shared[key] = load()
             return cast(N, self._shared[key])
 
 

@@ -67,7 +67,7 @@ class _Access:
     recordings: Path | None
 
 
-def access_parameters(
+def read_access(
     *,
     token: Token = None,
     token_file: TokenFile = None,
@@ -79,7 +79,7 @@ def access_parameters(
     turn_login: TurnLogin = None,
     record: Record = None,
 ) -> _Access:
-    """Read files with secrets. Raises ``ConfigurationError``."""
+    """What the flags stand for, files with secrets read. Raises ``ConfigurationError``."""
     return _Access(
         token=_token(token, token_file),
         certificate=cert,
@@ -95,7 +95,7 @@ def access_parameters(
 def serve_command() -> Callable[..., None]:
     """The function of ``emocolor-stream serve``."""
     flags = flags_for([JobSettings, AnalysisOptions, LiveOptions, ServerOptions], only=("device", "live.latency_ms"))
-    of_access = parameters_of(access_parameters)
+    of_access = parameters_of(read_access)
 
     def serve(
         *,
@@ -112,7 +112,7 @@ def serve_command() -> Callable[..., None]:
         def work() -> int:
             values = raw_values(flags, others, base={}, preset=preset, effect=effect, overlay=overlay)
             save_preset(save, values, (AnalysisOptions, LiveOptions, ServerOptions))
-            access = access_parameters(**{one.name: others[one.name] for one in of_access})
+            access = read_access(**{one.name: others[one.name] for one in of_access})
             return _run(applicable(values, flags), access)
 
         end(partial(errors_logged, work) if log_json else work, verbose)

@@ -11,6 +11,7 @@ from emocolor.faces import Observation
 from engines.emotion import EmotionNetRunner, load_emotion_net
 from engines.runners.devices import Device
 
+from ..settings import AnalysisOptions
 from .handoff import Closed, Handoff
 from .quality import Quality
 from .worker import Worker
@@ -32,9 +33,10 @@ class BatchedClassifier:
     While one batch is in the net, the requests for the next one gather; further callers wait for room.
     """
 
-    def __init__(self, *, device: Device = "auto", seed: int = 0) -> None:
+    def __init__(self, options: AnalysisOptions | None = None, *, device: Device = "auto") -> None:
+        """``options`` say how nets classify; which net, and in how many passes, each request's quality says."""
+        self._options = options or AnalysisOptions()
         self._device: Device = device
-        self._seed = seed
         self._nets: dict[str, EmotionNetRunner] = {}
         self._classifiers: dict[tuple[str, int], EmotionClassifier] = {}
         self._requests: Handoff[_Request] = Handoff(MAX_BATCH, overflow="wait")
@@ -86,7 +88,14 @@ class BatchedClassifier:
     def _classifier(self, quality: Quality) -> EmotionClassifier:
         key = (quality.net, quality.passes)
         if key not in self._classifiers:
-            net = self._nets.get(quality.net) or load_emotion_net(quality.net, device=self._device)
-            self._nets[quality.net] = net
-            self._classifiers[key] = EmotionClassifier(net, passes=quality.passes, seed=self._seed)
+            if quality.net not in self._nets:
+                self._nets[quality.net] = load_emotion_net(
+                    quality.net, device=self._device, precision=self._options.precision
+                )
+            self._classifiers[key] = EmotionClassifier(
+                self._nets[quality.net],
+                passes=quality.passes,
+                seed=self._options.seed,
+                fixed_masks=not self._options.fresh_masks,
+            )
         return self._classifiers[key]

@@ -58,7 +58,7 @@ class LiveSettings:
     virtual_camera: bool = False
     controls: Controls = field(default_factory=Controls)
     analysis: AnalysisOptions = field(default_factory=AnalysisOptions)
-    """Of its options ``rate_hz``, ``net``, ``passes`` and ``seed`` count, while quality is not reduced."""
+    """``rate_hz``, ``net`` and ``passes`` count while quality is not reduced."""
     options: LiveOptions = field(default_factory=LiveOptions)
     device: Device = "auto"
 
@@ -124,7 +124,7 @@ class LiveRun:
         self._broadcast = Broadcast([*self._outputs, *([self.window] if self.window else [])], clock=clock)
         analysis = settings.analysis
         self._levels = levels_for(analysis.net, analysis.rate_hz, analysis.passes)
-        self._classifier = BatchedClassifier(device=settings.device, seed=analysis.seed)
+        self._classifier = BatchedClassifier(analysis, device=settings.device)
         self._session = LiveSession(
             self._classifier,
             settings.controls,

@@ -72,7 +72,7 @@ async def _run(settings: ServeSettings, say: Callable[[str], None]) -> int:
     workers = 8 + 2 * settings.server.max_sessions + 2 * settings.server.max_viewers
     loop.set_default_executor(ThreadPoolExecutor(workers, thread_name_prefix="worker"))
     stopped: asyncio.Future[int] = loop.create_future()
-    classifier, nets = BatchedClassifier(device=settings.device), SharedNets(settings.device)
+    classifier, nets = BatchedClassifier(settings.analysis, device=settings.device), SharedNets(settings.device)
     analysis = settings.analysis
     levels = levels_for(analysis.net, analysis.rate_hz, analysis.passes)
     _stop_on(loop, stopped, signal.SIGTERM, 143)

@@ -9,9 +9,11 @@ import pytest
 from emocolor.analysis import AnalysisInput, TrackedFace
 from emocolor.errors import EngineError
 from emocolor.faces import Box, Detection
+from engines.runners.devices import has_nvidia_driver
 from stream.live.batched_classifier import MAX_BATCH, BatchedClassifier
 from stream.live.handoff import Closed
 from stream.live.quality import LEVELS
+from stream.settings import AnalysisOptions
 
 PATIENCE_S = 60
 
@@ -77,3 +79,28 @@ def test_after_the_end_nobody_waits():
     classifier.close()
     with pytest.raises(Closed):
         classifier.classify(frame_with([]), LEVELS[-1])
+
+
+def estimates_with(**options):
+    """The probabilities of one face, classified twice by a classifier with these options."""
+    classifier = BatchedClassifier(AnalysisOptions(**options))
+    classifier.start(LEVELS[:1])
+    try:
+        frame = frame_with(random_crops(1))
+        return [classifier.classify(frame, LEVELS[0]).faces[0].estimate.probabilities for _ in range(2)]
+    finally:
+        classifier.close()
+
+
+def test_the_masks_are_those_that_the_options_ask_for():
+    first, again = estimates_with(seed=1)
+    assert np.array_equal(first, again)
+    assert np.array_equal(first, estimates_with(seed=1)[0])
+    assert not np.array_equal(first, estimates_with(seed=2)[0])
+    assert not np.array_equal(*estimates_with(seed=1, fresh_masks=True))
+
+
+@pytest.mark.skipif(has_nvidia_driver(), reason="on a GPU f16 can be used")
+def test_the_precision_is_the_one_that_the_options_ask_for():
+    with pytest.raises(EngineError, match="f16 is for GPUs"):
+        estimates_with(precision="f16")
