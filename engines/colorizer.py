@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class NetColorizer:
-    """A colorizer with its card, ready to run. Not for two threads at a time."""
+    """A colorizer with its card, ready to run. Not thread-safe."""
 
     def __init__(self, spec: ColorizerSpec, runner: Runner, on_cpu: Callable[[], Runner] | None = None) -> None:
         """``on_cpu`` opens the net on the CPU if ``runner`` runs out of memory; without it that is an error."""

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class EmotionNetRunner:
-    """An emotion net with its card, ready to run. Not for two threads at a time."""
+    """An emotion net with its card, ready to run. Not thread-safe."""
 
     spec: EmotionNetSpec
     runner: Runner

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class NetStyleTransfer:
-    """A style net with its card, ready to run. Not for two threads at a time."""
+    """A style net with its card, ready to run. Not thread-safe."""
 
     def __init__(self, spec: StyleSpec, runner: Runner) -> None:
         self.spec = spec

@@ -1,6 +1,7 @@
 """Chains of effects: their text form (``colorize,tint:0.2``), their options, and what they need."""
 
 import importlib
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -96,19 +97,31 @@ def _parse_item(part: str, values: Mapping[str, Mapping[str, Any]], readers: Rea
 
 def _own_effect(module_name: str, class_name: str) -> Effect:
     """An instance of the user's class ``module:Class``."""
+    name = f"{module_name}:{class_name}"
     try:
-        made = getattr(importlib.import_module(module_name), class_name)()
+        kind = getattr(importlib.import_module(module_name), class_name)
     except ImportError as error:
         raise ConfigurationError(
-            f"Effect '{module_name}:{class_name}': {error}. Known are {', '.join(EFFECTS)}; "
+            f"Effect '{name}': {error}. Known are {', '.join(EFFECTS)}; "
             "a module of your own must be on the import path."
         ) from error
     except AttributeError as error:
-        raise ConfigurationError(f"Effect '{module_name}:{class_name}': {error}.") from error
-    except TypeError as error:
-        raise ConfigurationError(
-            f"Effect '{module_name}:{class_name}' cannot be made without arguments: {error}."
-        ) from error
+        raise ConfigurationError(f"Effect '{name}': {error}.") from error
+    except Exception as error:
+        raise ConfigurationError(f"Effect '{name}': {module_name} fails: {_in_words(error)}.") from error
+    try:
+        inspect.signature(kind).bind()
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"Effect '{name}' cannot be made without arguments: {error}.") from error
+    try:
+        made = kind()
+    except Exception as error:
+        raise ConfigurationError(f"Effect '{name}' cannot be made: {_in_words(error)}.") from error
     if not callable(getattr(made, "apply", None)):
-        raise ConfigurationError(f"Effect '{module_name}:{class_name}' has no method apply(frame, scene).")
+        raise ConfigurationError(f"Effect '{name}' has no method apply(frame, scene).")
     return cast(Effect, made)
+
+
+def _in_words(error: Exception) -> str:
+    """One line, also for a ``SyntaxError``, whose text has several."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".rstrip(": ")

@@ -21,7 +21,7 @@ from .resize import scaled
 
 
 class DeviceStyle(Style):
-    """Paint whole NV12 frames on a device. Not for two threads at a time.
+    """Paint whole NV12 frames on a device. Not thread-safe.
 
     Frames must have planes of their own (:class:`~engines.device.planes.OwnMemory`), which are changed in place.
     """

@@ -75,7 +75,7 @@ class MediaPipeFaceDetector:
     """Finds faces in gray images.
 
     A detection's box is the short-range net's: a square from brow to chin, and about from ear to ear if the face is
-    frontal. Results depend only on the images since the last sweep, in their order. Not for two threads at a time.
+    frontal. Results depend only on the images since the last sweep, in their order. Not thread-safe.
 
     Opening it raises ``MissingDependencyError`` if MediaPipe or a system library that it needs is absent, and
     ``EngineError`` if a model cannot be used.

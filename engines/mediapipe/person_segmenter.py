@@ -23,7 +23,7 @@ MODEL: Final = "mediapipe/selfie_segmenter.tflite"
 class MediaPipePersonSegmenter:
     """Tells people from their background, image by image; a result depends on its image alone.
 
-    Not for two threads at a time. Opening it raises ``MissingDependencyError`` if MediaPipe or a system library that
+    Not thread-safe. Opening it raises ``MissingDependencyError`` if MediaPipe or a system library that
     it needs is absent, and ``EngineError`` if the model cannot be used.
     """
 

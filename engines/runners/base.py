@@ -12,7 +12,7 @@ from ..spec import AnySpec
 
 
 class Runner(Protocol):
-    """One net, ready to run. Not for two threads at a time."""
+    """One net, ready to run. Not thread-safe."""
 
     backend: str
     """Runtime and device, for people to read."""

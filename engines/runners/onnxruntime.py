@@ -15,7 +15,7 @@ ERRORS_ONLY: Final = 3
 
 
 class OnnxRunner:
-    """One net in float32, optimised for this CPU when it is opened. Not for two threads at a time."""
+    """One net in float32, optimised for this CPU when it is opened. Not thread-safe."""
 
     backend = "ONNX Runtime CPU"
 

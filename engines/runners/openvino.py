@@ -22,7 +22,7 @@ there together, one waits for the other while holding the GIL, which the other n
 class OpenVinoRunner:
     """One net, compiled for this CPU.
 
-    Not for two threads at a time, since it holds one inference request. Output arrays are copies.
+    Not thread-safe, since it holds one inference request. Output arrays are copies.
     """
 
     backend = "OpenVINO CPU"

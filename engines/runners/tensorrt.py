@@ -103,7 +103,7 @@ def build_plan(spec: AnySpec, precision: Precision) -> bytes:
 
 
 class TensorRtRunner:
-    """One engine, with a CUDA graph of the sizes that it last ran at. Not for two threads at a time."""
+    """One engine, with a CUDA graph of the sizes that it last ran at. Not thread-safe."""
 
     def __init__(self, plan: bytes, spec: AnySpec) -> None:
         """Load a plan. Raises ``EngineError`` if it is damaged, of another version or too large for the GPU."""

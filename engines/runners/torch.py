@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class TorchRunner:
-    """One net, eager or compiled. Not for two threads at a time.
+    """One net, eager or compiled. Not thread-safe.
 
     ``f32`` is float32 throughout, without TF32. In the other precisions autocast decides which operations use the
     shorter type.

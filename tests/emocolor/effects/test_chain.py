@@ -77,7 +77,9 @@ def mine(tmp_path, monkeypatch):
         "class Dim:\n    def apply(self, frame, scene):\n        return frame\n"
         "class Wants:\n    def __init__(self, strength):\n        pass\n"
         "class Idle:\n    pass\n"
+        "class Fails:\n    def __init__(self):\n        len(3)\n"
     )
+    (tmp_path / "broken_of_a_test.py").write_text("1 = 2\n")
     monkeypatch.syspath_prepend(tmp_path)
     yield "mine_of_a_test"
     sys.modules.pop("mine_of_a_test", None)
@@ -95,6 +97,8 @@ def test_an_effect_of_the_users_own_stands_in_a_chain(mine):
         ("{mine}:Dum", "no attribute 'Dum'"),
         ("no_such_module:Dim", "No module named 'no_such_module'.*import path"),
         ("{mine}:Wants", "cannot be made without arguments"),
+        ("{mine}:Fails", "cannot be made: TypeError: object of type 'int' has no len"),
+        ("broken_of_a_test:Dim", "broken_of_a_test fails: SyntaxError: cannot assign"),
         ("{mine}:Idle", r"no method apply\(frame, scene\)"),
     ],
 )
