@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import av
 from av.codec import Codec
@@ -19,6 +19,7 @@ from .companion_streams import SEGMENT_FORMATS
 from .encoder_choice import QUANTISERS, FormatChoice, format_choices, with_chroma_format
 from .frames import FULL, ColorTags, convert, frame_to_av, with_neutral_chroma
 from .nvenc import ENCODERS, SURFACE, NvencFrames
+from .side_data import side_data_of
 from .source_info import SourceInfo
 
 UNKNOWN_RATE: Final = Fraction(25)
@@ -318,7 +319,7 @@ class VideoEncoder:
 
 def has_captions(handle: Any) -> bool:
     """Whether FFmpeg's frame carries closed captions (CEA-708), which encoders write into the video."""
-    return isinstance(handle, av.VideoFrame) and cast(Any, handle.side_data).get(Type.A53_CC) is not None
+    return isinstance(handle, av.VideoFrame) and side_data_of(handle, Type.A53_CC) is not None
 
 
 def _fixed_rate(container: av.container.OutputContainer, codec: Codec, info: SourceInfo) -> Fraction | None:

@@ -12,6 +12,7 @@ from av.stream import Disposition
 
 from emocolor.frames import Rotation
 
+from .side_data import side_data_of
 from .source_info import Chapter, CompanionStream, FieldOrder, HdrMetadata, StreamKind
 
 TIMED_TEXT_OF_CHAPTERS: Final = "bin_data"
@@ -134,7 +135,7 @@ def field_order_of(stream: av.VideoStream, first: av.VideoFrame) -> FieldOrder:
 
 def display_matrix_of(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """FFmpeg's 3x3 display matrix by rows, or ``None`` where frames are displayed as they are stored."""
-    data = _side_data(frame, Type.DISPLAYMATRIX)
+    data = side_data_of(frame, Type.DISPLAYMATRIX)
     if data is None:
         return None
     matrix = struct.unpack("=9i", data[:36])
@@ -156,8 +157,8 @@ def rotation_of(frame: av.VideoFrame, matrix: tuple[int, ...] | None) -> Rotatio
 
 def hdr_of(frame: av.VideoFrame) -> HdrMetadata | None:
     """Static HDR metadata from the frame's side data."""
-    display = _side_data(frame, Type.MASTERING_DISPLAY_METADATA)
-    light = _side_data(frame, Type.CONTENT_LIGHT_LEVEL)
+    display = side_data_of(frame, Type.MASTERING_DISPLAY_METADATA)
+    light = side_data_of(frame, Type.CONTENT_LIGHT_LEVEL)
     if display is None and light is None:
         return None
     fields: dict[str, Any] = {}
@@ -170,9 +171,3 @@ def hdr_of(frame: av.VideoFrame) -> HdrMetadata | None:
     if light is not None:
         fields["light_level"] = struct.unpack("=2I", light[:8])
     return HdrMetadata(**fields)
-
-
-def _side_data(frame: av.VideoFrame, kind: Type) -> bytes | None:
-    # PyAV's type stubs call this a dictionary; it is a mapping from Type to buffers.
-    found = cast(Any, frame.side_data).get(kind)
-    return None if found is None else bytes(found)
