@@ -1,7 +1,13 @@
-"""How MediaPipe's tasks are opened, with errors that tell what is missing."""
+"""How MediaPipe's tasks are opened: with errors that tell what is missing, and without a network.
+
+MediaPipe's native library reports how it is used to play.googleapis.com, from threads of its own, and no option of its
+turns that off (seen with 1.2.2). All its threads descend from the one that opens a task.
+"""
 
 import importlib
+import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,20 +17,30 @@ from typing import Any, Final
 
 from emocolor.errors import EngineError, MissingDependencyError
 
+from ..offline import run_offline
 from .log import one_line
 
 UNUSED: Final = ("matplotlib", "matplotlib.pyplot", "sounddevice")
 """Modules that MediaPipe always imports and no task here uses. The plotting library alone takes four fifths of the time
 of importing MediaPipe."""
 
+log = logging.getLogger(__name__)
+_FIRST_WARNING: Final = threading.Semaphore(1)
+"""Taken by the first warning and never released."""
+
 
 def open_task(model: Path, make: Callable[[Any], Any]) -> tuple[Any, Any]:
     """A function from RGB pixels to a MediaPipe image, and the task that ``make`` builds from MediaPipe's base options.
 
-    ``make`` imports its task's classes itself, so errors of those imports are translated here too. Raises
+    ``make`` imports its task's classes itself, so errors of those imports are translated here too. The task cannot
+    open sockets; where the system has no means to that end, a warning is logged once. Raises
     ``MissingDependencyError`` if MediaPipe or a system library that it needs is absent, and ``EngineError`` if the
     model cannot be used.
     """
+    return run_offline(lambda: _open_task(model, make), on_refusal=_warn_once)
+
+
+def _open_task(model: Path, make: Callable[[Any], Any]) -> tuple[Any, Any]:
     try:
         with _deferred_imports(*UNUSED):
             from mediapipe.tasks.python.core.base_options import BaseOptions
@@ -40,6 +56,11 @@ def open_task(model: Path, make: Callable[[Any], Any]) -> tuple[Any, Any]:
     except (RuntimeError, ValueError) as error:
         raise EngineError(f"MediaPipe cannot use {model.name}: {one_line(error)}.") from error
     return partial(Image, ImageFormat.SRGB), task
+
+
+def _warn_once(reason: str) -> None:
+    if _FIRST_WARNING.acquire(blocking=False):
+        log.warning("MediaPipe may report its use to Google, which cannot be prevented here: %s.", reason)
 
 
 class _DeferredModule(ModuleType):

@@ -1,8 +1,10 @@
 """Nets on the CPU through OpenVINO."""
 
 import io
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,9 @@ from ..cache import EngineCache, EngineKey
 _LOADING: Final = threading.Lock()
 """Held until OpenVINO's binding has built its table of NumPy types, which it does at the first use. If two threads get
 there together, one waits for the other while holding the GIL, which the other needs: a deadlock (seen with 2026.4)."""
+TELEMETRY: Final = "openvino_telemetry"
+"""A package that OpenVINO installs and imports. Unless it is told otherwise in the home folder, it writes an identifier
+there and sends it to www.google-analytics.com, at the import already (seen with 2026.4)."""
 
 
 class OpenVinoRunner:
@@ -85,7 +90,7 @@ def openvino_key(net: str, sha256: str, precision: Precision, core: Any = None) 
 
     Raises ``MissingDependencyError``.
     """
-    core = core or _new_core()
+    core = core or _new_core()  # it imports OpenVINO without its telemetry, so it comes first
     import openvino
 
     facts = {
@@ -100,11 +105,27 @@ def openvino_key(net: str, sha256: str, precision: Precision, core: Any = None) 
 def _new_core() -> Any:
     with _LOADING:
         try:
-            import openvino  # a quarter of a second, which commands that run no net need not wait
+            with _without_telemetry():
+                import openvino  # a quarter of a second, which commands that run no net need not wait
         except ImportError as error:
             raise MissingDependencyError(f"OpenVINO cannot be imported ({error}): pip install openvino.") from error
         openvino.Type.f32.to_dtype()
         return openvino.Core()
+
+
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """Within the block the telemetry package cannot be imported; OpenVINO then takes its own stub that does nothing."""
+    absent = object()
+    found = sys.modules.get(TELEMETRY, absent)
+    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # Python's way to say that there is no such module
+    try:
+        yield
+    finally:
+        if found is absent:
+            del sys.modules[TELEMETRY]
+        else:
+            sys.modules[TELEMETRY] = found  # type: ignore[assignment]
 
 
 def _last_line(error: RuntimeError) -> str:

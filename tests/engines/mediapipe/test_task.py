@@ -39,3 +39,16 @@ def test_a_plotting_library_imported_before_stays() -> None:
     pytest.importorskip("matplotlib")
     found = run_python(f"import matplotlib\n{OPENED}\nprint(sys.modules['matplotlib'] is matplotlib)")
     assert found == "True\n"
+
+
+def test_where_sockets_cannot_be_forbidden_one_warning_says_what_that_means() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import platform\nplatform.machine = lambda: 'vax'\n{OPENED}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    warnings = [line for line in done.stderr.splitlines() if "Google" in line]
+    assert len(warnings) == 1
+    assert "may report its use to Google, which cannot be prevented here: there is no filter for linux" in warnings[0]

@@ -138,3 +138,19 @@ def test_first_runs_may_be_in_parallel():
     script = PARALLEL_FIRST_RUNS.replace("INPUTS", repr(shapes))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.split()) == (0, ["done"] * 4), done.stderr
+
+
+@pytest.mark.parametrize("before", ["", "import openvino_telemetry as before"])
+def test_telemetry_is_kept_from_openvino_alone(before):
+    """Other code of the process may use that package, before and after."""
+    script = f"""
+{before}
+import sys
+from engines.runners.openvino import openvino_key
+openvino_key("net", "", "f32")
+from openvino.tools.ovc import telemetry
+assert type(telemetry).__module__ == "openvino.tools.ovc.telemetry_stub"
+import openvino_telemetry as after
+assert "before" not in globals() or before is after
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
