@@ -69,3 +69,12 @@ def shared_clips():
     if not folder:
         pytest.skip("EMOCOLOR_CLIPS names no folder of clips")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def cases():
+    """The folder of odd inputs that ``EMOCOLOR_CASES`` names."""
+    folder = os.environ.get("EMOCOLOR_CASES")
+    if not folder:
+        pytest.skip("EMOCOLOR_CASES names no folder of odd inputs")
+    return Path(folder)

@@ -1,19 +1,62 @@
 """Packets of an input in their stored order, with times from zero, until it ends, fails or is stopped."""
 
+import re
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import av
 
+from .discontinuities import ContinuousTimes
 from .source_info import Damage
-from .timestamps import PacketTimes
 
 if TYPE_CHECKING:
     Packet = av.Packet[Any]
 else:
     Packet = av.Packet  # generic in PyAV's type stubs alone
+
+CLOCK_MAY_LEAP: Final = 0x200
+"""FFmpeg's AVFMT_TS_DISCONT: broadcast formats, whose clocks are not the recording's own."""
+_DESCRIBED_STREAM: Final = re.compile(r"^ *Stream #0:(\d+)[^:]*: (.*)$", re.MULTILINE)
+_LOG_LEVEL: Final = threading.Lock()
+"""FFmpeg's log level belongs to the whole process."""
+
+
+def demux(container: av.container.InputContainer, streams: Sequence[Any]) -> Iterator[Packet]:
+    """The packets of ``streams`` in their stored order, until the input ends. Raises FFmpeg's errors.
+
+    PyAV lists the streams when its own iteration begins, and at its end reads past that list if FFmpeg has found
+    another stream by then. So it is begun anew for each packet, and left where its end begins.
+    """
+    while True:
+        step: Any = container.demux(streams)
+        try:
+            packet = next(step, None)
+        finally:
+            step.close()
+        if packet is None or _is_end(packet):
+            return
+        yield packet
+
+
+def _is_end(packet: Packet) -> bool:
+    """Whether this is one of the packets without data or place that PyAV gives for each stream at the end."""
+    return packet.size == 0 and packet.pts is None and packet.dts is None and packet.pos is None
+
+
+def late_streams(container: av.container.InputContainer) -> tuple[str, ...]:
+    """The streams that FFmpeg found only while reading, as it describes them; PyAV gives none of their packets."""
+    with _LOG_LEVEL, av.logging.Capture(local=False):
+        level = av.logging.get_level()
+        av.logging.set_level(av.logging.INFO)  # FFmpeg describes an input in its log alone
+        try:
+            described = cast(Any, container).dumps_format()
+        finally:
+            av.logging.set_level(level)
+    known = len(container.streams)
+    return tuple(text for index, text in _DESCRIBED_STREAM.findall(described) if int(index) >= known)
 
 
 class PacketReader:
@@ -32,8 +75,11 @@ class PacketReader:
     ) -> None:
         """``origin``: the time that becomes zero, in seconds of the input's clock."""
         self._container, self._video, self._damage = container, video, damage
-        self._times = PacketTimes(origin)
-        self._demuxed = container.demux(video, *others)
+        may_leap = bool(container.format.flags & CLOCK_MAY_LEAP)
+        self.times = ContinuousTimes(origin, video=video.index, joins_leaps=may_leap)
+        """Tells where the input's clock stepped."""
+        self._ready: deque[Packet] = deque()
+        self._demuxed = demux(container, [video, *others])
         self._lock, self._stopped = threading.Lock(), threading.Event()
         self.failure: Exception | None = None
         """The error that ended the reading, if any did."""
@@ -43,11 +89,6 @@ class PacketReader:
     @property
     def stopped(self) -> bool:
         return self._stopped.is_set()
-
-    @property
-    def jumps(self) -> int:
-        """How often the input's clock was restarted."""
-        return self._times.jumps
 
     def stop(self) -> None:
         """End the packets at the next one."""
@@ -59,44 +100,53 @@ class PacketReader:
         with self._lock:
             self._container.close()
 
+    def late_streams(self) -> tuple[str, ...]:
+        """The streams that appeared in what was read so far, each in a few words; empty after ``close``."""
+        with self._lock:
+            return () if self._stopped.is_set() else late_streams(self._container)
+
     def packets(self) -> Iterator[Packet]:
         """Packets of all streams; a new iteration continues where the last one stopped."""
         # A damaged packet is held until the next of the video. If none follows, it is where the file was cut off;
         # with frame threads, its error would discard the good frames that are still being decoded.
         held: Packet | None = None
-        while (packet := self._next()) is not None:
-            is_video = packet.stream.index == self._video.index
-            self._times.shift(packet, is_video=is_video)
-            if is_video:
+        for packet in self._timed():
+            if packet.stream.index == self._video.index:
+                self._note_end(packet)
+                if packet.size == 0:
+                    continue  # stored where the frame before is shown on
                 if held is not None:
                     yield held
                 held = packet if packet.is_corrupt else None
-                self._note_end(packet)
             if packet is not held:
                 yield packet
         if held is not None and not self.stopped:
             self._damage.packets += 1
             self._damage.truncated = True
 
+    def _timed(self) -> Iterator[Packet]:
+        """The packets with times from zero."""
+        while not self.stopped:
+            if self._ready:
+                yield self._ready.popleft()
+                continue
+            packet = self._next()
+            self._ready.extend(self.times.flush() if packet is None else self.times.put(packet))
+            if packet is None and not self._ready:
+                return
+
     def _next(self) -> Packet | None:
-        """The next packet with data, ``None`` at the end."""
+        """The next packet, ``None`` at the end."""
         with self._lock:
-            while not self._stopped.is_set():
-                try:
-                    packet = next(self._demuxed, None)
-                except (av.FFmpegError, OSError) as error:
-                    self.failure = error
-                    self._damage.truncated = True
-                    return None
-                if packet is None or not _is_flush(packet):
-                    return packet
-        return None
+            if self._stopped.is_set():
+                return None
+            try:
+                return next(self._demuxed, None)
+            except (av.FFmpegError, OSError) as error:
+                self.failure = error
+                self._damage.truncated = True
+                return None
 
     def _note_end(self, packet: Packet) -> None:
         if packet.pts is not None:
             self.video_end = max(self.video_end, (packet.pts + (packet.duration or 0)) * packet.time_base)
-
-
-def _is_flush(packet: Packet) -> bool:
-    """Whether this is one of the empty packets that PyAV gives for each stream at the end."""
-    return packet.size == 0 and packet.pts is None and packet.dts is None

@@ -5,7 +5,6 @@ the input, and the order of the output never depends on timing.
 """
 
 import math
-import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,33 +17,30 @@ from emocolor.errors import ConfigurationError, SourceError
 from emocolor.frames import Frame
 from emocolor.options import Options, Spelling, TextForm, option
 
+from ..files.pipes import PREFIX
+from ..files.stop_request import StopRequest
 from . import probe
 from .decoder import FrameDecoder, Hardware
 from .locations import (
     display_name,
     error_text,
-    ffmpeg_url,
-    first_number,
-    is_image_pattern,
-    is_standard_stream,
-    is_url,
-    open_failure,
 )
+from .opening import open_container
 from .packets import Packet, PacketReader
 from .source_info import CompanionStream, Damage, SourceInfo
 
 __all__ = ["MediaUnit", "SourceOptions", "VideoSource", "parse_time"]
 
-NETWORK_TIMEOUT_SECONDS: Final = 15.0
 MAX_PACKETS_PER_UNIT: Final = 512
 """Bounds memory where the video starts late, or pauses."""
-STANDARD_INPUT: Final = "pipe:0"
 UNINDEXED_FORMATS: Final = frozenset({"mpegts", "mpeg"})
 """Formats without an index of key frames: a seek finds a time, and may land after the key frame that leads to it."""
 UNINDEXED_MARGIN_SECONDS: Final = 15
 """How much earlier decoding begins in them; key frames are seldom more than ten seconds apart."""
 TRAILING_SECONDS: Final = 1
 """How far beyond the end packets of other streams are read that may belong before it."""
+MAX_NAMED: Final = 5
+"""Leaps of the clock that are warned of one by one."""
 TOLERATED_SHORTFALL_SECONDS: Final = Fraction(1, 2)
 """A file that ends earlier than its header states is truncated if it ends earlier by more than this."""
 
@@ -140,9 +136,16 @@ class VideoSource:
     """Things that a user should know, one line each; reading may add to them."""
 
     def __init__(
-        self, location: str, options: SourceOptions | None = None, *, hardware: Hardware | None = None
+        self,
+        location: str,
+        options: SourceOptions | None = None,
+        *,
+        hardware: Hardware | None = None,
+        stop: StopRequest | None = None,
     ) -> None:
         """Open the input and decode its first frame; ``hardware`` decodes what it can.
+
+        ``stop`` ends waits for what is piped in, as if it ended there.
 
         Raises SourceError, with one line that says what to do, where this is impossible, and what opening the hardware
         raises.
@@ -150,7 +153,7 @@ class VideoSource:
         self._options = options or SourceOptions()
         self._location = location
         self.damage, self.warnings = Damage(), []
-        container = open_container(location, self._options)
+        container = open_container(location, self._options, stop)
         try:
             stream = _main_video(container, location, self._options)
             companions = probe.companions_of(container, stream)
@@ -244,8 +247,8 @@ class VideoSource:
                     waiting.clear()
         if waiting:
             yield MediaUnit(frame=None, packets=tuple(waiting))
-        if self._reader.jumps:
-            self.warnings.append("The input's clock restarts in places; the parts are joined one after the other.")
+        self._note_clock()
+        self._note_late_streams()
         if self._options.length is None and not self._reader.stopped:
             self._note_missing_end()
 
@@ -260,6 +263,8 @@ class VideoSource:
                 waiting.extend(self._within(packet))
         if waiting:
             yield MediaUnit(frame=None, packets=tuple(waiting))
+        self._note_clock()
+        self._note_late_streams()
 
     def _within(self, packet: Packet) -> list[Packet]:
         """The packet, if it belongs to the part that is read; a subtitle that extends beyond it is shortened."""
@@ -290,9 +295,38 @@ class VideoSource:
     def _is_past_end(self, frame: Frame) -> bool:
         return self._options.length is not None and frame.pts * frame.time_base >= self._options.length
 
+    def _note_clock(self) -> None:
+        """Warn where the input's clock does not run evenly."""
+        times = self._reader.times
+        if times.restarts:
+            self.warnings.append("The input's clock restarts in places; the parts are joined one after the other.")
+        for leap in times.joined[:MAX_NAMED]:
+            self.warnings.append(
+                f"The input's clock leaps ahead at {float(leap.at):.1f} s, by {float(leap.length):.1f} s; "
+                "the parts are joined there."
+            )
+        if len(times.joined) > MAX_NAMED:
+            self.warnings.append(f"The input's clock leaps ahead {len(times.joined) - MAX_NAMED} more times.")
+        if times.pause is not None:
+            self.warnings.append(
+                f"The video has no frames for {float(times.pause.length):.1f} s from {float(times.pause.at):.1f} s on; "
+                "the frame before is shown until then."
+            )
+        if times.outliers:
+            self.warnings.append(f"{times.outliers} packets have times far from those around them, which are ignored.")
+
+    def _note_late_streams(self) -> None:
+        for stream in self._reader.late_streams():
+            self.warnings.append(
+                f"A stream appears only in mid-file and is left out ({stream}). To take it, set the option "
+                "input.probesize or input.analyzeduration to reach it."
+            )
+
     def _note_missing_end(self) -> None:
         """Note a truncated file: one whose header states a later end."""
         promised, end = self._promised_end, self._reader.video_end
+        if self._reader.times.restarts or self._reader.times.joined:
+            promised = None  # by the clock of one part
         if promised is not None and end < promised - TOLERATED_SHORTFALL_SECONDS:
             self.damage.truncated = True
         if self.damage.truncated:
@@ -348,23 +382,6 @@ class VideoSource:
         )
 
 
-def open_container(location: str, options: SourceOptions) -> av.container.InputContainer:
-    """The input as FFmpeg opens it; raises ``SourceError`` with one line that says what to do."""
-    if is_standard_stream(location) and sys.stdin is not None and sys.stdin.isatty():
-        raise SourceError("Nothing is piped into standard input. Pipe a video into it, or name a file.")
-    settings = dict(options.options)
-    if is_image_pattern(location) and (number := first_number(location)) is not None:
-        settings.setdefault("start_number", str(number))
-    name = STANDARD_INPUT if is_standard_stream(location) else ffmpeg_url(location)
-    timeout = NETWORK_TIMEOUT_SECONDS if is_url(location) else None
-    try:
-        return av.open(
-            name, "r", format=options.format, container_options=settings, timeout=timeout, metadata_errors="replace"
-        )
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise open_failure(location, error) from error
-
-
 def _main_video(container: av.container.InputContainer, location: str, options: SourceOptions) -> av.VideoStream:
     stream, name = probe.main_video(container), display_name(location)
     if stream is None:
@@ -395,7 +412,7 @@ def _frame_count(
     *,
     whole: bool,
 ) -> int | None:
-    if container.format.name.endswith("_pipe") and container.name != STANDARD_INPUT:
+    if container.format.name.endswith("_pipe") and not container.name.startswith(PREFIX):
         return 1  # a single image file
     if whole and stream.frames:
         return stream.frames

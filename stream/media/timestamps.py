@@ -1,53 +1,14 @@
-"""Timestamps of an input: one origin for all its streams, and times for the video's frames that always increase."""
+"""Times for the frames of a video that always increase."""
 
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any
 
 import av
-
-JUMP_SECONDS: Final = 1
-"""A step back in decoding time of more than this is a restart of the clock, as in concatenated broadcast files."""
 
 
 def in_units(seconds: Fraction, time_base: Fraction) -> int:
     """``seconds`` in units of ``time_base``, to the nearest."""
     return round(seconds / time_base)
-
-
-class PacketTimes:
-    """Shifts the packets of all streams by one origin, so that the input starts at zero.
-
-    Where the video's decoding time jumps back, all later packets are shifted further, to continue where the earlier
-    ones ended.
-    """
-
-    def __init__(self, origin: Fraction) -> None:
-        self._origin = origin
-        self._expected_dts: Fraction | None = None
-        """End of the latest video packet, in seconds from the origin."""
-        self.jumps = 0
-        """How often the clock was restarted."""
-
-    def shift(self, packet: "av.Packet[Any]", *, is_video: bool) -> None:
-        """Change the packet's times in place."""
-        if is_video and packet.dts is not None:
-            self._continue_clock(packet)
-        offset = in_units(self._origin, packet.time_base)
-        if packet.pts is not None:
-            packet.pts -= offset
-        if packet.dts is not None:
-            packet.dts -= offset
-
-    def _continue_clock(self, packet: "av.Packet[Any]") -> None:
-        """Move the origin where the clock was restarted."""
-        assert packet.dts is not None
-        dts = packet.dts * packet.time_base - self._origin
-        step = (packet.duration or 0) * packet.time_base
-        if self._expected_dts is not None and dts < self._expected_dts - JUMP_SECONDS:
-            self.jumps += 1
-            self._origin -= self._expected_dts - dts
-            dts = self._expected_dts
-        self._expected_dts = dts + step
 
 
 class FrameTimes:

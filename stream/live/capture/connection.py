@@ -15,7 +15,7 @@ from emocolor.frames import PIXEL_FORMATS, Frame
 from stream.media import probe
 from stream.media.frames import ColorTags, color_of, convert, frame_from_av, to_working_format
 from stream.media.locations import error_text, open_failure
-from stream.media.packets import Packet
+from stream.media.packets import Packet, demux
 
 from ..audio import AudioFormat, AudioPacket
 from ..clock import SYSTEM_CLOCK, Clock, StopSignal
@@ -100,13 +100,14 @@ class Connection:
         Raises ``SourceError`` where it breaks off.
         """
         streams: list[Any] = [self._video] if self._audio is None else [self._video, self._audio]
-        packets = self._container.demux(streams)
+        packets = demux(self._container, streams)
         asked_at = self._clock.now()
         while not self._stop.is_set() and (packet := self._next(packets)) is not None:
             now = self._clock.now()
             self._lag.waited(now - asked_at)
             if packet.stream.index == self._video.index:
-                yield from self._frames_of(packet, now)
+                if packet.size > 0:  # an empty packet is stored where the frame before is shown on
+                    yield from self._frames_of(packet, now)
             elif (audio := self._audio_of(packet)) is not None:
                 yield audio
             asked_at = self._clock.now()
@@ -132,12 +133,11 @@ class Connection:
         return stream
 
     def _next(self, packets: Iterator[Packet]) -> Packet | None:
-        """The next packet with data, ``None`` at the end."""
+        """The next packet, ``None`` at the end."""
         try:
-            packet = next(packets, None)
+            return next(packets, None)
         except (av.FFmpegError, OSError) as error:
             raise self._broke_off(error) from error
-        return packet if packet is not None and packet.size else None
 
     def _broke_off(self, error: Exception) -> SourceError:
         if isinstance(error, av.error.ExitError):

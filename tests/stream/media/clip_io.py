@@ -1,6 +1,7 @@
 """Reads and writes clips: through sources and sinks, and with PyAV alone to see what was written."""
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -65,3 +66,19 @@ def frames_of(units: list[Any]) -> list[Any]:
 
 def packets_of(units: list[Any]) -> list[Any]:
     return [packet for unit in units for packet in unit.packets]
+
+
+def with_empty_packets(path: Path, target: Path, every: int) -> None:
+    """Copy the video, with every so-many-th packet emptied, as Theora's encoder stores frames that repeat."""
+    with av.open(str(path)) as given, av.open(str(target), "w") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for number, packet in enumerate(one for one in given.demux(video=0) if one.size):
+            kept: Any = av.Packet(b"") if number % every == every - 1 else packet
+            kept.pts, kept.dts, kept.duration, kept.time_base = (
+                packet.pts,
+                packet.dts,
+                packet.duration,
+                packet.time_base,
+            )
+            kept.stream = stream
+            made.mux(kept)

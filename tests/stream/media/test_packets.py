@@ -8,9 +8,9 @@ from typing import Any
 import av
 import pytest
 
-from stream.media.packets import PacketReader
+from stream.media.packets import PacketReader, demux, late_streams
 from stream.media.source_info import Damage
-from tests.stream.media.clip_io import frames_of, packets_of, read
+from tests.stream.media.clip_io import frames_of, packets_of, read, with_empty_packets
 
 AUDIO = {"codec": "aac", "parts": 20, "metadata": {"language": "ger"}}
 
@@ -55,7 +55,7 @@ def test_times_begin_at_the_origin_and_the_video_s_end_is_known(make_clip: Any) 
     with reader_of(path, Fraction(1)) as reader:
         assert min(packet.pts for packet in reader.packets()) == 0
         assert reader.video_end == pytest.approx(0.4)
-        assert (reader.failure, reader.jumps, reader.stopped) == (None, 0, False)
+        assert (reader.failure, reader.times.restarts, reader.stopped) == (None, 0, False)
 
 
 def test_reading_goes_on_where_it_was_left(make_clip: Any) -> None:
@@ -73,3 +73,63 @@ def test_no_packet_follows_a_stop(make_clip: Any, end: str) -> None:
         getattr(reader, end)()
         assert reader.stopped
         assert list(packets) == []
+
+
+def test_empty_packets_show_the_frame_before_and_are_no_damage(make_clip: Any, tmp_path: Path) -> None:
+    path = tmp_path / "repeats.nut"
+    with_empty_packets(make_clip("clip.mkv", codec="mjpeg", pix_fmt="yuvj420p", frames=12), path, every=3)
+    with av.open(str(path)) as container:
+        assert [packet.size > 0 for packet in demux(container, [container.streams.video[0]])] == [True, True, False] * 4
+    source, units = read(path)
+    assert [round(frame.time * 25) for frame in frames_of(units)] == [0, 1, 3, 4, 6, 7, 9, 10]
+    assert not source.damage.any
+    assert source.warnings == []
+
+
+@pytest.fixture
+def late_audio(make_clip: Any, tmp_path: Path) -> Path:
+    """A flash video that names no audio in its header, and whose audio begins in mid-file."""
+    whole = make_clip("whole.flv", frames=50, audio=[{**AUDIO, "codec": "libmp3lame", "rate": 44100, "parts": 80}])
+    data = whole.read_bytes()
+    kept, at = [data[:4], b"\1", data[5:13]], 13
+    while at < len(data):
+        size, time = int.from_bytes(data[at + 1 : at + 4]), int.from_bytes(data[at + 4 : at + 7])
+        tag, at = data[at : at + size + 15], at + size + 15
+        is_audio, is_script = tag[0] == 8, tag[0] == 18
+        if not is_script and (not is_audio or time > 1000):
+            kept.append(tag)
+    path = tmp_path / "late.flv"
+    path.write_bytes(b"".join(kept))
+    return path
+
+
+def test_a_stream_that_appears_in_mid_file_is_left_out_and_named(late_audio: Path) -> None:
+    source, units = read(late_audio, options={"probesize": "1000"})
+    assert len(frames_of(units)) == 50
+    assert packets_of(units) == []
+    assert not source.damage.any
+    (warning,) = source.warnings
+    assert re.search(r"only in mid-file.*\(Audio: mp3.*option input\.probesize", warning)
+
+
+def test_streams_within_what_is_probed_are_taken(late_audio: Path) -> None:
+    source, units = read(late_audio)
+    assert len(packets_of(units)) > 20
+    assert not any("appears" in text for text in source.warnings)
+
+
+def test_all_packets_come_in_order(make_clip: Any) -> None:
+    path = make_clip("clip.mkv", frames=20, audio=[AUDIO])
+    with av.open(str(path)) as container:
+        expected = [(packet.stream.index, packet.pts) for packet in container.demux() if packet.size]
+    with av.open(str(path)) as container:
+        found = [(packet.stream.index, packet.pts) for packet in demux(container, list(container.streams))]
+        assert late_streams(container) == ()
+    assert found == expected
+    assert av.logging.get_level() is None
+
+
+def test_real_late_audio_is_left_out(cases: Path) -> None:
+    source, units = read(cases / "broken/late_audio.flv")
+    assert len(frames_of(units)) == 300
+    assert any("Audio: mp3, 44100 Hz" in warning for warning in source.warnings)

@@ -5,7 +5,7 @@ import av
 import numpy as np
 import pytest
 
-from stream.media.timestamps import FrameTimes, PacketTimes, in_units
+from stream.media.timestamps import FrameTimes, in_units
 from tests.stream.media.clip_io import frames_of, packets_of, read
 
 AUDIO = {"codec": "aac", "parts": 20, "metadata": {"language": "ger"}}
@@ -43,13 +43,6 @@ def test_missing_times_come_from_the_frame_rate(make_clip: Any) -> None:
     np.testing.assert_allclose(times, np.arange(10) / 25, atol=1e-6)
 
 
-def packet_at(dts: int, duration: int = 1) -> Any:
-    packet = av.Packet(b"x")
-    packet.pts = packet.dts = dts
-    packet.duration, packet.time_base = duration, Fraction(1, 25)
-    return packet
-
-
 def frame_at(pts: int | None) -> av.VideoFrame:
     frame = av.VideoFrame(16, 16, "yuv420p")
     frame.pts = pts
@@ -59,28 +52,6 @@ def frame_at(pts: int | None) -> av.VideoFrame:
 def test_seconds_are_rounded_to_the_nearest_unit() -> None:
     assert in_units(Fraction(1, 3), Fraction(1, 1000)) == 333
     assert in_units(Fraction(2, 3), Fraction(1, 1000)) == 667
-
-
-def test_packets_are_shifted_to_zero_and_further_where_the_clock_restarts() -> None:
-    times = PacketTimes(Fraction(2))
-    video = [packet_at(dts) for dts in (50, 51, 10, 11)]
-    for packet in video:
-        times.shift(packet, is_video=True)
-    assert [packet.dts for packet in video] == [0, 1, 2, 3]
-    assert [packet.pts for packet in video] == [0, 1, 2, 3]
-    assert times.jumps == 1
-    audio = packet_at(12)
-    times.shift(audio, is_video=False)
-    assert audio.dts == 4, "other streams move by as much as the video"
-
-
-def test_a_small_step_back_is_no_new_start() -> None:
-    times = PacketTimes(Fraction(0))
-    video = [packet_at(dts) for dts in (50, 40)]
-    for packet in video:
-        times.shift(packet, is_video=True)
-    assert [packet.dts for packet in video] == [50, 40]
-    assert times.jumps == 0
 
 
 def test_every_frame_is_later_than_the_one_before() -> None:

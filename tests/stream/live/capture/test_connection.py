@@ -18,6 +18,7 @@ from stream.live.media_clock import TICK, MediaClock
 from stream.media.source import VideoSource
 from tests.stream.live.manual_clock import JumpingClock, ManualClock
 from tests.stream.live.stream_server import RATE, StreamServer, gray_frame, make_stream
+from tests.stream.media.clip_io import with_empty_packets
 
 SECONDS = 2
 PATIENCE_S = 30
@@ -83,6 +84,13 @@ def test_a_file_comes_at_its_own_pace(make_clip):
     frames, _ = read(parse_input(str(make_clip(frames=25))), clock=JumpingClock(100.0))
     assert len(frames) == 25
     assert [captured.received_at for captured in frames] == pytest.approx([100 + k / 25 for k in range(25)])
+
+
+def test_empty_packets_neither_end_the_input_nor_count_as_frames(make_clip, tmp_path):
+    path = tmp_path / "repeats.nut"
+    with_empty_packets(make_clip("clip.mkv", codec="mjpeg", pix_fmt="yuvj420p", frames=12), path, every=3)
+    frames, _ = read(parse_input(str(path)), clock=JumpingClock())
+    assert [round(captured.frame.time * 25) for captured in frames] == [0, 1, 3, 4, 6, 7, 9, 10]
 
 
 def test_a_late_frame_is_not_made_up_for():
