@@ -35,9 +35,14 @@ from numpy.typing import NDArray
 from emocolor.classifier import FACES_PER_RUN
 from emocolor.effects.colorize import INPUT_MAX_SIDE
 from emocolor.effects.style import MIN_INPUT_SIDE
+from emocolor.emotions import EMOTIONS
 from emocolor.errors import EngineError
 
+from .onnx_file import Interface, TensorType
 from .spec import AnySpec, ColorizerSpec, EmotionNetSpec, StyleSpec
+
+ELEMENTS: Final[dict[type[np.generic], int]] = {np.float32: 1, np.uint8: 2}
+"""By NumPy type: TensorProto.DataType of ONNX."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +121,57 @@ def outputs_of(spec: AnySpec) -> tuple[str, ...]:
             return "ab", "confidence"
         case StyleSpec():
             return ("painted",)
+
+
+def check_graph(spec: AnySpec, graph: Interface) -> None:
+    """Raise ``EngineError`` if a graph's inputs and outputs are not those that follow from its card."""
+    found = {one.name: one for one in graph.inputs}
+    wanted = {one.name: one for one in inputs_of(spec)}
+    if found.keys() != wanted.keys():
+        raise EngineError(
+            f"By its card net {spec.name} takes the inputs {', '.join(wanted)}; "
+            f"its graph takes {', '.join(found) or 'none'}."
+        )
+    for name, one in wanted.items():
+        if found[name].element != ELEMENTS[one.dtype] or not _may_be(found[name], one.axes):
+            raise EngineError(f"By its card net {spec.name} takes {one}; its graph takes {_in_words(found[name])}.")
+    names = [one.name for one in graph.outputs]
+    if missing := [name for name in outputs_of(spec) if name not in names]:
+        raise EngineError(f"Net {spec.name} has no output '{missing[0]}'; its graph has {', '.join(names)}.")
+
+
+def _may_be(tensor: TensorType, axes: tuple[int | Axis, ...]) -> bool:
+    """Whether all lengths of these axes fit, so that one that varies is left open."""
+    dims = tensor.dims
+    return dims is not None and dims == tuple(None if isinstance(axis, Axis) else axis for axis in axes)
+
+
+def _in_words(tensor: TensorType) -> str:
+    dims = "of any shape" if tensor.dims is None else str(tensor.dims).replace("None", "?")
+    element = next((np.dtype(name) for name, number in ELEMENTS.items() if number == tensor.element), "another type")
+    return f"{tensor.name} as {element} {dims}"
+
+
+def output_shapes(spec: AnySpec, arrays: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int, ...]]:
+    """The shape of every output for inputs that the net takes."""
+    match spec:
+        case EmotionNetSpec():
+            passes = next((len(arrays[name]) for name in spec.dropouts), 1)
+            return dict.fromkeys(spec.label_sets, (passes, len(arrays["faces"]), len(EMOTIONS)))
+        case ColorizerSpec():
+            height, width = (side // 4 for side in arrays["gray"].shape[2:4])
+            return {"ab": (1, 2, height, width), "confidence": (1, 1, height, width)}
+        case StyleSpec():
+            return {"painted": arrays["rgb"].shape}
+
+
+def check_outputs(spec: AnySpec, arrays: Mapping[str, NDArray[Any]], found: Mapping[str, NDArray[Any]]) -> None:
+    """Raise ``EngineError`` if what a net put out for these inputs has other shapes, or values that are no numbers."""
+    for name, shape in output_shapes(spec, arrays).items():
+        if found[name].shape != shape:
+            raise EngineError(f"Net {spec.name} should put out {name} as {shape}; got {found[name].shape}.")
+        if np.issubdtype(found[name].dtype, np.floating) and not np.isfinite(found[name]).all():
+            raise EngineError(f"Net {spec.name} put out {name} with values that are no numbers.")
 
 
 def check_inputs(net: str, inputs: tuple[Input, ...], arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -1,7 +1,6 @@
 """What a net is, as the card beside its weights states it: ``NAME.json`` beside ``NAME.onnx``."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,19 @@ from typing import Any, Final, TypeVar
 
 from emocolor.emotions import EMOTIONS, Emotion
 from emocolor.errors import ConfigurationError, EngineError, nearest
+
+from .card_schema import (
+    AnyCard,
+    Card,
+    ColorChoiceCard,
+    ColorizerCard,
+    EmotionCard,
+    PaintingCard,
+    StyleCard,
+    read_card,
+)
+from .onnx_file import MOST_BYTES, read_interface
+from .regular_files import read_regular
 
 EMOTION_FOLDER: Final = Path(__file__).parent / "weights" / "emotion"
 """The emotion classifiers that ship: for each its weights, its card, and the card in words (``NAME.md``)."""
@@ -131,105 +143,106 @@ def read_emotion_spec(name: str) -> EmotionNetSpec:
     """Read the card of an emotion net: one that ships, by name, or any ONNX file with its card beside it, by path.
 
     Raises ``ConfigurationError`` for an unknown name, and ``EngineError`` if the card is missing or not one of an
-    emotion net, or if the weights are not the file that it was written for.
+    emotion net, if a number in it is out of bounds, or if the weights are not the file that it was written for or keep
+    data outside of it.
     """
-    return _read(name, EMOTION_FOLDER, _emotion_spec_of, "an emotion net")
+    return _read(name, EMOTION_FOLDER, EmotionCard, _emotion_spec_of, "an emotion net")
 
 
 def read_colorizer_spec(name: str) -> ColorizerSpec:
     """Read the card of a colorizer, by name or path. Raises as :func:`read_emotion_spec` does."""
-    return _read(name, COLORIZER_FOLDER, _colorizer_spec_of, "a colorizer")
+    return _read(name, COLORIZER_FOLDER, ColorizerCard, _colorizer_spec_of, "a colorizer")
 
 
 def read_style_spec(name: str) -> StyleSpec:
     """Read the card of a style net, by name or path. Raises as :func:`read_emotion_spec` does."""
-    return _read(name, STYLE_FOLDER, _style_spec_of, "a style net")
+    return _read(name, STYLE_FOLDER, StyleCard, _style_spec_of, "a style net")
+
+
+def ships(spec: NetSpec) -> bool:
+    """Whether it is one of ours: those were checked when they were exported."""
+    return spec.weights.parent in (EMOTION_FOLDER, COLORIZER_FOLDER, STYLE_FOLDER)
 
 
 def _names_in(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in folder.glob("*.json")))
 
 
-def _read(name: str, folder: Path, spec_of: Callable[[Path, dict[str, Any]], Spec], kind: str) -> Spec:
+def _read(name: str, folder: Path, card: type[AnyCard], spec_of: Callable[[Path, AnyCard], Spec], kind: str) -> Spec:
     by_path = name.endswith(".onnx")
     if not by_path and name not in _names_in(folder):
         hint = nearest(name, _names_in(folder), list_all=True)
         raise ConfigurationError(f"Unknown net '{name}'{hint} A net of your own goes by the path of its .onnx file.")
     card_path = Path(name).with_suffix(".json") if by_path else folder / f"{name}.json"
-    try:
-        spec = spec_of(card_path, json.loads(card_path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise EngineError(f"{name} has no card: {card_path} is missing.") from None
-    except (OSError, ValueError) as error:
-        raise EngineError(f"The card {card_path} cannot be read: {error}.") from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise EngineError(f"{card_path} is not the card of {kind}: {error!r}.") from error
+    spec = spec_of(card_path, read_card(card_path, card, kind))
     _verify(spec)
     return spec
 
 
-# Each of these raises whatever Python raises for a card that is not one: KeyError, TypeError, AttributeError.
-
-
-def _common_fields(card_path: Path, card: dict[str, Any]) -> dict[str, Any]:
+def _common_fields(card_path: Path, card: Card) -> dict[str, Any]:
     """The fields of ``NetSpec``."""
     return {
         "name": card_path.stem,
-        "weights": card_path.parent / card["weights"],
-        "sha256": card["sha256"],
-        "definition": card["definition"],
-        "metrics": card["metrics"],
+        "weights": card_path.parent / card.weights,
+        "sha256": card.sha256,
+        "definition": card.definition,
+        "metrics": card.metrics,
     }
 
 
-def _emotion_spec_of(card_path: Path, card: dict[str, Any]) -> EmotionNetSpec:
+def _emotion_spec_of(card_path: Path, card: EmotionCard) -> EmotionNetSpec:
     return EmotionNetSpec(
         **_common_fields(card_path, card),
-        label_sets=tuple(card["label_sets"]),
-        output=card["output"],
-        crop_size=card["crop_size"],
-        dropouts={mask: (tuple(shape), rate) for mask, (shape, rate) in card["dropouts"].items()},
-        temperatures=dict.fromkeys(card["label_sets"], 1.0) | card.get("temperatures", {}),
+        label_sets=tuple(card.label_sets),
+        output=card.output,
+        crop_size=card.crop_size,
+        dropouts={mask: (tuple(shape), rate) for mask, (shape, rate) in card.dropouts.items()},
+        temperatures=dict.fromkeys(card.label_sets, 1.0) | card.temperatures,
     )
 
 
-def _colorizer_spec_of(card_path: Path, card: dict[str, Any]) -> ColorizerSpec:
+def _colorizer_spec_of(card_path: Path, card: ColorizerCard) -> ColorizerSpec:
+    safest, boldest = card.vividness
     return ColorizerSpec(
         **_common_fields(card_path, card),
-        multiple=card["multiple"],
-        grid=card["grid"],
-        safest=_choice(card["vividness"][0]),
-        boldest=_choice(card["vividness"][1]),
+        multiple=card.multiple,
+        grid=card.grid,
+        safest=_choice(safest),
+        boldest=_choice(boldest),
     )
 
 
-def _choice(setting: dict[str, Any]) -> ColorChoice:
-    return ColorChoice(temperature=float(setting["temperature"]), rebalancing=float(setting["rebalancing"]))
+def _choice(card: ColorChoiceCard) -> ColorChoice:
+    return ColorChoice(temperature=card.temperature, rebalancing=card.rebalancing)
 
 
-def _style_spec_of(card_path: Path, card: dict[str, Any]) -> StyleSpec:
+def _style_spec_of(card_path: Path, card: StyleCard) -> StyleSpec:
     return StyleSpec(
         **_common_fields(card_path, card),
-        multiple=card["multiple"],
-        paintings={emotion: _painting(card["styles"][emotion]) for emotion in EMOTIONS},
+        multiple=card.multiple,
+        paintings={emotion: _painting(card.styles[emotion]) for emotion in EMOTIONS},
     )
 
 
-def _painting(style: dict[str, Any]) -> Painting:
-    known = {key: style[key] for key in ("file", "weight") if key in style}
-    return Painting(title=style["title"], artist=style["artist"], **known)
+def _painting(card: PaintingCard) -> Painting:
+    return Painting(title=card.title, artist=card.artist, file=card.file, weight=card.weight)
 
 
 def _verify(spec: NetSpec) -> None:
-    """Compare the weights with the card's hash."""
-    ships = spec.weights.parent in (EMOTION_FOLDER, COLORIZER_FOLDER, STYLE_FOLDER)
-    remedy = "Reinstall emocolor-stream." if ships else "Export it again."
+    """Compare the weights with the card's hash; those that do not ship must also hold all their data."""
+    remedy = "Reinstall emocolor-stream." if ships(spec) else "Export it again."
     try:
-        found = hashlib.sha256(spec.weights.read_bytes()).hexdigest()
+        content = read_regular(spec.weights, MOST_BYTES)
     except OSError as error:
         raise EngineError(f"The weights of '{spec.name}' cannot be read ({error}). {remedy}") from error
+    found = hashlib.sha256(content).hexdigest()
     if found != spec.sha256:
         raise EngineError(
             f"The weights of '{spec.name}' ({spec.weights}) are damaged: sha256 {found[:12]}..., "
             f"expected {spec.sha256[:12]}.... {remedy}"
         )
+    if not ships(spec):
+        try:
+            read_interface(content)
+        except EngineError as error:
+            raise EngineError(f"The weights of '{spec.name}' ({spec.weights}) cannot be used. {error}") from error

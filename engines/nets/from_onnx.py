@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from emocolor.errors import EngineError
 
+from ..onnx_file import read_interface
 from ..spec import read_emotion_spec
 from .catalog import emotion_net
 from .emotion_net import EmotionNet
@@ -35,8 +36,15 @@ def load_net(name: str) -> EmotionNet:
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """The state dictionary (float32) that an exported ONNX file holds, by torch's names."""
-    stored = {t.name.removesuffix(HALF): numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
+    """The state dictionary (float32) that an exported ONNX file holds, by torch's names.
+
+    Raises ``EngineError`` for what is no ONNX file, and for one that keeps data outside of itself.
+    """
+    content = path.read_bytes()
+    read_interface(content)
+    stored = {
+        t.name.removesuffix(HALF): numpy_helper.to_array(t) for t in onnx.load_from_string(content).graph.initializer
+    }
     return {name: torch.from_numpy(value.astype(np.float32)) for name, value in stored.items() if _is_float(value)}
 
 

@@ -36,11 +36,18 @@ class OnnxRunner:
         try:
             self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # it has a class per status code; some derive from Exception alone
-            reason = str(error).strip().splitlines()[-1]
-            raise EngineError(f"ONNX Runtime cannot read {weights.name}: {reason}") from error
+            raise EngineError(f"ONNX Runtime cannot read {weights.name}: {_last_line(error)}") from error
+        self._name = weights.name
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Named arrays in, named arrays out, of the graph's types."""
-        found = self._session.run(self._outputs, dict(inputs))
+        """Named arrays in, named arrays out, of the graph's types. Raises ``EngineError`` where the graph fails."""
+        try:
+            found = self._session.run(self._outputs, dict(inputs))
+        except Exception as error:  # as above
+            raise EngineError(f"ONNX Runtime cannot run {self._name}: {_last_line(error)}") from error
         return {name: np.asarray(value) for name, value in zip(self._outputs, found, strict=True)}
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]

@@ -63,8 +63,11 @@ class OpenVinoRunner:
         self._outputs = [output.get_any_name() for output in model.outputs]
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Named arrays in, named arrays out, of the graph's types."""
-        results = self._request.infer(dict(inputs), share_inputs=True)
+        """Named arrays in, named arrays out, of the graph's types. Raises ``EngineError`` where the graph fails."""
+        try:
+            results = self._request.infer(dict(inputs), share_inputs=True)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO cannot run {self._weights.name}: {_last_line(error)}") from error
         return {name: np.array(results[name]) for name in self._outputs}
 
     def _compile(self) -> Any:

@@ -14,8 +14,9 @@ from emocolor.errors import EmocolorError, EngineError, MissingDependencyError
 from emocolor.protocols import Precision
 
 from ..cache import user_cache
-from ..shapes import check_inputs, inputs_of
-from ..spec import AnySpec
+from ..onnx_file import read_interface
+from ..shapes import check_graph, check_inputs, check_outputs, inputs_of
+from ..spec import AnySpec, ships
 from .base import Backend, Runner
 from .devices import TORCH_PACKAGES, Device, PrecisionChoice, check_device, exact_precision
 
@@ -80,16 +81,18 @@ BACKENDS: Final = (
 
 
 class CheckedRunner:
-    """A runner that checks its inputs: it takes what ``engines.shapes`` states for its net and nothing else."""
+    """A runner that takes, and puts out, what ``engines.shapes`` states for its net and nothing else."""
 
     def __init__(self, spec: AnySpec, runner: Runner) -> None:
         self.backend = runner.backend
-        self._net, self._inputs, self._runner = spec.name, inputs_of(spec), runner
+        self._spec, self._inputs, self._runner = spec, inputs_of(spec), runner
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """As ``Runner.run``. Raises ``EngineError`` for inputs that the net does not take."""
-        check_inputs(self._net, self._inputs, inputs)
-        return self._runner.run(inputs)
+        """As ``Runner.run``. Raises ``EngineError`` for inputs that the net does not take, and for wrong outputs."""
+        check_inputs(self._spec.name, self._inputs, inputs)
+        found = self._runner.run(inputs)
+        check_outputs(self._spec, inputs, found)
+        return found
 
     @property
     def run_tensors(self) -> Callable[[Mapping[str, Any]], dict[str, Any]] | None:
@@ -107,6 +110,8 @@ def open_runner(
     """
     exact = exact_precision(precision)
     cuda = check_device(device, exact)
+    if not ships(spec):
+        check_graph(spec, read_interface(spec.weights.read_bytes()))
     on_cpu = not cuda or (device == "auto" and exact != "f16")
     backends = [one for one in BACKENDS if (one.device == "cuda" and cuda) or (one.device == "cpu" and on_cpu)]
     return CheckedRunner(spec, first_usable(spec, backends, threads, exact))

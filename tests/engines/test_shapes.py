@@ -1,11 +1,14 @@
 """Nets take and return what is stated, and everything else is refused, in every runtime."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from emocolor.errors import EngineError
+from engines.onnx_file import TensorType, read_interface
 from engines.runners.selection import BACKENDS, CheckedRunner
-from engines.shapes import Axis, inputs_of, outputs_of
+from engines.shapes import Axis, check_graph, check_outputs, inputs_of, output_shapes, outputs_of
 from engines.spec import (
     colorizer_names,
     emotion_net_names,
@@ -95,3 +98,55 @@ def test_bounds_are_ordered(spec):
         assert axis.has(axis.usual)
         assert axis.has(axis.most)
         assert axis.engine_most is None or (axis.usual < axis.engine_most < axis.most and axis.has(axis.engine_most))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_the_graphs_of_all_cards_that_ship_fit_them(spec):
+    check_graph(spec, read_interface(spec.weights.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"crop_size": 64},
+            r"takes faces as float32 \(N, 1, 64, 64\) .*; its graph takes faces as .* \(\?, 1, 48, 48\)",
+        ),
+        ({"dropouts": {}}, "takes the inputs faces; its graph takes faces, mask_0, mask_1"),
+        ({"dropouts": {"mask_0": ((256,), 0.5), "mask_1": ((64,), 0.5)}}, r"takes mask_1 as float32 \(T, 64\)"),
+        ({"label_sets": ("fer2013", "smiles")}, "has no output 'smiles'; its graph has fer2013, ferplus"),
+    ],
+)
+def test_a_card_that_does_not_fit_its_graph_is_refused(changes, words):
+    spec = read_emotion_spec("tiny")
+    with pytest.raises(EngineError, match=words):
+        check_graph(replace(spec, **changes), read_interface(spec.weights.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("faces", "words"),
+    [
+        (TensorType("faces", 1, (8, 1, 48, 48)), r"float32 \(8, 1, 48, 48\)"),
+        (TensorType("faces", 1, None), "float32 of any shape"),
+        (TensorType("faces", 11, (None, 1, 48, 48)), "another type"),
+        (TensorType("faces", 2, (None, 1, 48, 48)), "uint8"),
+    ],
+)
+def test_a_graph_of_another_size_or_type_is_refused(faces, words):
+    """A fixed number of faces too: there may be any from one to the most in a run."""
+    spec = read_emotion_spec("tiny")
+    graph = read_interface(spec.weights.read_bytes())
+    with pytest.raises(EngineError, match=f"its graph takes faces as {words}"):
+        check_graph(spec, replace(graph, inputs=(faces, *graph.inputs[1:])))
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_outputs_of_another_shape_or_without_a_number_are_refused(spec):
+    inputs = arrays(spec, lambda axis: axis.least)
+    good = {name: np.ones(shape, np.float32) for name, shape in output_shapes(spec, inputs).items()}
+    check_outputs(spec, inputs, good)
+    for name, value in good.items():
+        with pytest.raises(EngineError, match=rf"Net {spec.name} should put out {name} as \(.*; got \("):
+            check_outputs(spec, inputs, good | {name: value[..., :-1]})
+        with pytest.raises(EngineError, match="values that are no numbers"):
+            check_outputs(spec, inputs, good | {name: value * np.float32(np.nan)})

@@ -1,6 +1,8 @@
 """Cards: read by name or path, compared with their weights, and refused if they are of another kind."""
 
+import hashlib
 import json
+import os
 import shutil
 
 import pytest
@@ -15,6 +17,7 @@ from engines.spec import (
     read_colorizer_spec,
     read_emotion_spec,
     read_style_spec,
+    ships,
 )
 
 
@@ -54,6 +57,41 @@ def test_damaged_weights_are_refused(tmp_path):
         read_emotion_spec(str(tmp_path / "s0.onnx"))
 
 
+def own_net(folder, content, **changes):
+    """The card of ``tiny`` with some changes, for weights of one's own."""
+    card = json.loads((EMOTION_FOLDER / "tiny.json").read_text())
+    card |= {"weights": "mine.onnx", "sha256": hashlib.sha256(content).hexdigest(), **changes}
+    (folder / "mine.json").write_text(json.dumps(card))
+    (folder / "mine.onnx").write_bytes(content)
+    return str(folder / "mine.onnx")
+
+
+def test_a_net_of_one_s_own_is_read_by_its_path(tmp_path):
+    spec = read_emotion_spec(own_net(tmp_path, (EMOTION_FOLDER / "tiny.onnx").read_bytes()))
+    assert (spec.name, ships(spec), ships(read_emotion_spec("tiny"))) == ("mine", False, True)
+
+
+def test_data_outside_of_the_weights_is_refused(tmp_path):
+    """Else a change of that data would meet a compiled net of before: the hash covers the weights' file alone."""
+    onnx = pytest.importorskip("onnx", reason="the extra 'train' is not installed")
+    model = onnx.load(EMOTION_FOLDER / "tiny.onnx")
+    onnx.save(model, tmp_path / "made.onnx", save_as_external_data=True, location="data.bin", size_threshold=0)
+    assert (tmp_path / "data.bin").stat().st_size > 1_000_000
+    with pytest.raises(
+        EngineError, match=r"'mine' \(.*mine\.onnx\) cannot be used\. It keeps data outside of the file"
+    ):
+        read_emotion_spec(own_net(tmp_path, (tmp_path / "made.onnx").read_bytes()))
+
+
+def test_what_is_no_onnx_file_or_no_file_is_refused(tmp_path):
+    with pytest.raises(EngineError, match=r"cannot be used\. It is no ONNX file"):
+        read_emotion_spec(own_net(tmp_path, b"no net"))
+    (tmp_path / "mine.onnx").unlink()
+    os.mkfifo(tmp_path / "mine.onnx")
+    with pytest.raises(EngineError, match=r"cannot be read \(.*it is no regular file"):
+        read_emotion_spec(str(tmp_path / "mine.onnx"))
+
+
 def test_unknown_nets_name_the_nearest():
     with pytest.raises(ConfigurationError, match="Unknown net 'sO'"):
         read_emotion_spec("sO")
@@ -75,7 +113,7 @@ def test_weights_without_a_card_or_with_a_broken_one(tmp_path):
 def test_a_card_of_another_kind_is_refused(tmp_path):
     for ending in ("json", "onnx"):
         shutil.copy(COLORIZER_FOLDER / f"film.{ending}", tmp_path)
-    with pytest.raises(EngineError, match=r"film\.json is not the card of an emotion net: KeyError"):
+    with pytest.raises(EngineError, match=r"film\.json is not the card of an emotion net: .*`label_sets`"):
         read_emotion_spec(str(tmp_path / "film.onnx"))
 
 

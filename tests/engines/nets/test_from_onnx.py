@@ -48,6 +48,14 @@ def test_a_file_of_another_net_is_refused():
         fill(Other(), read_emotion_spec("tiny").weights)
 
 
+def test_weights_that_lie_outside_of_the_file_are_not_looked_for(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(EMOTION_FOLDER / "tiny.onnx")
+    onnx.save(model, tmp_path / "made.onnx", save_as_external_data=True, location="data.bin", size_threshold=0)
+    with pytest.raises(EngineError, match="data outside of the file"):
+        load_weights(tmp_path / "made.onnx")
+
+
 def test_a_name_that_is_unknown_and_a_card_that_is_missing(tmp_path):
     with pytest.raises(ConfigurationError, match="did you mean 'tiny'"):
         load_net("tyny")

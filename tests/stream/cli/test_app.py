@@ -67,6 +67,8 @@ def test_the_main_job_is_silent_when_nobody_watches(demo_clip, tmp_path):
         (["{tmp}/none.mp4", "-o", "{tmp}/out.mp4", "--net", "../emotion/s0"], 2, SHIPPED),
         (["{clip}", "-o", "{tmp}/out.mp4", "--net", "{tmp}/mine.onnx"], 7, r"no card: .*mine\.json is missing"),
         (["{clip}", "-o", "{tmp}/out.mp4", "--net", "{tmp}/other.onnx"], 7, "not the card of an emotion net"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--net", "{tmp}/large.onnx"], 7, "<= 512 - at `[$].crop_size`"),
+        (["{clip}", "-o", "{tmp}/out.mp4", "--net", "{tmp}/unlike.onnx"], 7, r"its graph takes faces as .* 48, 48"),
     ],
 )
 def test_bad_input_is_one_line(arguments, code, words, demo_clip, tmp_path):
@@ -74,6 +76,10 @@ def test_bad_input_is_one_line(arguments, code, words, demo_clip, tmp_path):
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "mine.onnx").touch()
     (tmp_path / "other.json").write_text('{"epochs": 40}')
+    shutil.copy(EMOTION_FOLDER / "tiny.onnx", tmp_path)
+    card = json.loads((EMOTION_FOLDER / "tiny.json").read_text())
+    for name, crop_size in (("large", 100_000), ("unlike", 64)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(card | {"crop_size": crop_size}))
     (tmp_path / "cut.mp4").write_bytes(_without_moov(demo_clip))
     with av.open(str(demo_clip)) as source, av.open(str(tmp_path / "audio.m4a"), "w", format="ipod") as track:
         made = track.add_stream_from_template(source.streams.audio[0])
