@@ -33,10 +33,13 @@ from typing import Any, Final, TypeVar
 
 from emocolor.errors import EngineError
 
+from .regular_files import NotRegularError, open_regular, read_bounded
+
 Engine = TypeVar("Engine")
 
 SUFFIX: Final = ".engine"
 MAX_HEADER_BYTES: Final = 65536
+MAX_FILE_BYTES: Final = 2**31
 POLL_INTERVAL_S: Final = 0.1
 """Between two attempts at a lock that another process holds. ``flock`` can wait, but not with a time limit."""
 
@@ -137,7 +140,10 @@ class EngineCache:
 
     def entries(self) -> list[Entry]:
         """All engines, sorted by file name. Other files are left out."""
-        paths = sorted(self.folder.glob(f"*{SUFFIX}")) if self.folder is not None and self.folder.is_dir() else []
+        try:
+            paths = sorted(self.folder.glob(f"*{SUFFIX}")) if self.folder is not None else []
+        except OSError:  # a folder that cannot be read
+            paths = []
         return [entry for entry in map(_read_entry, paths) if entry is not None]
 
     def remove(self, entries: list[Entry]) -> None:
@@ -164,22 +170,26 @@ class EngineCache:
             return None
         path = self.folder / key.file_name
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 for place, found in ((self.folder, self.folder.stat()), (path, os.fstat(file.fileno()))):
                     if reason := _distrust(found):
                         self._warn_once(f"{place} {reason}")
                         return None
-                header, content = json.loads(file.readline(MAX_HEADER_BYTES)), file.read()
+                header = json.loads(file.readline(MAX_HEADER_BYTES))
+                content = read_bounded(file, MAX_FILE_BYTES)
             if header["facts"] != key.all_facts:
                 raise ValueError("it was built for other facts")
             if header["sha256"] != hashlib.sha256(content).hexdigest():
                 raise ValueError("its hash differs")
         except FileNotFoundError:
             return None
+        except NotRegularError as error:
+            log.warning("the cached engine %s is damaged and is built again: %s", path, error.strerror)
+            return None
         except OSError as error:
             self._warn_once(f"{path} cannot be read: {error.strerror}")
             return None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             log.warning("the cached engine %s is damaged and is built again: %s", path, error)
             return None
         return content
@@ -307,16 +317,19 @@ def _acquire(path: Path, max_wait_s: float) -> int | None:
 
 def _read_entry(path: Path) -> Entry | None:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             header: dict[str, Any] = json.loads(file.readline(MAX_HEADER_BYTES))
+        facts = {str(name): str(value) for name, value in header["facts"].items()}
+        if not all(_identity(facts).values()):
+            return None
         return Entry(
             path=path,
-            facts=dict(header["facts"]),
+            facts=facts,
             built=str(header["built"]),
             seconds=float(header["seconds"]),
             size=path.stat().st_size,
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 

@@ -9,13 +9,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 
+class NotRegularError(OSError):
+    """A pipe would wait, a device never end, and a folder holds no bytes."""
+
+
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
-    """A regular file, open for reading. Raises ``OSError`` for what is none: a pipe would wait, a device never end."""
+    """A regular file, open for reading. Raises ``OSError``, and for what is none ``NotRegularError``."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotRegularError(errno.EINVAL, "it is no regular file", str(path))
     with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
         yield file
 
 

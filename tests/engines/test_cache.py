@@ -144,6 +144,65 @@ def test_what_is_damaged_is_built_again_with_one_warning(damage, folder, caplog)
     assert get(folder)[1].built == 0
 
 
+def a_pipe(path):
+    os.mkfifo(path)
+
+
+def a_link_to_a_device(path):
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("put", [a_pipe, a_link_to_a_device])
+def test_what_is_no_file_is_replaced_and_never_waited_for(put, folder, caplog):
+    get(folder)
+    path = the_file(folder)
+    path.unlink()
+    put(path)
+    assert not EngineCache(folder).holds(KEY)
+    assert EngineCache(folder).entries() == []
+    caplog.clear()
+    _, builder = get(folder)
+    assert builder.built == 1
+    assert f"the cached engine {path} is damaged and is built again: it is no regular file" in caplog.text
+    assert get(folder)[1].built == 0
+
+
+def test_a_folder_in_the_place_of_a_file_stops_nothing(folder, caplog):
+    get(folder)
+    path = the_file(folder)
+    path.unlink()
+    (path / "inside").mkdir(parents=True)
+    made, builder = get(folder)
+    assert (made, builder.built) == ("engine", 1)
+    assert "compiled nets are not kept: " in caplog.text
+    assert EngineCache(folder).entries() == []
+    assert (path / "inside").is_dir()
+
+
+def test_a_pipe_in_the_place_of_the_lock_holds_nobody(folder):
+    folder.mkdir(mode=0o700)
+    os.mkfifo(folder / Path(KEY.file_name).with_suffix(".lock"))
+    assert get(folder, max_wait_s=5)[1].built == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 60_000,
+        b"[]",
+        b'{"facts": []}',
+        b'{"facts": {"backend": 1}, "sha256": "", "built": "", "seconds": 0}',
+        b'{"facts": {"net": "tiny"}, "sha256": "", "built": "", "seconds": 0}',
+        b'{"facts": {}, "sha256": "", "built": "", "seconds": ' + b"9" * 400 + b"}",
+    ],
+)
+def test_a_header_of_any_kind_is_no_engine_and_no_reason_to_stop(header, folder):
+    get(folder)
+    the_file(folder).write_bytes(header + b"\nengine")
+    assert EngineCache(folder).entries() == []
+    assert get(folder)[1].built == 1
+
+
 def test_what_the_runtime_refuses_is_built_again(folder, caplog):
     get(folder)
 
