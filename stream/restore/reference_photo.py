@@ -44,10 +44,11 @@ def read_reference(path: Path) -> ColorStatistics:
 
 def _content(path: Path) -> NDArray[np.uint8]:
     """The file's bytes, (N,), mapped into memory: a large video is not loaded only to find that it is not an image."""
-    if path.is_dir():
+    # Unlike pathlib's, these functions take names that no file can have.
+    if os.path.isdir(path):
         raise _failure(path, "it is a folder. Name an image in it")
-    if not path.is_file():
-        raise _failure(path, "it is no file" if path.exists() else "there is no such file. Check the name")
+    if not os.path.isfile(path):
+        raise _failure(path, "it is no file" if os.path.exists(path) else "there is no such file. Check the name")
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:

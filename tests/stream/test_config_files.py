@@ -28,6 +28,11 @@ def test_others_are_found_by_path(tmp_path):
         ("{tmp}/none.toml", None, r"No palette '.*none.toml'\."),
         ("{tmp}/mine.toml", b"colors = ", "not valid TOML"),
         ("{tmp}/mine.toml", b"name = '\xe9'", "Cannot read the palette"),
+        ("{tmp}/mine.toml", b"a." * 30_000 + b"b = 1", r"Cannot read the palette .*: a key has more than 8 parts\."),
+        ("{tmp}/mine.toml", b"a = " + b"[" * 30_000, r"Cannot read the palette .*: arrays and tables are nested"),
+        ("{tmp}/mine.toml", b"a = " + b"9" * 5_000, "Cannot read the palette"),
+        ("/dev/zero", None, r"Cannot read the palette /dev/zero: it is larger than 64 KB\."),
+        ("{tmp}", None, "Cannot read the palette .*: .*directory"),
         ("{tmp}/mine.toml", b"[colors]\nangry = 3", "lacks a colour for disgust"),
     ],
 )

@@ -112,3 +112,9 @@ def test_damaged_images_are_refused_without_messages_of_decoders(photo, tmp_path
 def test_a_few_pixels_are_refused(photo, tmp_path, size_wh):
     path = write(tmp_path / "a.png", cv2.resize(photo, size_wh))
     assert "too small" in refusal(path)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".jpg", "nul\0.jpg"])
+def test_a_name_that_no_file_can_have_is_one_that_is_not_there(name, tmp_path):
+    with pytest.raises(SourceError, match="there is no such file"):
+        read_reference(tmp_path / name)
