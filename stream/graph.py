@@ -35,6 +35,7 @@ from .settings import JobSettings
 if TYPE_CHECKING:
     from .media.sink import VideoSink
     from .media.source_info import SourceInfo
+    from .report.comparison import ComparisonWriter
     from .report.timeline import TimelineWriter
 
 MAX_WORKERS: Final = 4
@@ -75,6 +76,7 @@ class FileParts:
     """Frames lie in a GPU's memory."""
     sink: "VideoSink | None"
     timeline: "TimelineWriter | None"
+    strip: "ComparisonWriter | None" = None
     has_colors: Callable[[], bool | None]
     """Whether the input is in colour; ``None`` where only its frames can tell."""
     frames_have_colors: Callable[[Sequence[Frame]], bool]
@@ -99,8 +101,12 @@ def file_stages(settings: JobSettings, parts: FileParts) -> list[Stage]:
         *_segmenting(settings),
         *_rendering(settings, parts),
         *after,
-        Stage("write", partial(write, sink=parts.sink, timeline=parts.timeline)),
+        Stage("write", partial(write, sink=parts.sink, timeline=parts.timeline, others=_present(parts.strip))),
     ]
+
+
+def _present(*outputs: "ComparisonWriter | None") -> "list[ComparisonWriter]":
+    return [output for output in outputs if output is not None]
 
 
 def _analysing(settings: JobSettings) -> list[Stage]:

@@ -7,13 +7,15 @@ from types import TracebackType
 from typing import Self
 
 from emocolor.chroma.detection import is_colored
-from emocolor.errors import EmocolorError
 from emocolor.frames import Frame
 from emocolor.options import options_of
 from emocolor.protocols import Precision
 from engines.runners.devices import check_device
 
+from .files.places import check_distinct
+from .files.stop_request import StopRequest
 from .graph import FileParts, file_stages, hardware_for
+from .media.locations import files_of, local_path
 from .media.sink import VideoSink
 from .media.source import VideoSource
 from .media.source_info import SourceInfo
@@ -21,6 +23,7 @@ from .nets import check_nets
 from .pipeline.cores import usable_cores
 from .pipeline.pipeline import Pipeline
 from .pipeline.steps import Step
+from .report.comparison import ComparisonWriter
 from .report.timeline import TimelineWriter
 from .restore.color_detection import input_is_colored
 from .settings import JobSettings
@@ -40,10 +43,11 @@ class Job:
     ``stop`` ends the input instead, so that what was done is finished properly.
     """
 
-    def __init__(self, settings: JobSettings, *, cores: int | None = None) -> None:
+    def __init__(self, settings: JobSettings, *, cores: int | None = None, stop: StopRequest | None = None) -> None:
         """Check the nets, open the input and check the output; nothing runs before the job is entered.
 
         Nets share ``cores`` of the CPU, by default all that the process may use; results do not depend on how many.
+        ``stop`` ends waits for pipes, those of opening included; by default the job makes its own.
         This may wait for files, networks and devices: on an event loop use :meth:`open`. Raises an ``EmocolorError``
         that says what to do where one of them cannot be used.
         """
@@ -53,37 +57,58 @@ class Job:
         # Nets and devices that cannot be used are known before anything is opened.
         hardware = hardware_for(settings, cuda=check_device(settings.device, *_precisions(settings)))
         check_nets(settings.groups)
-        self.source = VideoSource(settings.input, settings.source, hardware=hardware)
+        self._stop = stop or StopRequest()
+        self.source = VideoSource(settings.input, settings.source, hardware=hardware, stop=self._stop)
         self.sink: VideoSink | None = None
         self._timeline: TimelineWriter | None = None
+        self._strip: ComparisonWriter | None = None
         try:
-            if settings.output is not None:
-                self.sink = VideoSink(
-                    settings.output,
-                    _info_of_output(self.source.info, settings),
-                    settings.sink,
-                    on_device=self.source.on_device,
-                )
-            if settings.timeline is not None:
-                self._timeline = TimelineWriter(settings.timeline, overwrite=settings.sink.overwrite)
-        except EmocolorError:
+            self._open_outputs()
+            stages = file_stages(settings, self._parts(cores or usable_cores()))
+            self._pipeline = Pipeline(self.source.units, stages, on_cancel=self._stop.cancel)
+        except BaseException:
             self.discard()
             raise
-        parts = FileParts(
+
+    def _parts(self, cores: int) -> FileParts:
+        return FileParts(
             info=self.source.info,
             on_device=self.source.on_device,
             sink=self.sink,
             timeline=self._timeline,
+            strip=self._strip,
             has_colors=self._input_has_colors,
             frames_have_colors=self._frames_have_colors,
-            cores=cores or usable_cores(),
+            cores=cores,
         )
-        self._pipeline = Pipeline(self.source.units, file_stages(settings, parts))
+
+    def _open_outputs(self) -> None:
+        settings, overwrite, inputs = self.settings, self.settings.sink.overwrite, files_of(self.settings.input)
+        check_distinct([local_path(settings.output) if settings.output else None, settings.timeline, settings.strip])
+        if settings.output is not None:
+            self.sink = VideoSink(
+                settings.output,
+                _info_of_output(self.source.info, settings),
+                settings.sink,
+                on_device=self.source.on_device,
+                stop=self._stop,
+            )
+        if settings.timeline is not None:
+            self._timeline = TimelineWriter(settings.timeline, overwrite=overwrite, inputs=inputs, stop=self._stop)
+        if settings.strip is not None and self.sink is not None:
+            self._strip = ComparisonWriter(
+                settings.strip,
+                before=settings.input,
+                after=self.sink.part,
+                start=settings.source.start_seconds or 0.0,
+                overwrite=overwrite,
+                warnings=self.warnings,
+            )
 
     @classmethod
-    async def open(cls, settings: JobSettings) -> Self:
+    async def open(cls, settings: JobSettings, *, stop: StopRequest | None = None) -> Self:
         """Open a job in a thread, so that a slow disk or a dead address does not hold up the event loop."""
-        return await asyncio.to_thread(cls, settings)
+        return await asyncio.to_thread(cls, settings, stop=stop)
 
     @property
     def info(self) -> SourceInfo:
@@ -96,15 +121,29 @@ class Job:
         return self._pipeline.cpu_seconds
 
     def stop(self) -> None:
-        """End the input here; what has been read is still processed and written."""
+        """End the input here; what has been read is still processed and written.
+
+        A pipe that accepts nothing for five seconds from now on fails the job.
+        """
+        self._stop.stop()
         self.source.stop()
+
+    def cancel(self) -> None:
+        """Drop everything; the loop over the job ends, and its outputs are removed when the job is left."""
+        self._pipeline.cancel()
 
     def discard(self) -> None:
         """Give up a job that was not entered, leaving no file behind."""
         self.source.close()
-        for output in (self.sink, self._timeline):
+        for output in (self.sink, self._timeline, self._strip):
             if output is not None:
                 output.abort()
+
+    def remove_parts(self) -> None:
+        """Remove what is unfinished, for a process that ends without waiting for the threads of the job."""
+        for output in (self.sink, self._timeline, self._strip):
+            for unfinished in output.outputs if output is not None else ():
+                unfinished.discard()
 
     def __enter__(self) -> Self:
         self._pipeline.__enter__()

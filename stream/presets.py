@@ -9,6 +9,7 @@ A preset holds raw values as :mod:`stream.settings` has them, and a line that de
     region = "background"
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,11 @@ import tomli_w
 
 from emocolor.effects import EFFECTS
 from emocolor.effects.chain import names_in
-from emocolor.errors import ConfigurationError, SinkError
+from emocolor.errors import ConfigurationError
 from emocolor.options import Option, Options, options_of
 
 from .config_files import read_toml, shipped_names
+from .files.output_file import write_whole
 from .settings import DEFAULT_CHAIN, RawValues, chain_of, check_names
 
 DESCRIPTION: Final = "description"
@@ -62,13 +64,8 @@ def write_preset(path: Path, values: RawValues, groups: Iterable[type[Options]],
     """
     if path.suffix != ".toml":
         raise ConfigurationError(f"Presets are TOML files; name it {path.with_suffix('.toml')}.")
-    if path.exists() and not overwrite:
-        raise SinkError(f"{path} exists already. Choose another name, or allow it to be replaced.")
     text = tomli_w.dumps({DESCRIPTION: "", **complete(values, groups)})
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SinkError(f"The preset {path} cannot be written: {error.strerror}.") from error
+    write_whole(path, text.encode(), overwrite=overwrite)
 
 
 def complete(values: RawValues, groups: Iterable[type[Options]]) -> dict[str, Any]:
@@ -117,4 +114,4 @@ def _with_path(value: Any, folder: Path) -> Any:
     if isinstance(value, Mapping):
         return _with_paths(value, folder)
     is_path = isinstance(value, str) and value.endswith(_FILE_ENDINGS)
-    return str(folder / value) if is_path and (folder / value).exists() else value
+    return str(folder / value) if is_path and os.path.exists(folder / value) else value

@@ -121,6 +121,8 @@ class JobSettings(Options):
     """What is done to old footage before it is analysed."""
     timeline: Path | None = None
     """Where to write the emotion timeline (.jsonl or .csv)."""
+    strip: Path | None = None
+    """Where to draw frames before and after (.png), if input and output are files."""
     device: Annotated[
         Device, option("Where nets run: auto takes an NVIDIA GPU that torch can use; faces are found on the CPU.")
     ] = "auto"
@@ -211,7 +213,7 @@ def check_names(values: RawValues) -> None:
 
 
 def job_settings(
-    values: RawValues, *, input: str, output: str | None = None, timeline: Path | None = None
+    values: RawValues, *, input: str, output: str | None = None, timeline: Path | None = None, strip: Path | None = None
 ) -> JobSettings:
     """The settings that raw values stand for. Faces are analysed only where something needs them.
 
@@ -225,6 +227,7 @@ def job_settings(
         input=input,
         output=output,
         timeline=timeline,
+        strip=strip,
         effects=chain,
         source=section_of(SourceOptions, values),
         sink=section_of(SinkOptions, values),

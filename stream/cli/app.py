@@ -3,13 +3,16 @@
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from .ending import EXIT_CODES, Verbose, perform
+from .ending import EXIT_CODES, Verbose, interruptible, perform
+from .messages import open_standard_streams, printable
+from .signals import handled_by, leave
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,10 @@ def _add_presets(app: typer.Typer, name: str, help: str) -> None:
 def _add_engines(app: typer.Typer, name: str, help: str) -> None:
     from .engines import engines_app
 
-    app.add_typer(engines_app(perform), name=name, help=help)
+    def perform_engines(work: Callable[[], int], verbose: int) -> None:
+        perform(partial(interruptible, work), verbose)
+
+    app.add_typer(engines_app(perform_engines), name=name, help=help)
 
 
 COMMANDS: Final = {
@@ -151,10 +157,10 @@ def demo(
         from ..demo.run import run_demo
 
         for path, description in run_demo(folder).items():
-            print(f"{path!s:<24} {description}")
+            print(printable(f"{path!s:<24} {description}"))
         return 0
 
-    perform(work, verbose)
+    perform(partial(interruptible, work), verbose)
 
 
 def doctor(verbose: Verbose = 0) -> None:
@@ -168,6 +174,8 @@ def doctor(verbose: Verbose = 0) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command with these words, by default those of the command line; exits."""
+    open_standard_streams()
     sys.path.insert(0, "")  # effects of the user's own may lie in the working folder
     words = list(sys.argv[1:] if arguments is None else arguments)
-    build_app(needed=[*_implied(words), *words][:1])(args=words, prog_name="emocolor-stream")
+    with handled_by(leave):
+        build_app(needed=[*_implied(words), *words][:1])(args=words, prog_name="emocolor-stream")

@@ -3,26 +3,35 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from emocolor.effects import ChainItem
+from emocolor.errors import EmocolorError
 from emocolor.options import Options, options_of
 
+from ..files.stop_request import StopRequest
 from ..graph import unseen_followers
 from ..job import Job
+from ..media.locations import display_name, is_standard_stream
 from ..pipeline.steps import Step
 from ..settings import JobSettings
+from .messages import printable, release_terminal, say, show_cursor
 from .parameters import with_flags
+from .signals import handled_signals
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 EXIT_DAMAGED = 3
+PATIENCE_S: Final = 3.0
+"""How long what is cancelled may take to end before the process leaves it."""
+DROPPED: Final = "error: stopped at once; nothing was kept."
 
 log = logging.getLogger(__name__)
 
@@ -57,52 +66,106 @@ class Tally:
 
 
 class Interruption:
-    """Turns the first Ctrl-C or SIGTERM into a proper end of the input, and a second into a cancellation."""
+    """What signals do to a job: the first ends its input, the second drops everything.
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    What has not ended some seconds after that, such as a call into a library that waits, is left behind.
+    """
+
+    def __init__(self) -> None:
+        self.stop = StopRequest()
+        """For the job; it also ends the waits of its opening."""
         self.signal: int | None = None
+        """The first signal that came."""
+        self.dropped = False
+        """Whether everything is dropped."""
+        self._job: Job | None = None
+        self._loop = asyncio.get_running_loop()
 
     @contextlib.contextmanager
     def watch(self) -> Iterator["Interruption"]:
-        """Handle signals while the block runs; must be entered inside a running event loop."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._on_signal, number, task)
+        """Handle signals while the block runs, on the event loop."""
+        before: dict[int, Any] = {number: signal.getsignal(number) for number in handled_signals()}
+        for number in before:
+            self._loop.add_signal_handler(number, self._on_signal, number)
         try:
             yield self
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+            for number, handler in before.items():
+                self._loop.remove_signal_handler(number)
+                signal.signal(number, handler)
 
-    def _on_signal(self, number: int, task: "asyncio.Task[object]") -> None:
-        if self.signal is None:
-            self.signal = number
-            self._job.stop()
-        else:
-            task.cancel()
+    async def opened(self, settings: JobSettings) -> Job | None:
+        """The job, or ``None`` where a signal came before it was open."""
+        try:
+            job = await Job.open(settings, stop=self.stop)
+        except EmocolorError:
+            if self.signal is None:
+                raise
+            return None
+        if self.signal is not None:
+            job.discard()
+            return None
+        self._job = job
+        return job
+
+    def _on_signal(self, number: int) -> None:
+        if number == signal.SIGHUP:
+            release_terminal()
+        if self.signal is not None:
+            self._drop()
+            return
+        self.signal = number
+        self.stop.stop()
+        if self._job is None:
+            say("stopped before anything was done.")
+            self._loop.call_later(PATIENCE_S, self._leave)
+            return
+        say(f"finishing; {'press' if number == signal.SIGINT else 'signal'} again to drop all.")
+        self._job.stop()
+
+    def _drop(self) -> None:
+        if self.dropped or self._job is None:
+            self._leave()
+        self.dropped = True
+        self._job.cancel()
+        self._loop.call_later(PATIENCE_S, self._leave)
+
+    def _leave(self) -> NoReturn:
+        """End the process without what does not return."""
+        if self._job is not None:
+            self._job.remove_parts()
+            show_cursor()
+            say(DROPPED)
+        os._exit(128 + (self.signal or signal.SIGINT))
 
 
 def run_job(settings: JobSettings, *, show_progress: bool) -> int:
     """Run a job and return its exit code; raises an ``EmocolorError`` where it fails."""
-    job = Job(settings)
-    try:
-        return asyncio.run(_run(job, show_progress and sys.stderr.isatty()))
-    except asyncio.CancelledError:
-        print("error: stopped at once; nothing was kept.", file=sys.stderr)
-        return 130
+    return asyncio.run(_run(settings, show_progress and sys.stderr.isatty()))
 
 
-async def _run(job: Job, visible: bool) -> int:
-    tally, interruption = Tally(), Interruption(job)
-    with interruption.watch(), _progress(job, tally) if visible else contextlib.nullcontext() as show:
-        async with job:
-            async for step in job:
-                tally.add(step)
-                if show is not None:
-                    show.update()
-    return _conclude(job, tally, interruption.signal, visible)
+async def _run(settings: JobSettings, visible: bool) -> int:
+    tally, interruption = Tally(), Interruption()
+    with interruption.watch():
+        job = await interruption.opened(settings)
+        if job is None:
+            return 128 + (interruption.signal or 0)
+        try:
+            with _progress(job, tally) if visible else contextlib.nullcontext() as show:
+                async with job:
+                    async for step in job:
+                        tally.add(step)
+                        if show is not None:
+                            show.update()
+        except EmocolorError as error:
+            if interruption.signal is None or not (interruption.dropped or isinstance(error.__cause__, TimeoutError)):
+                raise
+            say(DROPPED if interruption.dropped else f"stopped: {error} The rest is dropped.")
+            return 128 + interruption.signal
+        if interruption.dropped:
+            say(DROPPED)
+            return 128 + (interruption.signal or 0)
+        return _conclude(job, tally, interruption.signal, visible)
 
 
 def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) -> int:
@@ -110,27 +173,30 @@ def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) 
     per_frame = (f"{name} {1000 * seconds / max(1, tally.frames):.2f}" for name, seconds in job.cpu_seconds.items())
     log.info("ms of the CPU a frame, by stage: %s", ", ".join(per_frame))
     for warning in [*_warnings(job), *_unseen(job.settings.effects, tally)]:
-        print(f"warning: {warning}", file=sys.stderr)
-    target = job.settings.output or str(job.settings.timeline)
+        say(f"warning: {warning}")
+    target = _target_of(job.settings)
     if signal_number is not None:
-        print(
-            f"stopped: {target} is whole and holds the first {tally.media_seconds:.2f} s ({tally.frames} frames).",
-            file=sys.stderr,
-        )
+        say(f"stopped: {target} is whole and holds the first {tally.media_seconds:.2f} s ({tally.frames} frames).")
         return 128 + signal_number
     if job.source.damage.any:
-        print(f"warning: the input is damaged: {job.source.damage.text}. The rest was processed.", file=sys.stderr)
+        say(f"warning: the input is damaged: {job.source.damage.text}. The rest was processed.")
         return EXIT_DAMAGED
     if visible:
         speed = tally.media_seconds / tally.seconds
         analysis = job.settings.analysis
         analysed = f", {tally.analyses} analysed by {analysis.net}," if analysis else ""
-        print(
+        say(
             f"{target}: {tally.frames} frames{analysed} "
-            f"in {tally.seconds:.1f} s ({tally.frames / tally.seconds:.0f} fps, {speed:.1f}x real time)",
-            file=sys.stderr,
+            f"in {tally.seconds:.1f} s ({tally.frames / tally.seconds:.0f} fps, {speed:.1f}x real time)"
         )
     return 0
+
+
+def _target_of(settings: JobSettings) -> str:
+    """What the job writes, for messages."""
+    if settings.output is None:
+        return str(settings.timeline)
+    return "standard output" if is_standard_stream(settings.output) else display_name(settings.output)
 
 
 def _unseen(effects: Sequence[ChainItem], tally: Tally) -> list[str]:
@@ -199,7 +265,7 @@ def print_plan(settings: JobSettings) -> None:
     job = Job(settings)
     try:
         for line in _plan(job):
-            print(line)
+            print(printable(line))
     finally:
         job.discard()
 
@@ -217,9 +283,11 @@ def _plan(job: Job) -> Iterator[str]:
     if settings.compare:
         yield "compare   the left half as it came in"
     if job.sink is not None:
-        yield f"output    {settings.output}: {job.sink.summary}"
+        yield f"output    {_target_of(settings)}: {job.sink.summary}"
     if settings.timeline is not None:
         yield f"timeline  {settings.timeline}"
+    if settings.strip is not None:
+        yield f"strip     {settings.strip}"
     for warning in _warnings(job):
         yield f"warning   {warning}"
 

@@ -11,11 +11,13 @@ import typer
 from emocolor.errors import EmocolorError, SinkError
 
 from .logs import configure_short_logging
+from .messages import printable, say
+from .signals import Stopped, handled_by, raise_stopped
 
 EXIT_CODES: Final = (
     "Exit codes: 0 done, 1 unexpected error, 2 wrong option, 3 done but the input was damaged, "
     "4 input cannot be read, 5 output cannot be written, 6 something is not installed, 7 a net cannot be used, "
-    "130 ended by Ctrl-C and what was done is kept."
+    "129, 130 and 143 ended by SIGHUP, Ctrl-C or SIGTERM, and what was done is kept."
 )
 
 Verbose = Annotated[
@@ -32,26 +34,42 @@ def perform(work: Callable[[], int], verbose: int) -> None:
 
 def end(work: Callable[[], int], verbose: int) -> None:
     """Do the work and exit: an error becomes one line, and its trace where -vv asks for it."""
+    raise SystemExit(_code_of(work, verbose))
+
+
+def interruptible(work: Callable[[], int]) -> int:
+    """Do work that cleans up where a signal interrupts it, and return its exit code."""
+    with handled_by(raise_stopped):
+        return work()
+
+
+def _code_of(work: Callable[[], int], verbose: int) -> int:
     try:
-        code = work()
+        return work()
     except EmocolorError as error:
-        if verbose > 1:
-            traceback.print_exc()
+        _print_trace(verbose)
         from .parameters import with_flags
 
-        print(f"error: {with_flags(str(error))}", file=sys.stderr)
-        code = error.exit_code
+        say(f"error: {with_flags(str(error))}")
+        return error.exit_code
+    except Stopped as stopped:
+        say("stopped before it was done.")
+        return stopped.exit_code
     except KeyboardInterrupt:
-        print("stopped before anything was done.", file=sys.stderr)
-        code = 130
+        say("stopped before anything was done.")
+        return 130
     except BrokenPipeError:
         # What read our standard output has left, as `head` does; Python would fail again where it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = SinkError.exit_code
+        return SinkError.exit_code
     except Exception as error:
-        if verbose > 1:
-            traceback.print_exc()
+        _print_trace(verbose)
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        print(f"error: this should not happen ({what}); please report it with what -vv prints.", file=sys.stderr)
-        code = 1
-    raise SystemExit(code)
+        say(f"error: this should not happen ({what}); please report it with what -vv prints.")
+        return 1
+
+
+def _print_trace(verbose: int) -> None:
+    if verbose > 1:
+        for line in traceback.format_exc().splitlines():
+            say(printable(line, kept="\t"))

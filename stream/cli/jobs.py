@@ -62,15 +62,17 @@ def remaster_command() -> Callable[..., None]:
     """The function of ``emocolor-stream remaster``."""
 
     def remaster(values: RawValues, job: _JobArguments) -> int:
-        from .remaster import print_remaster_plan, run_remaster
+        from .console import print_plan, run_job
+        from .remaster import remaster_settings
 
         if job.output is None and not job.dry_run:
             raise ConfigurationError("Nothing to write: pass -o OUTPUT.")
         settings = job_settings(values, input=job.input, output=job.output, timeline=job.timeline)
+        settings = remaster_settings(settings, job.strip)
         if job.dry_run:
-            print_remaster_plan(settings, job.strip)
+            print_plan(settings)
             return 0
-        return run_remaster(settings, job.strip, show_progress=not job.quiet)
+        return run_job(settings, show_progress=not job.quiet)
 
     return _job_command(remaster, base=REMASTER_PRESET, strip=STRIP)
 

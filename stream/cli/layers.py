@@ -1,6 +1,5 @@
 """The layers of a command's options: what the command starts from, a preset, and the flags over both."""
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -13,6 +12,7 @@ from emocolor.options import Options
 
 from ..presets import preset_names, read_preset, write_preset
 from ..settings import RawValues, layered
+from .messages import say
 from .parameters import Flag, chain_in, given
 
 ENCODER_PRESETS: Final = frozenset(
@@ -69,7 +69,7 @@ def applicable(values: RawValues, flags: Sequence[Flag]) -> dict[str, Any]:
             continue
         kept[name] = {key: one for key, one in value.items() if f"{name}.{key}" in keys}
         if left_out := [f"{name}.{key}" for key in value if key not in kept[name]]:
-            print(f"warning: {', '.join(left_out)} of the preset does not apply here.", file=sys.stderr)
+            say(f"warning: {', '.join(left_out)} of the preset does not apply here.")
     return kept
 
 
@@ -92,7 +92,7 @@ def _encoder_preset(preset: str | None) -> tuple[str | None, RawValues]:
     """The preset, and the values that the former meaning of ``--preset`` stands for."""
     if preset not in ENCODER_PRESETS:
         return preset, {}
-    print("warning: the encoder's --preset is now called --encoder-preset.", file=sys.stderr)
+    say("warning: the encoder's --preset is now called --encoder-preset.")
     return None, {"output": {"preset": preset}}
 
 

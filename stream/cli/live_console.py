@@ -14,6 +14,7 @@ from emocolor.errors import EmocolorError
 
 from ..live.clock import SYSTEM_CLOCK
 from ..live.run import LiveRun, LiveSettings, OutputReport, RunReport, check_settings
+from .messages import printable
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 STOPPED_AT_ONCE: Final = 128 + signal.SIGINT
@@ -145,7 +146,8 @@ class StatusLine(logging.Filter):
     def show(self, text: str) -> None:
         """Replace what is shown by ``text``; empty takes it away."""
         if text or self._shown:
-            print(CLEAR_LINE + text, end="", file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError, ValueError):  # the terminal is gone
+                print(CLEAR_LINE + printable(text), end="", file=sys.stderr, flush=True)
         self._shown = bool(text)
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -9,6 +9,9 @@ from typing import Any, Final
 
 from emocolor.errors import EmocolorError
 
+from ..redaction import redacted
+from .messages import printable, printable_json
+
 NOISY: Final = ("aiohttp", "aioice", "aiortc", "asyncio", "absl", "matplotlib", "PIL")
 """Libraries that log only warnings and errors, however much is asked for: below that, those of WebRTC write session
 descriptions with their passwords."""
@@ -21,6 +24,16 @@ PLAIN_FIELDS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "
 log = logging.getLogger(__name__)
 
 
+class SafeLines(logging.Formatter):
+    """Lines without control characters and secrets that came from files and networks."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        return printable(super().formatException(ei), kept="\n\t")
+
+
 class JsonLines(logging.Formatter):
     """One JSON object per record: time, level, logger, thread, message, what ``extra`` held, and the trace if any."""
 
@@ -30,12 +43,12 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "thread": record.threadName,
-            "message": record.getMessage(),
+            "message": redacted(record.getMessage()),
         }
         entry |= {name: value for name, value in vars(record).items() if name not in PLAIN_FIELDS}
         if record.exc_info:
-            entry["trace"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str, ensure_ascii=False)
+            entry["trace"] = redacted(self.formatException(record.exc_info))
+        return printable_json(json.dumps(entry, default=str, ensure_ascii=False))
 
 
 def errors_logged(work: Callable[[], int]) -> int:
@@ -50,14 +63,14 @@ def errors_logged(work: Callable[[], int]) -> int:
 
 def configure_logging(verbose: int, *, as_json: bool) -> None:
     """For commands that run for long: INFO and above, with ``verbose`` DEBUG too; for the whole process."""
-    formatter = JsonLines() if as_json else logging.Formatter(FULL_FORMAT)
+    formatter = JsonLines() if as_json else SafeLines(FULL_FORMAT)
     _configure(logging.DEBUG if verbose else logging.INFO, formatter, force=True)
 
 
 def configure_short_logging(verbose: int) -> None:
     """For all others: warnings and errors, with ``verbose`` INFO and then DEBUG too; for the whole process."""
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    _configure(level, logging.Formatter(SHORT_FORMAT), force=False)
+    _configure(level, SafeLines(SHORT_FORMAT), force=False)
 
 
 def _configure(level: int, formatter: logging.Formatter, *, force: bool) -> None:

@@ -6,7 +6,6 @@ option of all of them that are in the chain. An option of an effect that is not 
 
 import inspect
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from emocolor.errors import ConfigurationError
 from emocolor.options import Option, Options, options_of
 
 from ..settings import CATALOGS, DEFAULT_CHAIN, SECTIONS, JobSettings, RawValues, layered
+from .messages import say
 
 SHARED: Final = "Effects"
 PANELS: Final[dict[str, str]] = {
@@ -94,7 +94,7 @@ def given(flags: Sequence[Flag], arguments: Mapping[str, Any], chain: str) -> di
         if value is None:
             continue
         if flag.deprecated:
-            print(f"warning: {flag.spelling} is now called {flag.deprecated}.", file=sys.stderr)
+            say(f"warning: {flag.spelling} is now called {flag.deprecated}.")
         targets = [one for one in flag.options if one.section not in EFFECTS or one.section in in_chain]
         if not targets:
             raise ConfigurationError(_not_in_chain(flag, chain))

@@ -7,6 +7,7 @@ import typer
 
 from ..presets import preset_names, read_preset
 from .ending import Verbose, perform
+from .messages import printable
 
 
 def presets_app() -> typer.Typer:
@@ -37,7 +38,7 @@ def presets_app() -> typer.Typer:
 def list_presets() -> int:
     """Print names and descriptions."""
     for name in preset_names():
-        print(f"{name:<12} {read_preset(name).description}")
+        print(printable(f"{name:<12} {read_preset(name).description}"))
     return 0
 
 
@@ -45,5 +46,5 @@ def show_preset(name: str) -> int:
     """Print a preset as TOML, ready to be saved and changed."""
     preset = read_preset(name)
     values: dict[str, Any] = {"description": preset.description, **preset.values}
-    print(tomli_w.dumps(values), end="")
+    print(printable(tomli_w.dumps(values), kept="\n"), end="")
     return 0

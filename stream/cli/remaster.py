@@ -1,16 +1,15 @@
-"""Old gray film in, restored and coloured film out, with a frame of both: what ``emocolor-stream remaster`` runs."""
+"""Old gray film in, restored and coloured film out, with frames of both: what ``emocolor-stream remaster`` runs."""
 
-import sys
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from emocolor.errors import ConfigurationError, EmocolorError, SinkError
+from emocolor.errors import ConfigurationError
 
-from ..media.locations import is_image_pattern, is_standard_stream, is_url
-from ..report.comparison import write_comparison
+from ..files.temporary_names import MAX_NAME_BYTES
+from ..media.locations import is_image_pattern, is_readable_twice, local_path
 from ..settings import JobSettings
-from .console import print_plan, run_job
 
 CRF: Final = 18.0
 """Constant quality where nothing else is asked for: film is restored to be kept, and grain wants bits."""
@@ -18,46 +17,47 @@ CRF_ENDINGS: Final = (".mp4", ".m4v", ".mov", ".mkv")
 """Outputs that are encoded by x264 where no codec is named."""
 
 
-def run_remaster(settings: JobSettings, strip: Path | None, *, show_progress: bool) -> int:
-    """Run the job, draw frames before and after into ``strip``, and return the exit code.
+STRIP_ENDING: Final = ".compare.png"
 
-    Without ``strip`` the frame lies beside the output, if input and output are files. Raises an ``EmocolorError``
-    where the job fails; a frame that cannot be drawn is only warned of.
+
+def remaster_settings(settings: JobSettings, strip: Path | None) -> JobSettings:
+    """The settings with what is different here: quality, and a strip of frames before and after.
+
+    Without ``strip`` that lies beside the output, if input and output are files. Raises ``ConfigurationError`` where it
+    was asked for and cannot be.
     """
-    frame = _frame_of(settings, strip)
-    code = run_job(_with_quality(settings), show_progress=show_progress)
-    if frame is not None and settings.output is not None and Path(settings.output).exists():
-        try:
-            start = settings.source.start_seconds or 0.0
-            write_comparison(Path(settings.input), Path(settings.output), frame, start=start)
-        except EmocolorError as error:  # the film is done and whole
-            print(f"warning: frames before and after could not be drawn: {error}", file=sys.stderr)
-    return code
+    return replace(_with_quality(settings), strip=_strip_of(settings, strip))
 
 
-def print_remaster_plan(settings: JobSettings, strip: Path | None) -> None:
-    """Print what :func:`run_remaster` would do, and write nothing."""
-    frame = _frame_of(settings, strip)
-    print_plan(_with_quality(settings))
-    if frame is not None:
-        print(f"strip     {frame}")
-
-
-def _frame_of(settings: JobSettings, strip: Path | None) -> Path | None:
-    """Where frames before and after are drawn; raises where that was asked for and cannot be."""
-    ends = [end for end in (settings.input, settings.output) if end is not None]
-    if len(ends) < 2 or any(is_url(end) or is_standard_stream(end) or is_image_pattern(end) for end in ends):
-        if strip is not None:
+def _strip_of(settings: JobSettings, strip: Path | None) -> Path | None:
+    output = None if settings.output is None else local_path(settings.output)
+    if output is None or not _may_be_film(output) or not is_readable_twice(settings.input):
+        if strip is not None and _is_there(settings.input):
             raise ConfigurationError("--strip needs a file as input and a file as output. Leave it out.")
         return None
-    frame = strip or Path(ends[1]).with_suffix(".compare.png")
-    if frame.suffix.lower() != ".png":
-        raise ConfigurationError(f"--strip writes PNG; name it so: {frame.with_suffix('.png')}.")
-    if frame.exists() and not settings.sink.overwrite:
-        raise SinkError(f"{frame} exists already. Pass --overwrite to replace it, or --strip with another name.")
-    if not frame.parent.is_dir():
-        raise SinkError(f"There is no folder {frame.parent} for {frame.name}. Make it first.")
-    return frame
+    strip = strip or _beside(output)
+    if strip.suffix.lower() != ".png":
+        raise ConfigurationError(f"--strip writes PNG; name it so: {strip.with_suffix('.png')}.")
+    return strip
+
+
+def _may_be_film(output: Path) -> bool:
+    is_free = os.path.isfile(output) or not os.path.exists(output)
+    return is_free and not is_image_pattern(str(output))
+
+
+def _is_there(location: str) -> bool:
+    """Whether there is an input at all; where there is none, opening it says so."""
+    path = local_path(location)
+    return path is None or os.path.exists(path) or is_image_pattern(location)
+
+
+def _beside(output: Path) -> Path:
+    """The output's name with another ending, at most as long as names may be."""
+    stem = output.stem
+    while len(os.fsencode(stem + STRIP_ENDING)) > MAX_NAME_BYTES:
+        stem = stem[:-1]
+    return output.with_name(stem + STRIP_ENDING)
 
 
 def _with_quality(settings: JobSettings) -> JobSettings:

@@ -54,8 +54,9 @@ def run_demo(folder: Path, *, size_wh: tuple[int, int] = (960, 540), fps: int = 
     strip, chart = folder / "strip.png", folder / "timeline.png"
     make_demo_clip(clip, size_wh=size_wh, fps=fps)
     collected = _recolour(clip, result, timeline)
-    write_png(strip, make_strip(_frames_at(clip, SHOWN_SECONDS), collected.after, collected.captions, width=1200))
-    write_png(chart, draw_timeline(collected.records))
+    image = make_strip(_frames_at(clip, SHOWN_SECONDS), collected.after, collected.captions, width=1200)
+    write_png(strip, image, overwrite=True)
+    write_png(chart, draw_timeline(collected.records), overwrite=True)
     return {
         clip: "the clip: a portrait that moves and changes its expression, with audio",
         result: "the same clip, tinted by the emotion of the face",

@@ -5,20 +5,27 @@ happened and what to do.
 """
 
 import errno
+import os
 import re
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import av
 
 from emocolor.errors import SinkError, SourceError
 
+from ..redaction import redacted
+
 PROTOCOLS: Final = ("file", "http", "https", "hls", "rtsp", "rtmp", "rtmps", "rtp", "udp", "tcp", "tls", "pipe")
 """Protocols of the FFmpeg inside PyAV's wheels, which is built without SRT."""
+PREFIXES: Final = frozenset({*PROTOCOLS, "async", "cache", "concat", "concatf", "crypto", "data", "fd", "tee", "unix"})
+"""Protocols that FFmpeg takes without two slashes too, as in ``concat:a.ts|b.ts``."""
+FILE_PREFIX: Final = "file:"
 STANDARD_STREAM: Final = "-"
+STANDARD_INPUT: Final = Path("/dev/stdin")
+STANDARD_INPUT_NAME: Final = "standard input"
 # At least two characters, so that a drive letter of Windows is no scheme.
-_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:")
+_SCHEME = re.compile(r"(?P<name>[a-zA-Z][a-zA-Z0-9+.-]+):(?P<slashes>//)?")
 _PATTERN = re.compile(r"%0?\d*d")
 _NETWORK_ERRNOS: Final = {
     errno.ECONNREFUSED: "the connection was refused; check the address, and that the server runs",
@@ -37,14 +44,61 @@ def is_standard_stream(location: str) -> bool:
 
 
 def is_url(location: str) -> bool:
-    """Whether the location has a protocol other than ``file``; the name of an existing file never has."""
+    """Whether the location has a protocol other than ``file``.
+
+    The name of an existing file never has one, and a colon alone makes none: ``Film: Part 2.mp4`` is a file.
+    """
     scheme = _SCHEME.match(location)
-    return bool(scheme) and not location.startswith("file:") and not Path(location).exists()
+    if scheme is None or location.startswith(FILE_PREFIX) or os.path.exists(location):
+        return False
+    return bool(scheme["slashes"]) or scheme["name"] in PREFIXES
+
+
+def local_path(location: str) -> Path | None:
+    """The file, or the pattern of files, that the location names, as FFmpeg reads it; ``None`` for streams and URLs."""
+    if is_standard_stream(location) or is_url(location):
+        return None
+    return Path(location.removeprefix(FILE_PREFIX) if not os.path.exists(location) else location)
 
 
 def is_image_pattern(location: str) -> bool:
     """Whether the location stands for numbered files, as ``frames/%04d.png`` does."""
-    return not is_url(location) and _PATTERN.search(Path(location).name) is not None
+    path = local_path(location)
+    return path is not None and _PATTERN.search(path.name) is not None and not os.path.exists(path)
+
+
+def is_readable_twice(location: str) -> bool:
+    """Whether the location is one file on a disk, whose frames can be looked up at any time."""
+    path = local_path(location)
+    return path is not None and os.path.isfile(path)
+
+
+def numbered_name(pattern: str, number: int) -> str:
+    """The name that the image pattern gives to a number."""
+    return _PATTERN.sub(lambda found: found[0] % number, pattern, count=1).replace("%%", "%")
+
+
+def files_of(location: str) -> list[Path]:
+    """The files that the location, or its name for messages, stands for."""
+    if is_standard_stream(location) or location == STANDARD_INPUT_NAME:
+        return [STANDARD_INPUT]
+    path = local_path(location)
+    if path is None:
+        return []
+    return [found for _, found in numbered_files(location)] if is_image_pattern(location) else [path]
+
+
+def numbered_files(pattern: str) -> list[tuple[int, Path]]:
+    """Existing files that the image pattern names, with their numbers, in order."""
+    path = local_path(pattern)
+    placeholder = None if path is None else _PATTERN.search(path.name)
+    if path is None or placeholder is None or not os.path.isdir(path.parent):
+        return []
+    before, after = path.name[: placeholder.start()], path.name[placeholder.end() :]
+    numbered = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
+    matches = ((numbered.fullmatch(entry.name), entry) for entry in path.parent.iterdir())
+    found = [(int(match[1]), entry) for match, entry in matches if match and placeholder[0] % int(match[1]) == match[1]]
+    return sorted(found)
 
 
 def first_number(pattern: str) -> int | None:
@@ -52,30 +106,24 @@ def first_number(pattern: str) -> int | None:
 
     FFmpeg itself looks for the numbers 0 to 4 only.
     """
-    path = Path(pattern)
-    placeholder = _PATTERN.search(path.name)
-    if placeholder is None or not path.parent.is_dir():
-        return None
-    before, after = path.name[: placeholder.start()], path.name[placeholder.end() :]
-    numbered = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
-    matches = (numbered.fullmatch(entry.name) for entry in path.parent.iterdir())
-    numbers = (int(match[1]) for match in matches if match and placeholder[0] % int(match[1]) == match[1])
-    return min(numbers, default=None)
+    return min((number for number, _ in numbered_files(pattern)), default=None)
 
 
 def ffmpeg_url(location: str) -> str:
     """The location as FFmpeg takes it: a path with a colon must not be mistaken for a protocol."""
-    if is_standard_stream(location) or is_url(location) or ":" not in location:
+    path = local_path(location)
+    if path is None or (location.startswith(FILE_PREFIX) and "%" not in location):
         return location
-    return location if location.startswith("file:") else f"file:{location}"
+    if is_image_pattern(location):
+        path = Path(str(path.parent).replace("%", "%%")) / path.name  # FFmpeg takes the whole path for the pattern
+    return f"{FILE_PREFIX}{path}" if ":" in str(path) else str(path)
 
 
 def display_name(location: str) -> str:
-    """The location for messages, without a password in it."""
-    if not is_url(location):
-        return "standard input" if is_standard_stream(location) else location
-    password = urlsplit(location).password
-    return location.replace(f":{password}@", ":***@") if password else location
+    """The location for messages, without what lets anyone in: see :func:`redacted`."""
+    if is_standard_stream(location):
+        return STANDARD_INPUT_NAME
+    return redacted(location) if is_url(location) else location
 
 
 def open_failure(location: str, error: Exception) -> SourceError:
@@ -123,10 +171,10 @@ def _open_reason(location: str, error: Exception) -> str:
 
 
 def _invalid_data_reason(location: str) -> str:
-    path = Path(location.removeprefix("file:"))
-    if is_url(location):
+    path = local_path(location)
+    if path is None and not is_standard_stream(location):
         return "the server sent nothing in time, or nothing that FFmpeg recognises as video"
-    if not path.is_file():
+    if path is None or not os.path.isfile(path):
         return "FFmpeg does not recognise its format; set the option input.format if it is raw data"
     if path.stat().st_size == 0:
         return "the file is empty"

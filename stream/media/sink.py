@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, NoReturn
 
 import av
@@ -15,6 +16,8 @@ from av.stream import Disposition
 from emocolor.errors import SinkError
 from emocolor.options import Options, Spelling, option
 
+from ..files.output_file import Placeable, place_all
+from ..files.stop_request import StopRequest
 from .companion_streams import (
     MOV_FORMATS,
     AudioPolicy,
@@ -94,10 +97,12 @@ class VideoSink:
         options: SinkOptions | None = None,
         *,
         on_device: bool = False,
+        stop: StopRequest | None = None,
     ) -> None:
         """Check everything that can be checked before the work starts; the source must still be open.
 
-        ``on_device``: frames come in a GPU's memory, and NVENC encodes them there.
+        ``on_device``: frames come in a GPU's memory, and NVENC encodes them there. ``stop`` ends waits for the reader
+        of a pipe.
 
         Raises ConfigurationError for options that do not fit, SinkError for a place or a container that cannot be used.
         """
@@ -105,14 +110,24 @@ class VideoSink:
         info = source if isinstance(source, SourceInfo) else source.info
         self.warnings = []
         self._info = info
-        self._target = Target(target, format_name=options.format, overwrite=options.overwrite, source=info.location)
+        self._target = Target(
+            target, format_name=options.format, overwrite=options.overwrite, source=info.location, stop=stop
+        )
+        try:
+            self._prepare(options, on_device=on_device)
+        except BaseException:
+            self._target.remove()
+            raise
+
+    def _prepare(self, options: SinkOptions, *, on_device: bool) -> None:
+        info = self._info
         self._check_single_image()
         codec = find_encoder(options.codec or default_encoder(self._target.format, self._target.extension))
         settings = encoder_options(codec, crf=options.crf, preset=options.preset, options=options.options, hdr=info.hdr)
         if info.hdr is not None and not holds_hdr(codec.name):
             self.warnings.append(f"HDR metadata of the display and light levels cannot be passed to {codec.name}.")
         self._container = av.open(
-            self._target.name,
+            self._target.file,
             "w",
             format=self._target.format,
             container_options=MUXER_OPTIONS.get(self._target.format, {}),
@@ -159,8 +174,25 @@ class VideoSink:
         self._waiting.clear()
         self._mux(encoded)
 
+    @property
+    def outputs(self) -> list[Placeable]:
+        """What waits for its name once the sink is complete."""
+        return [] if self._target.output is None else [self._target.output]
+
+    @property
+    def part(self) -> Path:
+        """Where the output lies until it has its name. Raises ``ValueError`` for what is no file."""
+        if not self._target.is_seekable or self._target.output is None:
+            raise ValueError(f"{self._target.display_name} is no file")
+        return self._target.output.part
+
     def finish(self) -> None:
         """Write what is left, and put the file in place. Raises SinkError; call ``abort`` then."""
+        self.complete()
+        place_all(self.outputs)
+
+    def complete(self) -> None:
+        """Write what is left; the file waits under its temporary name. Raises SinkError; call ``abort`` then."""
         if self.frames_written == 0:
             raise SinkError(f"No frame came, so {self._target.display_name} is not written.")
         self._mux(self._encoder.flush())
@@ -169,7 +201,7 @@ class VideoSink:
         self._closed = True
         try:
             self._container.close()
-            self._target.place()
+            self._target.close()
         except (av.FFmpegError, OSError) as error:
             self._fail(error)
 

@@ -1,8 +1,8 @@
-"""Where an output goes: a file that appears when it is complete, or straight into a pipe, a URL or numbered images."""
+"""Where an output goes: files that appear when they are complete, a pipe or device, or a URL."""
 
 import contextlib
-import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,9 +11,24 @@ from av.format import ContainerFormat
 
 from emocolor.errors import ConfigurationError, SinkError
 
-from .locations import PROTOCOLS, display_name, ffmpeg_url, is_image_pattern, is_standard_stream, is_url
+from ..files.output_file import OutputFile, OutputFolder
+from ..files.pipes import STANDARD_OUTPUT, PipeWriter
+from ..files.places import check_folder, check_place, identities_of, identity_of
+from ..files.stop_request import StopRequest
+from .locations import (
+    PROTOCOLS,
+    display_name,
+    ffmpeg_url,
+    files_of,
+    is_image_pattern,
+    is_standard_stream,
+    is_url,
+    local_path,
+    numbered_files,
+    numbered_name,
+)
 
-STANDARD_OUTPUT: Final = "pipe:1"
+PIPE_NAME: Final = "pipe:1"
 OPENS_FILES_ITSELF: Final = 1
 """FFmpeg's AVFMT_NOFILE: the muxer opens its files by itself."""
 PIPE_FORMAT: Final = "matroska"
@@ -27,39 +42,45 @@ URL_FORMATS: Final = {
     "rtp": "rtp",
 }
 """The format that receivers expect, by protocol."""
+NUMBER: Final = "%09d"
+"""Numbers of images in their temporary folder."""
 
 
 class Target:
-    """A place that was checked; a file is written under a temporary name, and ``place`` gives it its own."""
+    """A place that was checked. What is written to it has its own name after ``output`` was placed."""
 
-    def __init__(self, target: str, *, format_name: str | None, overwrite: bool, source: str) -> None:
-        """``source`` is the input's location, which the output must not replace.
+    output: OutputFile | OutputFolder | None
+    """What gets its name when it is complete; ``None`` for standard output and URLs."""
 
-        Raises ConfigurationError for an unknown format, SinkError for a place that cannot be written to. Nothing is
-        created yet.
+    def __init__(
+        self,
+        target: str,
+        *,
+        format_name: str | None,
+        overwrite: bool,
+        source: str,
+        stop: StopRequest | None = None,
+    ) -> None:
+        """``source`` is the input's location, which the output must not replace. ``stop`` ends waits for pipes.
+
+        Raises ConfigurationError for an unknown format, SinkError for a place that cannot be written to.
         """
         self.display_name = "standard output" if is_standard_stream(target) else display_name(target)
         """For messages, without a password."""
-        self._path = None if is_standard_stream(target) or is_url(target) else Path(target.removeprefix("file:"))
-        self._temporary: Path | None = None
+        self._path = local_path(target)
         if self._path is not None:
-            _check_folder(self._path)
-        self.format = _format(target, format_name)
+            check_folder(self._path)
+        self.format = output_format(target, format_name)
         """FFmpeg's name of the container format."""
         self.is_pattern = self.format == "image2" and is_image_pattern(target)
-        if self._path is None:
-            self.name = STANDARD_OUTPUT if is_standard_stream(target) else target
-            """What FFmpeg is to open."""
-            return
-        if not self.is_pattern:
-            _check_existing(self._path, overwrite=overwrite, source=source)
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
-        _check_writable(temporary)
-        if self._opens_files_itself:
-            self.name = ffmpeg_url(target)
-        else:
-            self._temporary = temporary
-            self.name = ffmpeg_url(str(temporary))
+        self.output = None
+        if self._path is not None:
+            self.output = _output(self._path, self.format, overwrite=overwrite, inputs=files_of(source))
+        self._pipe = _pipe(self.output, target, stop or StopRequest())
+        self.name = self._name(target)
+        """What FFmpeg is to open."""
+        self.file = self._pipe or self.name
+        """The same for PyAV: the name, or a pipe that a stop can end."""
 
     @property
     def extension(self) -> str:
@@ -67,35 +88,41 @@ class Target:
         return "" if self._path is None else self._path.suffix
 
     @property
-    def _opens_files_itself(self) -> bool:
-        """Whether the muxer names its files by itself: numbered images, and playlists with their segments."""
-        return bool(ContainerFormat(self.format, "w").flags & OPENS_FILES_ITSELF)
+    def is_seekable(self) -> bool:
+        """Whether FFmpeg may go back and complete what it has written."""
+        return isinstance(self.output, OutputFile) and not self.output.is_stream
 
-    def place(self) -> None:
-        """Flush the finished file to the disk, and give it its name. Raises OSError."""
-        if self._temporary is None or self._path is None:
-            return
-        # File, name, folder, in this order: after a power failure there is the old file or the complete new one.
-        _sync(self._temporary)
-        os.replace(self._temporary, self._path)
-        _sync(self._path.parent)
+    def close(self) -> None:
+        """Release a pipe or device."""
+        if self._pipe is not None:
+            with contextlib.suppress(OSError):
+                self._pipe.close()
 
     def remove(self) -> None:
-        """Remove what was written under the temporary name, if there is any."""
-        if self._temporary is not None:
-            with contextlib.suppress(OSError):
-                self._temporary.unlink(missing_ok=True)
+        """Remove what was written, unless it has its name."""
+        self.close()
+        if self.output is not None:
+            self.output.discard()
 
     def disk_usage(self) -> str:
         """How much was written and how much space is left, for messages."""
-        if self._path is None:
+        if self._path is None or self._pipe is not None or self.output is None:
             return "the other side takes no more"
         free = shutil.disk_usage(self._path.parent).free
-        written = self._temporary.stat().st_size if self._temporary and self._temporary.exists() else 0
+        written = sum(path.stat().st_size for path in (self.output.part, *self.output.part.glob("*")) if path.is_file())
         return f"{written / 1e6:.1f} MB were written and {free / 1e6:.1f} MB are left in {self._path.parent.resolve()}"
 
+    def _name(self, target: str) -> str:
+        if is_standard_stream(target):
+            return PIPE_NAME
+        if isinstance(self.output, OutputFolder):
+            name = f"{NUMBER}{self.extension}" if self.format == "image2" else self.output.path.name
+            return ffmpeg_url(str(self.output.part / name))
+        return target if self.output is None else ffmpeg_url(str(self.output.part))
 
-def _format(target: str, name: str | None) -> str:
+
+def output_format(target: str, name: str | None) -> str:
+    """FFmpeg's name of the container format: ``name``, or what the target implies. Raises ConfigurationError."""
     if name is not None:
         try:
             return ContainerFormat(name, "w").name
@@ -108,6 +135,35 @@ def _format(target: str, name: str | None) -> str:
     if is_url(target):
         return _url_format(target)
     return _format_by_extension(target)
+
+
+def _output(path: Path, format_name: str, *, overwrite: bool, inputs: Sequence[Path]) -> OutputFile | OutputFolder:
+    """The file, or the folder for a muxer that names its files by itself: images, and playlists with their segments."""
+    if not ContainerFormat(format_name, "w").flags & OPENS_FILES_ITSELF:
+        return OutputFile(path, overwrite=overwrite, inputs=inputs)
+    if not is_image_pattern(str(path)):
+        check_place(path, overwrite=overwrite, inputs=inputs)
+        single = path.name if format_name == "image2" else None
+        return OutputFolder(path, overwrite=overwrite, inputs=inputs, name_of=lambda name: single or name)
+    there = [found for number, found in numbered_files(str(path)) if number > 0]
+    if own := next((one for one in there if identity_of(one.stat()) in identities_of(inputs)), None):
+        raise SinkError(f"{own} is an image of the input. Give the output another name.")
+    if there and not overwrite:
+        raise SinkError(f"{there[0]} exists. The option output.overwrite replaces it.")
+    return OutputFolder(
+        path,
+        overwrite=overwrite,
+        inputs=inputs,
+        name_of=lambda name: numbered_name(path.name, int(name.partition(".")[0])),
+    )
+
+
+def _pipe(output: OutputFile | OutputFolder | None, target: str, stop: StopRequest) -> PipeWriter | None:
+    if is_standard_stream(target):
+        return PipeWriter(STANDARD_OUTPUT, stop)
+    if isinstance(output, OutputFile) and output.is_stream:
+        return PipeWriter(output.path, stop)
+    return None
 
 
 def _url_format(target: str) -> str:
@@ -132,39 +188,3 @@ def _format_by_extension(target: str) -> str:
             f"{what} no video format: {display_name(target)}. "
             "Name the output .mp4, .mkv, .mov or .webm, or set the option output.format."
         ) from error
-
-
-def _check_folder(path: Path) -> None:
-    if path.is_dir():
-        raise SinkError(f"The output {path} is a folder. Name a file.")
-    if not path.parent.is_dir():
-        raise SinkError(f"The folder {path.parent} does not exist. Make it first, or write elsewhere.")
-
-
-def _check_writable(temporary: Path) -> None:
-    """Make and remove a file: permissions alone do not reveal a read-only disk."""
-    try:
-        temporary.touch()
-        temporary.unlink()
-    except OSError as error:
-        raise SinkError(
-            f"The folder {temporary.parent} cannot be written to: {error.strerror}. "
-            "Check its permissions, or write elsewhere."
-        ) from error
-
-
-def _check_existing(path: Path, *, overwrite: bool, source: str) -> None:
-    if not path.exists():
-        return
-    if Path(source).exists() and path.samefile(source):
-        raise SinkError(f"The output {path} is the input itself. Give it another name.")
-    if not overwrite:
-        raise SinkError(f"{path} exists. The option output.overwrite replaces it.")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,11 +5,11 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
+from ..files.stop_request import Cancelled
+
+__all__ = ["Cancelled", "Channel"]
+
 T = TypeVar("T")
-
-
-class Cancelled(Exception):
-    """The work that this channel belongs to was cancelled."""
 
 
 class Channel(Generic[T]):

@@ -39,7 +39,16 @@ class Pipeline:
     have stopped: where items are taken, or at the end of the block, unless the block raised an error itself.
     """
 
-    def __init__(self, source: Callable[[], Iterable[Any]], stages: Sequence[Stage], capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        source: Callable[[], Iterable[Any]],
+        stages: Sequence[Stage],
+        capacity: int = CAPACITY,
+        *,
+        on_cancel: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``on_cancel`` ends what threads wait for beside their channels; it is called where the work is cancelled."""
+        self._on_cancel = on_cancel
         self._channels: list[Channel[Any]] = [Channel(capacity) for _ in range(len(stages) + 1)]
         self._threads = [threading.Thread(target=self._work, args=(source, None, self._channels[0]), name="decode")]
         for stage, before, after in zip(stages, self._channels, self._channels[1:], strict=False):
@@ -98,6 +107,7 @@ class Pipeline:
 
     def cancel(self) -> None:
         """Cancel all work; may be called from any thread, more than once."""
+        self._on_cancel()
         for channel in self._channels:
             channel.cancel()
 

@@ -15,20 +15,28 @@ from emocolor.person_regions import PersonMasks
 from emocolor.protocols import Effect, PersonSegmenter
 from emocolor.scenes import SceneBuilder
 
+from ..files.output_file import Placeable, place_all
 from ..media.frames import with_neutral_chroma, writable
 from ..media.sink import VideoSink
 from .parallel import ordered_parallel_map
 from .steps import Step
 
 
-class ObservationWriter(Protocol):
-    """A file of what was observed: in place after ``finish``, gone after ``abort``."""
+class SideOutput(Protocol):
+    """An output of a job beside the video; ``complete``, then its outputs are placed, or ``abort``."""
 
-    def write(self, observation: Observation, scene: Scene) -> None: ...
+    @property
+    def outputs(self) -> Sequence[Placeable]: ...
 
-    def finish(self) -> None: ...
+    def complete(self) -> None: ...
 
     def abort(self) -> None: ...
+
+
+class ObservationWriter(SideOutput, Protocol):
+    """A file of what was observed."""
+
+    def write(self, observation: Observation, scene: Scene) -> None: ...
 
 
 def build_scenes(steps: Iterable[Step], scenes: SceneBuilder, max_held: int) -> Iterator[Step]:
@@ -85,10 +93,19 @@ def with_chroma_planes(frame: Frame) -> Frame:
     return with_neutral_chroma(frame) if frame.format.chroma == "none" else frame
 
 
-def write(steps: Iterable[Step], sink: VideoSink | None, timeline: ObservationWriter | None) -> Iterator[Step]:
-    """Encode every frame and record every observation. The files are in place when this ends well, else removed."""
-    outputs = [output for output in (sink, timeline) if output is not None]
-    complete = False
+def write(
+    steps: Iterable[Step],
+    sink: VideoSink | None,
+    timeline: ObservationWriter | None,
+    others: Sequence[SideOutput] = (),
+) -> Iterator[Step]:
+    """Encode every frame and record every observation.
+
+    All outputs get their names together when this ends well, else all are removed. ``others`` are completed after the
+    video.
+    """
+    outputs: list[SideOutput] = [output for output in (sink, timeline, *others) if output is not None]
+    placed = False
     try:
         for step in steps:
             if sink is not None:
@@ -97,10 +114,11 @@ def write(steps: Iterable[Step], sink: VideoSink | None, timeline: ObservationWr
                 timeline.write(step.observation, step.scene)
             yield step
         for output in outputs:
-            output.finish()
-        complete = True
+            output.complete()
+        place_all([waiting for output in outputs for waiting in output.outputs])
+        placed = True
     finally:
-        if not complete:
+        if not placed:
             for output in outputs:
                 output.abort()
 

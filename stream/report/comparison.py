@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.arrays import RgbImage
-from emocolor.errors import ConfigurationError, SourceError
+from emocolor.errors import ConfigurationError, SinkError, SourceError
 from emocolor.frames import Frame, Rotation
 
+from ..files.output_file import OutputFile, Placeable
 from ..media.frames import to_rgb
+from ..media.locations import files_of
 from ..media.source import SourceOptions, VideoSource
 from ..media.source_info import SourceInfo
-from .drawing import time_label, write_png
+from .drawing import png_bytes, time_label, write_png
 from .frame_strip import GAP, make_strip
 
 MAX_MOMENTS: Final = 24
@@ -26,27 +28,77 @@ IMAGE_SIDE: Final = 320
 MIN_IMAGE_WIDTH: Final = 48
 """Pixels that an image must be wide for its caption to be readable."""
 MIN_IMAGE_HEIGHT: Final = 8
+MAX_PIXELS: Final = 1 << 30
+"""More than any encoder takes."""
 ROUNDED_SECONDS: Final = 0.005
 """How far a container may round a frame's time; GIF, the coarsest, counts hundredths of a second."""
 
 
-def write_comparison(before: Path | str, after: Path | str, image: Path, *, count: int = 6, start: float = 0.0) -> None:
-    """Write a PNG of ``count`` moments of two films, ``before`` above ``after``, with their times in ``after``.
+def write_comparison(
+    before: Path | str, after: Path | str, image: Path, *, count: int = 6, start: float = 0.0, overwrite: bool = False
+) -> None:
+    """Write a PNG of ``count`` moments of two films, as :func:`draw_comparison` draws it and raises.
+
+    Raises SinkError too, where the image cannot be written, or exists.
+    """
+    write_png(image, draw_comparison(before, after, count=count, start=start), overwrite=overwrite)
+
+
+def draw_comparison(before: Path | str, after: Path | str, *, count: int = 6, start: float = 0.0) -> RgbImage:
+    """``count`` moments of two films, ``before`` above ``after``, with their times in ``after``.
 
     The moments are the middles of equal parts of ``after``. A film with fewer frames gives fewer moments, and one that
     cannot seek its first frame alone. ``start``: seconds of ``before`` that ``after`` does not have. Images are rotated
     and stretched as a player would display ``before``. Only the frames that are shown are decoded, and what leads to
     them from the nearest key frame.
 
-    Raises ConfigurationError for a count that is not from 1 to 24, SourceError where a film cannot be read, SinkError
-    where the image cannot be written.
+    Raises ConfigurationError for a count that is not from 1 to 24, SourceError where a film cannot be read.
     """
     if not 1 <= count <= MAX_MOMENTS:
         raise ConfigurationError(f"A comparison shows 1 to {MAX_MOMENTS} moments, not {count}.")
     pairs = _pairs(str(before), str(after), count, start)
     width = len(pairs) * (pairs[0].before.shape[1] + GAP) - GAP
     captions = [time_label(round(pair.time, 2)) for pair in pairs]
-    write_png(image, make_strip([pair.before for pair in pairs], [pair.after for pair in pairs], captions, width=width))
+    return make_strip([pair.before for pair in pairs], [pair.after for pair in pairs], captions, width=width)
+
+
+class ComparisonWriter:
+    """The comparison as an output of the job that makes the later film: drawn when that film is complete."""
+
+    def __init__(
+        self, path: Path, *, before: str, after: Path, start: float, overwrite: bool, warnings: list[str]
+    ) -> None:
+        """``after``: where the later film lies until it has its name. ``warnings`` gets why nothing can be drawn.
+
+        Raises SinkError for a place that cannot be used.
+        """
+        self._before, self._after, self._start, self._warnings = before, after, start, warnings
+        self._output = OutputFile(path, overwrite=overwrite, inputs=files_of(before))
+        self._failed = False
+
+    @property
+    def outputs(self) -> list[Placeable]:
+        """What waits for its name; nothing where nothing could be drawn."""
+        return [] if self._failed else [self._output]
+
+    def complete(self) -> None:
+        """Draw it. Raises SinkError where it cannot be written."""
+        try:
+            data = png_bytes(draw_comparison(self._before, self._after, start=self._start))
+        except (ConfigurationError, SourceError) as error:  # the film itself is complete
+            self._warnings.append(f"Frames before and after could not be drawn: {error}")
+            self._failed = True
+            self.abort()
+            return
+        try:
+            with self._output.open() as file:
+                file.write(data)
+        except OSError as error:
+            raise SinkError(f"Cannot write {self._output.path}: {error.strerror}.") from error
+
+    def abort(self) -> None:
+        """Remove what was written, unless it has its name."""
+        self._output.discard()
 
 
 @dataclass(frozen=True)
@@ -102,7 +154,7 @@ def _moments(before: SourceInfo, after: SourceInfo, count: int) -> list[float]:
 def _first_frame_from(film: str, seconds: float) -> _FilmFrame:
     """The first frame at or after a time."""
     # The limit on the size of frames was applied when the films were made.
-    options = SourceOptions(start_seconds=seconds, max_pixels=1 << 31)
+    options = SourceOptions(start_seconds=seconds, max_pixels=MAX_PIXELS)
     with closing(VideoSource(film, options)) as source:
         frame = next(unit.frame for unit in source.units() if unit.frame is not None)
         return _FilmFrame(source.info, seconds + frame.time, frame)

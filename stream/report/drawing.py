@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.arrays import Points, RgbImage
-from emocolor.errors import SinkError
+
+from ..files.output_file import write_whole
 
 Rgb = tuple[int, int, int]
 
@@ -56,13 +57,15 @@ def draw_line(image: RgbImage, points: Points | Sequence[tuple[float, float]], c
     cv2.polylines(image, [_fixed_point(points)], False, color, width, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def write_png(path: Path, image: RgbImage) -> None:
-    """Write an image as PNG; raises ``SinkError`` where the file cannot be written."""
+def write_png(path: Path, image: RgbImage, *, overwrite: bool = False) -> None:
+    """Write an image as PNG. Raises ``SinkError`` where that fails, or where the file exists."""
+    write_whole(path, png_bytes(image), overwrite=overwrite)
+
+
+def png_bytes(image: RgbImage) -> bytes:
+    """The image as a PNG file."""
     _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise SinkError(f"Cannot write the image {path}: {error.strerror}. Choose another place.") from error
+    return data.tobytes()
 
 
 def time_label(seconds: float) -> str:

@@ -2,15 +2,18 @@
 
 import contextlib
 import csv
+import io
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal
 
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError, SinkError
 from emocolor.faces import Face, Observation, ObservedFace, Scene
+
+from ..files.output_file import OutputFile, Placeable, place_all
+from ..files.stop_request import Cancelled, StopRequest
 
 TimelineFormat = Literal["jsonl", "csv"]
 
@@ -32,17 +35,26 @@ class TimelineWriter:
     this frame alone under its name after ``raw_``.
     """
 
-    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
-        """Raises ``ConfigurationError`` for an unknown extension, ``SinkError`` for a place that cannot be used."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        overwrite: bool = False,
+        inputs: Sequence[Path] = (),
+        stop: StopRequest | None = None,
+    ) -> None:
+        """``inputs`` are files that must not be replaced. ``stop`` ends waits for the reader of a pipe.
+
+        Raises ``ConfigurationError`` for an unknown extension, ``SinkError`` for a place that cannot be used.
+        """
         self._path = path
         self._format = _format_of(path)
-        if path.exists() and not overwrite:
-            raise SinkError(f"{path} exists. The option output.overwrite replaces it.")
-        self._temporary = path.with_name(f".{path.name}.part")
+        self._output = OutputFile(path, overwrite=overwrite, inputs=inputs)
         try:
-            self._file: TextIO = self._temporary.open("w", newline="", encoding="utf-8")
+            self._file = io.TextIOWrapper(self._output.open(stop), newline="", encoding="utf-8")
         except OSError as error:
-            raise SinkError(f"Cannot write the timeline {path}: {error.strerror}.") from error
+            self._output.discard()
+            raise self._failure(error) from error
         self._table = csv.DictWriter(self._file, FIELDS)
         if self._format == "csv":
             self._table.writeheader()
@@ -53,27 +65,39 @@ class TimelineWriter:
             for record in records_of(observation, scene):
                 self._write_record(record)
         except OSError as error:
-            raise SinkError(f"Cannot write the timeline {self._path}: {error.strerror}.") from error
+            raise self._failure(error) from error
+
+    @property
+    def outputs(self) -> list[Placeable]:
+        """What waits for its name once the timeline is complete."""
+        return [self._output]
 
     def finish(self) -> None:
         """Put the file in place; raises ``SinkError``."""
+        self.complete()
+        place_all(self.outputs)
+
+    def complete(self) -> None:
+        """Write what is left; the file waits under its temporary name. Raises ``SinkError``."""
         try:
             self._file.close()
-            os.replace(self._temporary, self._path)
         except OSError as error:
-            raise SinkError(f"Cannot write the timeline {self._path}: {error.strerror}.") from error
+            raise self._failure(error) from error
 
     def abort(self) -> None:
-        """Remove what was written."""
-        with contextlib.suppress(OSError):  # closing flushes, so a full disk fails again here
+        """Remove what was written, unless it has its name."""
+        with contextlib.suppress(OSError, Cancelled):  # closing flushes, so a full disk fails again here
             self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        self._output.discard()
 
     def _write_record(self, record: dict[str, Any]) -> None:
         if self._format == "jsonl":
             self._file.write(json.dumps(record) + "\n")
             return
         self._table.writerow(record)
+
+    def _failure(self, error: OSError) -> SinkError:
+        return SinkError(f"Cannot write the timeline {self._path}: {error.strerror}.")
 
 
 def records_of(observation: Observation, scene: Scene) -> Iterator[dict[str, Any]]:

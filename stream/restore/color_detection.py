@@ -11,10 +11,13 @@ from emocolor.errors import SourceError
 from emocolor.frames import Frame
 
 from ..media import probe
+from ..media.frame_size import limit_frames
 from ..media.frames import frame_from_av, to_working_format
-from ..media.locations import is_image_pattern, is_standard_stream, is_url
-from ..media.source import SourceOptions, open_container
+from ..media.locations import is_readable_twice
+from ..media.opening import open_container
+from ..media.packets import demux
 from ..media.source_info import SourceInfo
+from ..media.source_options import SourceOptions
 
 SAMPLES: Final = 16
 """Frames that are analysed."""
@@ -27,7 +30,7 @@ def input_is_colored(location: str, options: SourceOptions, info: SourceInfo) ->
     """Whether the part that is read is in colour; ``None`` where it cannot be sampled beforehand."""
     if info.format.chroma == "none":
         return False
-    if info.duration is None or is_url(location) or is_standard_stream(location) or is_image_pattern(location):
+    if info.duration is None or not is_readable_twice(location):
         return None
     try:
         samples = list(_samples(location, options, info.duration))
@@ -42,6 +45,7 @@ def _samples(location: str, options: SourceOptions, duration: float) -> Iterator
         stream = probe.main_video(container)
         assert stream is not None
         stream.thread_type = "AUTO"
+        limit_frames(stream.codec_context, options.max_pixels)
         start = float(probe.start_of(container) + options.start)
         times = [start + duration * (number + 0.5) / SAMPLES for number in range(SAMPLES)]
         short = duration <= SHORT_SECONDS
@@ -57,7 +61,7 @@ def _decoded(
     container.seek(math.floor(start * av.time_base))
     stream.codec_context.skip_frame = "NONREF"
     waiting = times[::-1]
-    for frame in container.decode(stream):
+    for frame in _frames(container, stream):
         if not waiting:
             return
         if frame.time is not None and frame.time >= waiting[-1]:
@@ -71,5 +75,12 @@ def _key_frames(
 ) -> Iterator[av.VideoFrame]:
     for time in times:
         container.seek(math.floor(time * av.time_base))
-        if (frame := next(container.decode(stream), None)) is not None:
+        if (frame := next(_frames(container, stream), None)) is not None:
             yield frame
+
+
+def _frames(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    for packet in demux(container, [stream]):
+        if packet.size > 0:
+            yield from stream.codec_context.decode(packet)
+    yield from stream.codec_context.decode(None)

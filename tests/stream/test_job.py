@@ -80,8 +80,8 @@ def test_the_result_does_not_depend_on_timing(demo_clip, tmp_path, monkeypatch):
 
     original = Pipeline.__init__
 
-    def with_delays(self, source, stages, capacity=4):
-        original(self, source, [dawdling(stage, n) for n, stage in enumerate(stages)], capacity=1)
+    def with_delays(self, source, stages, **options):
+        original(self, source, [dawdling(stage, n) for n, stage in enumerate(stages)], capacity=1, **options)
 
     outputs = []
     for name in ("one", "two", "delayed"):

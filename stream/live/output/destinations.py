@@ -1,14 +1,14 @@
 """Where a live video may be written to, parsed and checked before anything is opened."""
 
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from emocolor.errors import ConfigurationError, SinkError
-from stream.media.locations import ffmpeg_url, is_standard_stream, is_url
-from stream.media.target import Target
+from stream.files.places import check_place, check_writable
+from stream.media.locations import display_name, ffmpeg_url, files_of, is_standard_stream, is_url, local_path
+from stream.media.target import output_format
 
 DestinationKind = Literal["file", "pipe", "network"]
 
@@ -76,21 +76,20 @@ def parse_output(text: str, *, format_name: str | None, overwrite: bool, source:
     """
     if is_standard_stream(text) and sys.stdout.isatty():
         raise SinkError("Standard output is a terminal. Pipe it into a player or a file, or name a file.")
-    target = Target(text, format_name=format_name, overwrite=overwrite, source=source)
-    if target.format not in FORMATS:
+    shown = "standard output" if is_standard_stream(text) else display_name(text)
+    name = output_format(text, format_name)
+    if name not in FORMATS:
         raise ConfigurationError(
-            f"{target.display_name} would be {target.format}, which cannot hold a live video. "
+            f"{shown} would be {name}, which cannot hold a live video. "
             f"Use .mkv, .mp4, .mov, .ts or .flv, or set one of these formats: {', '.join(FORMATS)}."
         )
     if is_standard_stream(text):
         kind: DestinationKind = "pipe"
     else:
         kind = "network" if is_url(text) else "file"
-    if target.format == "rtsp" and kind != "network":
-        raise SinkError(f"RTSP cannot be written to {target.display_name}. Name a URL such as rtsp://host/name.")
-    return Destination(kind=kind, shown=_without_key(target.display_name), name=ffmpeg_url(text), format=target.format)
-
-
-def _without_key(shown: str) -> str:
-    """An RTMP address up to its application: the key that follows lets anyone publish."""
-    return re.sub(r"^(rtmps?://[^/]+/[^/]+/).+", r"\1***", shown, flags=re.IGNORECASE)
+    if name == "rtsp" and kind != "network":
+        raise SinkError(f"RTSP cannot be written to {shown}. Name a URL such as rtsp://host/name.")
+    if (path := local_path(text)) is not None:
+        check_place(path, overwrite=overwrite, inputs=files_of(source))
+        check_writable(path)
+    return Destination(kind=kind, shown=shown, name=ffmpeg_url(text), format=name)

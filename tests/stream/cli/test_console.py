@@ -90,7 +90,9 @@ def test_a_signal_ends_the_input_and_keeps_what_was_done(demo_clip, tmp_path, ca
     code = run_job(settings, show_progress=False)
     written = capsys.readouterr().err
     assert code == 128 + signal.SIGTERM
-    assert written.startswith(f"stopped: {out} is whole and holds the first")
+    finishing, stopped = written.splitlines()
+    assert finishing == "finishing; signal again to drop all."
+    assert stopped.startswith(f"stopped: {out} is whole and holds the first")
     assert out.exists()
 
 

@@ -69,7 +69,7 @@ def test_short_commands_log_what_is_asked_for(restored, verbose, level):
     configure_short_logging(verbose)
     assert logging.getLogger().level == level
     (handler,) = logging.getLogger().handlers
-    assert handler.format(record()) == "WARNING stream.x: session ab\nended"
+    assert handler.format(record()) == "WARNING stream.x: session ab\\nended"
 
 
 def test_an_error_is_a_record_with_its_exit_code(caplog):

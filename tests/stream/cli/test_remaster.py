@@ -115,8 +115,8 @@ def test_pipes_work_and_have_no_strip(film):
     [
         (["{film}"], 2, "pass -o OUTPUT"),
         (["{film}", "-o", "{tmp}/out.mp4", "--strip", "{tmp}/strip.jpg"], 2, "--strip writes PNG"),
-        (["{film}", "-o", "{tmp}/out.mp4", "--strip", "{tmp}/no/strip.png"], 5, "no folder"),
-        (["{film}", "-o", "{tmp}/out.mp4", "--strip", "{tmp}/there.png"], 5, "exists already"),
+        (["{film}", "-o", "{tmp}/out.mp4", "--strip", "{tmp}/no/strip.png"], 5, "does not exist"),
+        (["{film}", "-o", "{tmp}/out.mp4", "--strip", "{tmp}/there.png"], 5, "exists. --overwrite replaces it"),
         (["{film}", "-o", "-", "-f", "matroska", "--strip", "{tmp}/s.png"], 2, "needs a file"),
         (["{film}", "-o", "{tmp}/out.mp4", "--denoise", "2"], 2, "denoise must be a number between 0 and 1"),
         (["{film}", "-o", "{tmp}/out.mp4", "--vividness", "1.1"], 2, "vividness must be a number between 0 and 1"),

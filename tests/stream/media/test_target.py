@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from emocolor.errors import ConfigurationError, SinkError
+from stream.files.output_file import place_all
 from stream.media.sink import SinkOptions, VideoSink
 from stream.media.source import VideoSource
 from stream.media.target import Target
@@ -63,7 +64,7 @@ def test_a_finished_file_replaces_the_old_one_atomically(tmp_path: Path) -> None
     Path(target.name).write_bytes(b"new" * 1_000_000)
     assert path.read_bytes() == b"old"
     assert target.disk_usage().startswith("3.0 MB were written and ")
-    target.place()
+    place_all([target.output])
     assert path.read_bytes() == b"new" * 1_000_000
     assert os.listdir(tmp_path) == ["out.mp4"]
 
@@ -82,7 +83,11 @@ def test_a_part_of_a_file_is_removed_with_what_was_there_kept(tmp_path: Path) ->
 def test_numbered_images_are_opened_by_the_muxer_itself(tmp_path: Path) -> None:
     target = target_of(tmp_path / "%03d.png")
     assert (target.format, target.is_pattern) == ("image2", True)
-    assert target.name == str(tmp_path / "%03d.png")
+    folder, name = target.name.rsplit("/", 1)
+    assert Path(folder.replace("%%", "%")) == target.output.part
+    assert name == "%09d.png"
+    target.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

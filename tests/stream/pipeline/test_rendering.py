@@ -177,11 +177,13 @@ class Recorder:
     def __init__(self):
         self.calls = []
 
+    outputs = ()
+
     def write(self, observation, scene):
         self.calls.append((observation.time, scene.time))
 
-    def finish(self):
-        self.calls.append("finish")
+    def complete(self):
+        self.calls.append("complete")
 
     def abort(self):
         self.calls.append("abort")
@@ -197,7 +199,7 @@ def observed(count):
 def test_observations_are_written_and_the_file_is_finished():
     timeline = Recorder()
     assert len(list(write(observed(4), None, timeline))) == 4
-    assert timeline.calls == [(0, 0), (0.08, 0.08), "finish"]
+    assert timeline.calls == [(0, 0), (0.08, 0.08), "complete"]
 
 
 def test_a_stop_midway_leaves_no_file():

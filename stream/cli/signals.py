@@ -1,0 +1,57 @@
+"""What signals do before a command handles them by itself, and what they are called."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+from .messages import say
+
+STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a service manager, and a terminal that is closed."""
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the command to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+def raise_stopped(number: int, frame: FrameType | None) -> NoReturn:
+    """Let the main thread clean up."""
+    raise Stopped(number)
+
+
+def leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End the process here. While modules are loaded an exception would surface as any other, or not at all."""
+    say("stopped before anything was done.")
+    os._exit(128 + number)
+
+
+@contextlib.contextmanager
+def handled_by(handler: Handler) -> Iterator[None]:
+    """Handle the signals so while the block runs. Without effect outside the main thread.
+
+    SIGHUP stays ignored where it is, as under ``nohup``.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, Any] = {number: signal.signal(number, handler) for number in handled_signals()}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def handled_signals() -> list[signal.Signals]:
+    """The signals that end a command here."""
+    return [one for one in STOPS if one != signal.SIGHUP or signal.getsignal(one) is not signal.SIG_IGN]

@@ -1,0 +1,1 @@
+"""Files and pipes at the edge: outputs that appear whole or not at all, and waits that a stop ends."""
