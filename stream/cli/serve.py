@@ -40,6 +40,14 @@ Origins = Annotated[
     list[str] | None,
     _of_server("--allow-origin", metavar="ORIGIN", help="Another site whose pages may use the server; repeatable."),
 ]
+TrustedProxies = Annotated[
+    list[str] | None,
+    _of_server(
+        "--trusted-proxy",
+        metavar="ADDRESS",
+        help="A reverse proxy whose X-Forwarded-For tells the client's address; a network too; repeatable.",
+    ),
+]
 Stun = Annotated[
     list[str] | None,
     _of_server("--stun", metavar="URL", help="STUN server, as stun:HOST:3478. None is asked otherwise."),
@@ -58,9 +66,11 @@ class _Access:
     """Who may reach the server, and how: what is no option of presets."""
 
     token: str | None
+    token_is_new: bool
     certificate: Path | None
     key: Path | None
     origins: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
     stun: tuple[str, ...]
     turn: str | None
     turn_login: tuple[str, str] | None
@@ -74,6 +84,7 @@ def read_access(
     cert: Certificate = None,
     key: Key = None,
     allow_origin: Origins = None,
+    trusted_proxy: TrustedProxies = None,
     stun: Stun = None,
     turn: Turn = None,
     turn_login: TurnLogin = None,
@@ -82,9 +93,11 @@ def read_access(
     """What the flags stand for, files with secrets read. Raises ``ConfigurationError``."""
     return _Access(
         token=_token(token, token_file),
+        token_is_new=token == AUTO_TOKEN,
         certificate=cert,
         key=key,
         origins=tuple(allow_origin or ()),
+        trusted_proxies=tuple(trusted_proxy or ()),
         stun=tuple(stun or ()),
         turn=turn,
         turn_login=None if turn_login is None else _login(turn_login),

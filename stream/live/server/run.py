@@ -22,6 +22,7 @@ from ..quality import ControllerOptions, Quality, levels_for
 from ..webrtc.publications import Publications
 from ..webrtc.resources import Resources
 from .app import make_app
+from .connections import Connections
 from .settings import ServeSettings
 
 M_MMAP_THRESHOLD: Final = -3
@@ -82,14 +83,16 @@ async def _run(settings: ServeSettings, say: Callable[[str], None]) -> int:
         publications = _publications(settings, classifier, nets, levels)
         runner = web.AppRunner(
             make_app(publications, settings.access(), settings.controls, settings.stun),
-            access_log=None,
             shutdown_timeout=SHUTDOWN_TIMEOUT_S,
         )
         await runner.setup()
-        await web.SockSite(runner, listener, ssl_context=tls).start()
+        assert runner.server is not None
+        connections = Connections(runner.server, tls=tls, proxies=settings.proxies())
+        connections.start(listener)
         _announce(settings, listener.getsockname()[1], say)
         code = await stopped
         log.info("stopping")
+        await connections.stop()
         await publications.stop()
         await runner.cleanup()
         await asyncio.to_thread(classifier.close)
@@ -147,7 +150,9 @@ def _announce(settings: ServeSettings, port: int, say: Callable[[str], None]) ->
     scheme = "http" if settings.certificate is None else "https"
     host = socket.gethostname() if settings.server.host in ("0.0.0.0", "::") else settings.server.host
     address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-    say(f"Open {address}/{f'#token={settings.token}' if settings.token else ''}")
-    say(f"Publish by WHIP to {address}/whip, watch by WHEP at {address}/whep/SESSION; Ctrl-C ends it.")
+    token = f"#token={settings.token}" if settings.token_is_new else ""
+    hint = " and enter the token" if settings.token and not settings.token_is_new else ""
+    say(f"Open {address}/{token}{hint}")
+    say(f"Publish by WHIP to {address}/whip?public=NAME, watch by WHEP at {address}/whep/NAME; Ctrl-C ends it.")
     if scheme == "http" and not settings.is_loopback:
         say("Browsers allow the camera over https and on localhost only; set a certificate and its key for https.")

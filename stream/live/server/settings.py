@@ -18,6 +18,7 @@ from engines.runners.devices import Device
 from ...settings import AnalysisOptions, LiveOptions, ServerOptions
 from ..controls import Controls
 from .access import Access
+from .addresses import TrustedProxies
 
 MIN_TOKEN_CHARACTERS: Final = 16
 AUTO_TOKEN: Final = "auto"
@@ -36,14 +37,18 @@ class ServeSettings:
     server: ServerOptions = field(default_factory=ServerOptions)
     live: LiveOptions = field(default_factory=LiveOptions)
     analysis: AnalysisOptions = field(default_factory=AnalysisOptions)
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     """What clients must know; ``"auto"`` generates one."""
+    token_is_new: bool = False
+    """Whether nobody knows the token yet, so that it must be shown once; set for one that is generated here."""
     certificate: Path | None = None
     """PEM, with its chain."""
     key: Path | None = None
     """PEM."""
     origins: tuple[str, ...] = ()
     """Origins, such as ``https://example.org``, whose pages may use the server besides its own page."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of reverse proxies, whose ``X-Forwarded-For`` tells the client's address."""
     stun: tuple[str, ...] = ()
     """STUN servers, as ``stun:HOST:3478``."""
     turn: str | None = None
@@ -58,10 +63,12 @@ class ServeSettings:
     def __post_init__(self) -> None:
         if self.token == AUTO_TOKEN:
             object.__setattr__(self, "token", new_token())
+            object.__setattr__(self, "token_is_new", True)
         self._check_token()
         if (self.certificate is None) != (self.key is None):
             raise ConfigurationError("A certificate and its key belong together; set both, or neither.")
         self._check_origins()
+        self.proxies()
         if self.recordings is not None and not self.recordings.is_dir():
             raise SinkError(f"The folder {self.recordings} for recordings does not exist; create it first.")
         self._check_ice_servers()
@@ -79,7 +86,16 @@ class ServeSettings:
     def access(self) -> Access:
         """The access rules. Without a token, only names of this machine may be used."""
         local = frozenset({"localhost", "127.0.0.1", "::1", self.server.host})
-        return Access(token=self.token, hosts=None if self.token else local, origins=frozenset(self.origins))
+        return Access(
+            token=self.token,
+            hosts=None if self.token else local,
+            origins=frozenset(self.origins),
+            proxies=self.proxies(),
+        )
+
+    def proxies(self) -> TrustedProxies:
+        """The trusted proxies."""
+        return TrustedProxies(self.trusted_proxies)
 
     def ice_servers(self) -> tuple[RTCIceServer, ...]:
         """The STUN and TURN servers."""
