@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .PHONY: demo test lint docs bench clean
 
 demo: $(VENV)/.run
-	$(BIN)/emocolor-stream demo demo
+	$(BIN)/emocolor-stream demo demo --overwrite
 
 # Two processes, each on one core: threads of torch that share cores wait for each other. What is live keeps time by
 # the clock, so it has the machine to itself.

@@ -151,12 +151,13 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the clip and what is made of it go.")] = Path(
         "demo"
     ),
+    overwrite: Annotated[bool, typer.Option("--overwrite", "-y", help="Replace existing files.")] = False,
     verbose: Verbose = 0,
 ) -> None:
     def work() -> int:
         from ..demo.run import run_demo
 
-        for path, description in run_demo(folder).items():
+        for path, description in run_demo(folder, overwrite=overwrite).items():
             print(printable(f"{path!s:<24} {description}"))
         return 0
 

@@ -20,6 +20,8 @@ from emocolor.arrays import RgbImage
 from emocolor.emotions import Emotion
 from emocolor.errors import ConfigurationError, SinkError
 
+from ..files.output_file import OutputFile, place_all
+from ..media.locations import ffmpeg_url
 from .audio import SAMPLE_RATE, Beat, Samples, demo_music
 from .portrait import ExpressivePortrait
 
@@ -85,24 +87,31 @@ def demo_frames(*, seconds: float = 12.0, size_wh: tuple[int, int] = (960, 540),
     return _frames(seconds, size_wh, fps)
 
 
-def make_demo_clip(path: Path, *, seconds: float = 12.0, size_wh: tuple[int, int] = (960, 540), fps: int = 25) -> None:
+def make_demo_clip(
+    path: Path,
+    *,
+    seconds: float = 12.0,
+    size_wh: tuple[int, int] = (960, 540),
+    fps: int = 25,
+    overwrite: bool = False,
+) -> None:
     """Write the clip as MP4: H.264 4:2:0 in BT.709, stereo AAC at 48 kHz, the index first.
 
-    A file at ``path`` is replaced only once the new one is complete. Raises ``ConfigurationError`` for a length or size
-    of which no clip can be made, ``SinkError`` where the file cannot be written.
+    Raises ``ConfigurationError`` for a length or size of which no clip can be made, ``SinkError`` where the file cannot
+    be written, or exists and ``overwrite`` does not let it be replaced.
     """
     frames = demo_frames(seconds=seconds, size_wh=size_wh, fps=fps)
     audio = demo_music([Beat(time=cue.at * seconds, emotion=cue.emotion) for cue in CUES], seconds=seconds)
-    unfinished = path.with_name(f".{path.name}.part")
+    output = OutputFile(path, overwrite=overwrite)
     try:
-        _encode(unfinished, frames, audio, size_wh=size_wh, fps=fps)
-        unfinished.replace(path)
+        _encode(output.part, frames, audio, size_wh=size_wh, fps=fps)
+        place_all([output])
     except OSError as error:
         raise SinkError(
             f"Cannot write the demo clip {path}: {error.strerror or error}. Choose another place."
         ) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        output.discard()
 
 
 def expression_at(part: float) -> dict[Emotion, float]:
@@ -194,7 +203,7 @@ class _Film:
 
 
 def _encode(path: Path, frames: Iterator[RgbImage], samples: Samples, *, size_wh: tuple[int, int], fps: int) -> None:
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(ffmpeg_url(str(path)), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = _video_stream(container, size_wh, fps)
         audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
         audio.bit_rate = 128_000

@@ -8,6 +8,7 @@ from pathlib import Path
 from emocolor.arrays import RgbImage, Vector
 from emocolor.errors import SinkError
 
+from ..files.places import check_place
 from ..job import Job
 from ..media.frames import to_rgb
 from ..media.sink import SinkOptions
@@ -41,10 +42,13 @@ class _Collected:
             self.captions.append(f"{scene.time:.1f} s  {scene.emotion if scene.faces else 'no face'}")
 
 
-def run_demo(folder: Path, *, size_wh: tuple[int, int] = (960, 540), fps: int = 25) -> dict[Path, str]:
+def run_demo(
+    folder: Path, *, size_wh: tuple[int, int] = (960, 540), fps: int = 25, overwrite: bool = False
+) -> dict[Path, str]:
     """Make the clip, recolour it, and draw the result; the files in ``folder``, each with a description.
 
-    Raises ``SinkError`` where the folder or a file in it cannot be written, and what :class:`~stream.job.Job` raises.
+    Raises ``SinkError`` where the folder or a file in it cannot be written, or exists and ``overwrite`` does not let it
+    be replaced, and what :class:`~stream.job.Job` raises.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,11 +56,13 @@ def run_demo(folder: Path, *, size_wh: tuple[int, int] = (960, 540), fps: int = 
         raise SinkError(f"Cannot make the folder {folder}: {error.strerror}. Choose another place.") from error
     clip, result, timeline = folder / "input.mp4", folder / "coloured.mp4", folder / "timeline.jsonl"
     strip, chart = folder / "strip.png", folder / "timeline.png"
-    make_demo_clip(clip, size_wh=size_wh, fps=fps)
-    collected = _recolour(clip, result, timeline)
+    for path in (clip, result, timeline, strip, chart):
+        check_place(path, overwrite=overwrite)
+    make_demo_clip(clip, size_wh=size_wh, fps=fps, overwrite=overwrite)
+    collected = _recolour(clip, result, timeline, overwrite=overwrite)
     image = make_strip(_frames_at(clip, SHOWN_SECONDS), collected.after, collected.captions, width=1200)
-    write_png(strip, image, overwrite=True)
-    write_png(chart, draw_timeline(collected.records), overwrite=True)
+    write_png(strip, image, overwrite=overwrite)
+    write_png(chart, draw_timeline(collected.records), overwrite=overwrite)
     return {
         clip: "the clip: a portrait that moves and changes its expression, with audio",
         result: "the same clip, tinted by the emotion of the face",
@@ -66,10 +72,13 @@ def run_demo(folder: Path, *, size_wh: tuple[int, int] = (960, 540), fps: int = 
     }
 
 
-def _recolour(clip: Path, result: Path, timeline: Path) -> _Collected:
+def _recolour(clip: Path, result: Path, timeline: Path, *, overwrite: bool) -> _Collected:
     collected = _Collected()
     settings = JobSettings(
-        input=str(clip), output=str(result), timeline=timeline, sink=SinkOptions(overwrite=True, preset="veryfast")
+        input=str(clip),
+        output=str(result),
+        timeline=timeline,
+        sink=SinkOptions(overwrite=overwrite, preset="veryfast"),
     )
     with Job(settings) as job:
         for step in job:

@@ -89,7 +89,7 @@ def test_impossible_clips_are_refused_before_any_work(tmp_path, wrong):
 
 
 def test_a_folder_that_is_not_there_is_one_clear_error(tmp_path):
-    with pytest.raises(SinkError, match=r"clip\.mp4.*Choose another place"):
+    with pytest.raises(SinkError, match=r"nowhere does not exist\. Make it first"):
         make_demo_clip(tmp_path / "nowhere" / "clip.mp4", **SMALL)
 
 

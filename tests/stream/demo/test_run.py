@@ -53,6 +53,13 @@ def test_the_strip_shows_a_column_for_each_time(made):
     assert chart.shape == (340, 960, 3)
 
 
+def test_files_of_others_are_left_alone(tmp_path):
+    (tmp_path / "timeline.png").write_bytes(b"mine")
+    with pytest.raises(SinkError, match=r"timeline\.png exists\. The option output\.overwrite replaces it"):
+        run_demo(tmp_path)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
+
+
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match=r"Cannot make the folder .*file/demo.*Choose another place"):
