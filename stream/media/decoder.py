@@ -1,5 +1,6 @@
 """Decodes video packets to frames that all have one size and format, and increasing times."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,9 +11,11 @@ import av
 from emocolor.frames import PIXEL_FORMATS, Frame, PixelFormat, Plane, Rotation
 
 from . import probe
+from .frame_size import is_too_large, limit_frames
 from .frames import color_of, frame_from_av, to_pixel_format, working_format
-from .guarded_decoder import MAX_KEPT_BYTES, Decoder, GuardedDecoder
+from .guarded_decoder import MAX_DUE, MAX_KEPT_BYTES, Decoder, GuardedDecoder
 from .source_info import Damage
+from .source_options import MAX_PIXELS
 from .timestamps import FrameTimes
 
 FORMATS_WITHOUT_PRESENTATION_TIMES: Final = frozenset({"avi"})
@@ -55,10 +58,18 @@ class FrameDecoder:
     """
 
     def __init__(
-        self, stream: av.VideoStream, damage: Damage, warnings: list[str], hardware: Hardware | None = None
+        self,
+        stream: av.VideoStream,
+        damage: Damage,
+        warnings: list[str],
+        hardware: Hardware | None = None,
+        *,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         """``hardware`` decodes what it can; raises what opening it raises."""
         assert stream.time_base is not None
+        limit_frames(stream.codec_context, max_pixels)
+        self._max_pixels = max_pixels
         self._stream, self._damage, self._warnings = stream, damage, warnings
         decoder = hardware.open(stream) if hardware else None
         self._guarded = decoder and GuardedDecoder(
@@ -80,6 +91,12 @@ class FrameDecoder:
         """Known once a frame is decoded."""
         self.failure: Exception | None = None
         """The decoder's latest error."""
+        self._awaited: deque[int | None] = deque(maxlen=MAX_DUE)
+        """Times of packets whose frames have not come yet."""
+        self._failed = 0
+        """Errors since the latest frame."""
+        self.too_large: tuple[int, int] | None = None
+        """Width and height of the first frame that is too large."""
 
     @property
     def on_device(self) -> bool:
@@ -90,10 +107,18 @@ class FrameDecoder:
         """Frames that ``packet`` completes, or with ``None`` those still in the decoder."""
         if packet is not None:
             self.times.note_packet(packet)
+            self._awaited.append(packet.pts)
         for av_frame in self._decoded(packet):
+            self._note_arrival(av_frame)
+            if is_too_large(av_frame, self._max_pixels):
+                self._damage.packets += 1
+                self._note_too_large(av_frame.width, av_frame.height)
+                continue
             if av_frame.is_corrupt:
                 self._damage.frames += 1
             yield self._frame(av_frame)
+        if packet is None:
+            self._note_lost_end()
 
     def _decoded(self, packet: "av.Packet[Any] | None") -> Iterable[av.VideoFrame]:
         return self._guarded.decode(packet) if self._guarded else self._decode_in_software(packet)
@@ -106,7 +131,40 @@ class FrameDecoder:
         except (av.FFmpegError, OSError, ValueError) as error:
             self.failure = error
             self._damage.packets += 1
+            self._failed += 1
+            self._note_refused_size()
             return []
+
+    def _note_arrival(self, av_frame: av.VideoFrame) -> None:
+        """Keep what is still awaited: packets of frames later than this one."""
+        self._failed = 0
+        if av_frame.pts is not None:
+            end = av_frame.pts + max(av_frame.duration, self.times.step)  # a second field comes with the first
+            self._awaited = deque((pts for pts in self._awaited if pts is None or pts >= end), MAX_DUE)
+
+    def _note_lost_end(self) -> None:
+        """Count the frames that never came out of the decoder.
+
+        PyAV passes over an error at the end of the stream, and what would come after it cannot be asked for.
+        """
+        lost = sum(pts is not None for pts in self._awaited) - self._failed
+        self._damage.packets += max(0, lost)
+        self._note_refused_size()
+
+    def _note_refused_size(self) -> None:
+        """Note the size that the decoder has read and refused, if that is why it failed."""
+        context = self._stream.codec_context
+        if is_too_large(context, self._max_pixels):
+            self._damage.packets = max(1, self._damage.packets)
+            self._note_too_large(context.width, context.height)
+
+    def _note_too_large(self, width: int, height: int) -> None:
+        self.too_large = self.too_large or (width, height)
+        if self.format is not None:
+            self._warn(
+                f"Frames of {width}x{height} are more than {self._max_pixels} pixels and are left out. "
+                f"Set the option input.max_pixels to {width * height} to allow them."
+            )
 
     def _frame(self, av_frame: av.VideoFrame) -> Frame:
         stream_format = self.format or self._note_format(av_frame)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import av
 
 from .discontinuities import ContinuousTimes
+from .ffmpeg_log import recorded_log
 from .source_info import Damage
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ else:
 CLOCK_MAY_LEAP: Final = 0x200
 """FFmpeg's AVFMT_TS_DISCONT: broadcast formats, whose clocks are not the recording's own."""
 _DESCRIBED_STREAM: Final = re.compile(r"^ *Stream #0:(\d+)[^:]*: (.*)$", re.MULTILINE)
-_LOG_LEVEL: Final = threading.Lock()
-"""FFmpeg's log level belongs to the whole process."""
 
 
 def demux(container: av.container.InputContainer, streams: Sequence[Any]) -> Iterator[Packet]:
@@ -48,13 +47,8 @@ def _is_end(packet: Packet) -> bool:
 
 def late_streams(container: av.container.InputContainer) -> tuple[str, ...]:
     """The streams that FFmpeg found only while reading, as it describes them; PyAV gives none of their packets."""
-    with _LOG_LEVEL, av.logging.Capture(local=False):
-        level = av.logging.get_level()
-        av.logging.set_level(av.logging.INFO)  # FFmpeg describes an input in its log alone
-        try:
-            described = cast(Any, container).dumps_format()
-        finally:
-            av.logging.set_level(level)
+    with recorded_log(av.logging.INFO):  # FFmpeg describes an input in its log alone
+        described = cast(Any, container).dumps_format()
     known = len(container.streams)
     return tuple(text for index, text in _DESCRIBED_STREAM.findall(described) if int(index) >= known)
 

@@ -19,7 +19,7 @@ TIMED_TEXT_OF_CHAPTERS: Final = "bin_data"
 """MOV files keep chapter titles in a data stream of this name; FFmpeg has read them as chapters already."""
 _STILL: Final = Disposition.attached_pic | Disposition.timed_thumbnails
 _BOTTOM_FIRST: Final = (3, 4)
-"""FFmpeg's AV_FIELD_BB and AV_FIELD_TB."""
+"""FFmpeg's AV_FIELD_BB and AV_FIELD_TB: the fields as they are displayed, in whatever order they are stored."""
 _MAX_PLAUSIBLE_RATE: Final = 1000
 """Frames per second; a higher guess is only the time base."""
 
@@ -60,17 +60,32 @@ def _companion_kind(stream: Any) -> StreamKind | None:
         return None
     if stream.type == "video":
         return "cover" if stream.disposition & Disposition.attached_pic else None
-    return cast(StreamKind, stream.type) if stream.type in ("audio", "subtitle") else None
+    if stream.type == "audio":
+        return "audio" if is_known(stream) else None
+    return "subtitle" if stream.type == "subtitle" else None
+
+
+def is_known(audio: av.AudioStream) -> bool:
+    """Whether FFmpeg found out what the audio is; of one that begins too late it knows the codec alone."""
+    context = audio.codec_context
+    return context.sample_rate > 0 and context.layout.nb_channels > 0
 
 
 def left_out(container: av.container.InputContainer, taken: Iterable[int]) -> tuple[str, ...]:
     """The streams that are not in ``taken``, each in a few words."""
     indices, has_chapters = set(taken), bool(container.chapters())
     return tuple(
-        f"{stream.type or 'unknown'} {stream.index} ({_codec_name(stream) or 'unknown codec'})"
+        f"{stream.type or 'unknown'} {stream.index} ({_codec_name(stream) or 'unknown codec'}{_lack(stream)})"
         for stream in container.streams
         if stream.index not in indices and not (has_chapters and _codec_name(stream) == TIMED_TEXT_OF_CHAPTERS)
     )
+
+
+def _lack(stream: Any) -> str:
+    """Why a stream cannot be taken whose kind can."""
+    if stream.type == "audio" and stream.codec_context is not None and not is_known(stream):
+        return ", which begins too late; to take it, set the option input.analyzeduration to more"
+    return ""
 
 
 def _codec_name(stream: Any) -> str:
@@ -126,11 +141,33 @@ def chapters_of(
 
 
 def field_order_of(stream: av.VideoStream, first: av.VideoFrame) -> FieldOrder:
-    """The field order by the flags of the stream and of its first frame, which are often wrong."""
+    """The field order by the flags of the first frame, or where that has none, of the stream; both are often wrong."""
     order = stream.codec_context.field_order
-    if not first.interlaced_frame and order <= 1:
+    if first.interlaced_frame:
+        return "bottom first" if _is_bottom_first(first) else "top first"
+    if order <= 1:
         return "progressive"
     return "bottom first" if order in _BOTTOM_FIRST else "top first"
+
+
+def _is_bottom_first(interlaced: av.VideoFrame) -> bool:
+    """Whether the frame is flagged so; PyAV does not tell, but one of FFmpeg's filters does."""
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=interlaced.width,
+        height=interlaced.height,
+        format=interlaced.format,
+        time_base=interlaced.time_base or Fraction(1, 25),
+    )
+    select = graph.add("select", "eq(interlace_type,BOTTOMFIRST)")
+    graph.link_nodes(source, select, graph.add("buffersink")).configure()
+    graph.push(interlaced)
+    graph.push(None)
+    try:
+        graph.pull()
+    except (av.error.EOFError, av.error.BlockingIOError):
+        return False
+    return True
 
 
 def display_matrix_of(frame: av.VideoFrame) -> tuple[int, ...] | None:

@@ -7,29 +7,30 @@ the input, and the order of the output never depends on timing.
 import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Annotated, ClassVar, Final
+from typing import Final
 
 import av
 
-from emocolor.errors import ConfigurationError, SourceError
+from emocolor.errors import SourceError
 from emocolor.frames import Frame
-from emocolor.options import Options, Spelling, TextForm, option
 
 from ..files.pipes import PREFIX
 from ..files.stop_request import StopRequest
 from . import probe
 from .decoder import FrameDecoder, Hardware
+from .frame_size import too_large
 from .locations import (
     display_name,
     error_text,
 )
-from .opening import open_container
+from .opening import main_video, open_container
 from .packets import Packet, PacketReader
 from .source_info import CompanionStream, Damage, SourceInfo
+from .source_options import SourceOptions
 
-__all__ = ["MediaUnit", "SourceOptions", "VideoSource", "parse_time"]
+__all__ = ["MediaUnit", "SourceOptions", "VideoSource"]
 
 MAX_PACKETS_PER_UNIT: Final = 512
 """Bounds memory where the video starts late, or pauses."""
@@ -43,72 +44,6 @@ MAX_NAMED: Final = 5
 """Leaps of the clock that are warned of one by one."""
 TOLERATED_SHORTFALL_SECONDS: Final = Fraction(1, 2)
 """A file that ends earlier than its header states is truncated if it ends earlier by more than this."""
-
-
-def parse_time(text: str) -> float:
-    """A time as FFmpeg writes it: seconds, MM:SS or HH:MM:SS, with decimals. Raises ``ConfigurationError``."""
-    parts = text.split(":")
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = []
-    if not 1 <= len(numbers) <= 3 or any(number < 0 for number in numbers):
-        raise ConfigurationError(f"'{text}' is not a time; write seconds, MM:SS or HH:MM:SS.")
-    return sum((number * 60.0**place for place, number in enumerate(reversed(numbers))), 0.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceOptions(Options):
-    """Which part of an input to read, and how."""
-
-    section: ClassVar[str] = "input"
-
-    start_seconds: Annotated[
-        float | None,
-        option(
-            "Start here: seconds or [HH:]MM:SS; the output begins there.",
-            unit="s",
-            cli=Spelling(flag="ss", metavar="TIME"),
-            text=TextForm(parse=parse_time),
-        ),
-    ] = None
-    end_seconds: Annotated[
-        float | None,
-        option(
-            "End here, counted from the input's start.",
-            unit="s",
-            cli=Spelling(flag="to", metavar="TIME"),
-            text=TextForm(parse=parse_time),
-        ),
-    ] = None
-    max_pixels: Annotated[int, option("Refuse larger frames, width times height.", ge=1)] = 4096 * 2304
-    format: Annotated[
-        str | None, option("Input format, for pipes and raw data.", cli=Spelling(flag="input-format", metavar="NAME"))
-    ] = None
-    options: dict[str, str] = field(default_factory=dict)
-    """More options of FFmpeg's demuxer and protocol, such as the ``framerate`` of image sequences."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        start, end = self.start_seconds or 0.0, math.inf if self.end_seconds is None else self.end_seconds
-        if not (math.isfinite(start) and start >= 0):
-            raise ConfigurationError(f"The start must be a time of 0 s or later, got {self.start_seconds}.")
-        if not end > start:
-            raise ConfigurationError(f"The end must lie after the start ({start:g} s), got {end:g} s.")
-        if self.format is not None and self.format not in av.formats_available:
-            raise ConfigurationError(f"FFmpeg has no format {self.format!r}.")
-
-    @property
-    def start(self) -> Fraction:
-        """Seconds before the part that is read."""
-        return Fraction(self.start_seconds or 0)
-
-    @property
-    def length(self) -> Fraction | None:
-        """Seconds from start to end, or ``None`` without an end."""
-        if self.end_seconds is None or math.isinf(self.end_seconds):
-            return None
-        return Fraction(self.end_seconds) - self.start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,12 +90,15 @@ class VideoSource:
         self.damage, self.warnings = Damage(), []
         container = open_container(location, self._options, stop)
         try:
-            stream = _main_video(container, location, self._options)
+            stream = main_video(container, location, self._options)
+            stream.thread_type = "AUTO"
             companions = probe.companions_of(container, stream)
             start = probe.start_of(container) + self._options.start
             handles = [companion.handle for companion in companions if companion.kind != "attachment"]
             self._reader = PacketReader(container, stream, handles, start, self.damage)
-            self._decoder = FrameDecoder(stream, self.damage, self.warnings, hardware)
+            self._decoder = FrameDecoder(
+                stream, self.damage, self.warnings, hardware, max_pixels=self._options.max_pixels
+            )
             self._promised_end = probe.promised_end(stream, start)
             if self._options.start > 0:
                 self._seek(container, start)
@@ -210,6 +148,8 @@ class VideoSource:
 
     def _no_frame_error(self) -> SourceError:
         name, failure = display_name(self._location), self._decoder.failure or self._reader.failure
+        if self._decoder.too_large is not None:
+            return too_large(name, self._decoder.too_large, self._options.max_pixels)
         if failure is not None and self._decoder.format is None:
             error = SourceError(f"No frame of {name} can be decoded ({error_text(failure)}). It may be damaged.")
             error.__cause__ = failure
@@ -380,24 +320,6 @@ class VideoSource:
             video_disposition=int(stream.disposition),
             chapters=probe.chapters_of(container, origin, options.length),
         )
-
-
-def _main_video(container: av.container.InputContainer, location: str, options: SourceOptions) -> av.VideoStream:
-    stream, name = probe.main_video(container), display_name(location)
-    if stream is None:
-        kinds = sorted({str(other.type) for other in container.streams})
-        held = f"only {' and '.join(kinds)}" if kinds else "no streams at all"
-        raise SourceError(f"{name} has no video that can be decoded, {held}. Give a file with moving frames.")
-    width, height = stream.codec_context.width, stream.codec_context.height
-    if width <= 0 or height <= 0:
-        raise SourceError(f"The frame of {name} has no size ({width}x{height}). It may be damaged.")
-    if width * height > options.max_pixels:
-        raise SourceError(
-            f"{name} is {width}x{height}, more than {options.max_pixels} pixels. "
-            f"Set the option input.max_pixels to {width * height} to allow it."
-        )
-    stream.thread_type = "AUTO"
-    return stream
 
 
 def _carried(companions: tuple[CompanionStream, ...]) -> frozenset[int]:

@@ -84,3 +84,19 @@ def test_a_packet_that_cannot_be_decoded_is_counted_and_its_error_kept(make_clip
     assert len(frames) == 2
     assert damage.packets == 1
     assert isinstance(decoder.failure, av.FFmpegError)
+
+
+def test_frames_that_are_lost_at_the_end_are_counted(make_clip: Any) -> None:
+    """With frame threads the last errors show only when the decoder is emptied, where PyAV passes over them."""
+    damage = Damage()
+    with av.open(str(make_clip("clip.nut", codec="png", pix_fmt="rgb24", frames=12))) as container:
+        stream = container.streams.video[0]
+        stream.thread_type, stream.codec_context.thread_count = "FRAME", 4
+        decoder = FrameDecoder(stream, damage, [])
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        bad: Any = av.Packet(b"no image at all")
+        bad.stream, bad.time_base, bad.pts, bad.dts = stream, packets[-2].time_base, packets[-2].pts, packets[-2].dts
+        packets[-2] = bad
+        frames = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
+    assert len(frames) + damage.packets == 12
+    assert damage.packets > 0

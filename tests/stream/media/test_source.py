@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from emocolor.errors import ConfigurationError, SourceError
+from emocolor.errors import SourceError
 from stream.media.source import SourceOptions, VideoSource
 from tests.stream.media.clip_io import frames_of, packets_of, read
 
@@ -142,19 +142,10 @@ def test_audio_alone_is_no_video(tmp_path: Path) -> None:
         VideoSource(str(path))
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"start_seconds": -1},
-        {"start_seconds": 2, "end_seconds": 2},
-        {"start_seconds": float("nan")},
-        {"max_pixels": 0},
-        {"format": "nonsense"},
-    ],
-)
-def test_options_check_themselves(options: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError):
-        SourceOptions(**options)
+def test_a_part_ends_before_the_frame_at_its_end(make_clip: Any) -> None:
+    path = make_clip(frames=25)
+    assert len(frames_of(read(path, end_seconds=0.4)[1])) == 10
+    assert len(frames_of(read(path, start_seconds=0.2, end_seconds=0.6)[1])) == 10
 
 
 def test_real_footage_is_read_to_its_end(shared_clips: Path) -> None:

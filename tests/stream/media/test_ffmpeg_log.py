@@ -1,0 +1,31 @@
+from typing import Any
+
+import av
+import pytest
+
+from stream.media.ffmpeg_log import recorded_log
+
+
+def test_messages_are_collected_up_to_the_level(make_clip: Any) -> None:
+    with av.open(str(make_clip())) as container:
+        dump: Any = container
+        with recorded_log(av.logging.INFO) as texts:
+            av.logging.log(av.logging.INFO, "test", "told")
+            av.logging.log(av.logging.VERBOSE, "test", "too much")
+            described = dump.dumps_format()
+    assert "Stream #0:0" in described
+    assert "told" in texts
+    assert "too much" not in texts
+
+
+def test_a_message_is_collected_each_time() -> None:
+    for _ in range(2):
+        with recorded_log(av.logging.ERROR) as texts:
+            av.logging.log(av.logging.ERROR, "test", "again")
+        assert texts == ["again"]
+
+
+def test_the_level_is_as_before_whatever_happens() -> None:
+    with pytest.raises(ValueError, match="inside"), recorded_log(av.logging.ERROR):
+        raise ValueError("inside")
+    assert av.logging.get_level() is None
