@@ -10,6 +10,7 @@
     └── RequestError           a client of the live server asked for what it cannot have
         ├── OfferError         its session description (SDP) cannot be used
         ├── NotFoundError      there is no such session or viewer, or not any more
+        ├── ConflictError      another session has what it asks for
         └── CapacityError      the server is full or stopping: try again later
 
 Programming mistakes stay ``TypeError``, ``ValueError`` and ``AssertionError``.
@@ -74,6 +75,10 @@ class OfferError(RequestError):
 
 class NotFoundError(RequestError):
     """There is no such session or viewer, or not any more."""
+
+
+class ConflictError(RequestError):
+    """Another session has what a client asks for, such as a name."""
 
 
 class CapacityError(RequestError):

@@ -59,7 +59,7 @@ class FileRecording:
         self.path = path
         self._writer = RecordingWriter(path, has_audio=has_audio)
         self._items: Handoff[_Received] = Handoff(capacity)
-        self._worker = Worker(f"record {path.stem[-4:]}", self._run, stop=self._items.close)
+        self._worker = Worker(f"record {path.stem[-6:]}", self._run, stop=self._items.close)
         self._worker.start()
 
     def put(self, frame: av.VideoFrame, received_at: float) -> None:
@@ -90,13 +90,13 @@ class FileRecording:
 
 
 def recordings_in(folder: Path) -> Callable[[str, bool], FileRecording]:
-    """Opens recordings in ``folder``, named by the time and the first letters of the session's id.
+    """Opens recordings in ``folder``, named by the time and the session's short id, which the server made.
 
-    Nothing that came over the network is in the name, only letters of an id that the server made.
+    Nothing that came over the network is in the name.
     """
 
     def open_recording(session: str, has_audio: bool) -> FileRecording:
-        return FileRecording(folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{session[:4]}.mkv", has_audio=has_audio)
+        return FileRecording(folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{session}.mkv", has_audio=has_audio)
 
     return open_recording
 

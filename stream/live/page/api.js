@@ -23,13 +23,50 @@ export const leave = (session) => {
   return request(path, { method: "DELETE", keepalive: true, signal: AbortSignal.timeout(LEAVE_TIMEOUT_MS) }).catch(() => {});
 };
 
-/** Use this token from now on. It is kept in the address's fragment, which browsers never send to a server. */
+/** Share a session by the key that belongs to `secret`; resolves to `{key}`. */
+export const share = (session, secret) => request(sharePath(session), { method: "POST", body: { secret } });
+
+/** Share a session no more: those who watch it by a key are sent away. */
+export const unshare = (session) => request(sharePath(session), { method: "DELETE" });
+
+const sharePath = (session) => `api/sessions/${encodeURIComponent(session)}/share`;
+
+/** Send an SDP offer to watch by WHEP; resolves to the answer, and the address that ends it. */
+export async function watch(key, sdp, signal) {
+  const headers = { ...bearer(), "Content-Type": "application/sdp" };
+  const response = await send(`whep/${encodeURIComponent(key)}`, { method: "POST", headers, body: sdp, signal });
+  return { sdp: await response.text(), address: new URL(response.headers.get("Location"), response.url) };
+}
+
+/** Stop watching, also while the page is being closed. Resolves soon, whether or not the request has arrived. */
+export const stopWatching = (address) => {
+  const signal = AbortSignal.timeout(LEAVE_TIMEOUT_MS);
+  return send(address, { method: "DELETE", headers: bearer(), keepalive: true, signal }).catch(() => {});
+};
+
+/** A value that the address's fragment holds, which browsers never send to a server: `token` or `watch`, or null. */
+export const inFragment = (name) => fragment().get(name);
+
+/** Use this token from now on. */
 export function setToken(token) {
-  location.hash = new URLSearchParams({ token });
+  const values = fragment();
+  values.set("token", token);
+  location.hash = values;
+}
+
+/** The address at which others watch by a key. Without the access token: who shares it decides who gets that. */
+export function addressToWatch(key) {
+  const address = new URL(location.href);
+  address.hash = new URLSearchParams({ watch: key });
+  return address.href;
+}
+
+function fragment() {
+  return new URLSearchParams(location.hash.slice(1));
 }
 
 function bearer() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  const token = inFragment("token");
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
@@ -37,12 +74,16 @@ function bearer() {
 async function request(path, { method = "GET", body, signal, keepalive = false } = {}) {
   const headers = bearer();
   if (body) headers["Content-Type"] = "application/json";
-  const sent = fetch(path, { method, headers, body: body && JSON.stringify(body), signal, keepalive });
-  const response = await sent.catch(() => {
+  const response = await send(path, { method, headers, body: body && JSON.stringify(body), signal, keepalive });
+  return response.status === 204 ? null : response.json();
+}
+
+async function send(path, options) {
+  const response = await fetch(path, options).catch(() => {
     throw new Error("The server does not respond.");
   });
   if (!response.ok) throw new HttpError(await messageOf(response), response.status);
-  return response.status === 204 ? null : response.json();
+  return response;
 }
 
 async function messageOf(response) {

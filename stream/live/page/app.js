@@ -7,8 +7,10 @@ import { Faces } from "./faces.js";
 import { Player } from "./player.js";
 import { Recorder, save } from "./recorder.js";
 import { Session } from "./session.js";
+import { Sharing } from "./sharing.js";
 import { pressByKey } from "./shortcuts.js";
-import { showStatistics } from "./statistics.js";
+import { showStatistics, showViewers } from "./statistics.js";
+import { Viewer } from "./viewer.js";
 
 const NOTICE_MS = 8000;
 /** Each state in a word or two, and in a sentence for where there is no reason to tell. */
@@ -26,8 +28,10 @@ const MESSAGES = {
   connecting: "Connecting …",
   live: "Live: the recoloured video is running.",
 };
+const MESSAGES_OF_VIEWERS = { ...MESSAGES, idle: "Stopped.", live: "Live: you watch a shared session." };
 /** The button for the next step, in the states that have one. */
 const NEXT_STEP = { idle: "Start the camera", failed: "Start again", lost: "Try now" };
+const NEXT_STEP_OF_VIEWERS = { ...NEXT_STEP, idle: "Watch" };
 
 const find = (id) => document.getElementById(id);
 const player = new Player(find("player"));
@@ -61,7 +65,9 @@ async function run() {
     else offerReload();
     return;
   }
-  connectParts(options);
+  const key = api.inFragment("watch");
+  if (key) connectViewer(options, key);
+  else connectParts(options);
 }
 
 function prepareToken() {
@@ -101,14 +107,20 @@ function connectParts(options) {
   const session = new Session({
     iceServers: options.ice_servers ?? [],
     wish,
-    changed: showState,
+    changed: (state, reason) => {
+      showState(state, reason);
+      if (state === "idle" || state === "failed") sharing.forget();
+    },
     opened: (stream) => {
       const { deviceId, facingMode } = stream.getVideoTracks()[0].getSettings();
       if (facingMode === "environment") mirror(false); // only self-views are shown mirrored
       player.showOriginal(stream);
       fillCameras(deviceId);
     },
-    ready: () => controls.sendAll(),
+    ready: () => {
+      controls.sendAll();
+      sharing.resume().catch((error) => notice(error.message));
+    },
     recolored: (stream) => player.showRecolored(stream),
     message: (message) => handle(message, { controls, faces }),
     tokenNeeded: askForToken,
@@ -117,8 +129,10 @@ function connectParts(options) {
       faces.clear();
       find("no-faces").hidden = false;
       showStatistics(null);
+      showViewers(0);
     },
   });
+  const sharing = connectSharing(session);
 
   showBegin(NEXT_STEP.idle);
   find("begin").onclick = () => (session.state === "lost" ? session.retry() : session.start());
@@ -131,15 +145,55 @@ function connectParts(options) {
   fillCameras();
 }
 
+/** Watch the session that is shared by this key, instead of having one. */
+function connectViewer(options, key) {
+  document.body.dataset.mode = "watch";
+  const viewer = new Viewer({
+    key,
+    iceServers: options.ice_servers ?? [],
+    changed: (state, reason) => showState(state, reason, MESSAGES_OF_VIEWERS, NEXT_STEP_OF_VIEWERS),
+    received: (stream) => player.showRecolored(stream),
+    tokenNeeded: askForToken,
+  });
+  showMessage("Somebody shares a video with you.");
+  showBegin(NEXT_STEP_OF_VIEWERS.idle);
+  player.audible = true; // the button that starts it is the gesture that browsers ask for
+  find("begin").onclick = () => (viewer.state === "lost" ? viewer.retry() : viewer.start());
+  find("stop").onclick = () => viewer.stop();
+  connectPlayer(() => {});
+  connectEvents(viewer);
+}
+
+/** Connect the buttons that share the session. */
+function connectSharing(session) {
+  const sharing = new Sharing({
+    session: () => session.secret,
+    changed: (address) => {
+      find("share").ariaPressed = address !== null;
+      find("share-panel").hidden = address === null;
+      find("share-link").value = address ?? "";
+    },
+  });
+  const attempt = (work) => work.catch((error) => notice(error.message));
+  find("share").onclick = () => attempt(sharing.shared ? sharing.stop() : sharing.start());
+  find("stop-sharing").onclick = () => attempt(sharing.stop());
+  find("copy-link").onclick = async () => {
+    find("share-link").select();
+    const copied = navigator.clipboard?.writeText(find("share-link").value) ?? Promise.reject();
+    notice(await copied.then(() => "Copied the link.", () => "Copy the selected link."));
+  };
+  return sharing;
+}
+
 /** Show a state of the session, and the reason for it. */
-function showState(state, reason) {
+function showState(state, reason, messages = MESSAGES, nextStep = NEXT_STEP) {
   document.body.dataset.state = state;
   find("status").textContent = STATUS[state];
-  showMessage(reason || MESSAGES[state]);
+  showMessage(reason || messages[state]);
   const runs = state !== "idle" && state !== "failed";
   find("stop").hidden = !runs;
-  showBegin(NEXT_STEP[state]);
-  for (const id of ["snapshot", "record"]) find(id).disabled = state !== "live";
+  showBegin(nextStep[state]);
+  for (const id of ["snapshot", "record", "share"]) find(id).disabled = state !== "live";
   for (const id of ["camera", "size", "audio", "record-on-server"]) find(id).disabled = runs && state !== "live";
   if (!runs) {
     player.showOriginal(null);
@@ -167,9 +221,13 @@ function handle(message, { controls, faces }) {
       controls.refuse();
       notice(message.message);
       break;
+    case "warning":
+      notice(message.message);
+      break;
     case "state":
       faces.update(message.faces, performance.now() / 1000);
       showStatistics(message);
+      showViewers(message.viewers);
       find("no-faces").hidden = find("faces").childElementCount > 0;
   }
 }

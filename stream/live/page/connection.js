@@ -11,6 +11,18 @@ const SILENCE_TIMEOUT_MS = 8000;
 /** How long ICE may take to recover from a disconnection. */
 const RECOVERY_TIMEOUT_MS = 3000;
 
+/** Make an offer; resolves once all candidates are in it, or those that are found in time. */
+export async function offerOf(peer) {
+  await peer.setLocalDescription(await peer.createOffer());
+  if (peer.iceGatheringState !== "complete") {
+    await new Promise((resolve) => {
+      setTimeout(resolve, GATHERING_TIMEOUT_MS);
+      peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && resolve();
+    });
+  }
+  return peer.localDescription;
+}
+
 export class Connection {
   /** The received stream; its tracks are added as they arrive. */
   stream = new MediaStream();
@@ -44,15 +56,18 @@ export class Connection {
     this.#peer.ontrack = (event) => this.stream.addTrack(event.track);
   }
 
+  /** The secret that makes this page the owner of its session; null where there is none. */
+  get secret() {
+    return this.#session;
+  }
+
   /**
    * Resolves once the data channel is open and video arrives.
    *
    * @throws {api.HttpError} where the server refuses, `Error` where the connection fails
    */
   async open(record, signal) {
-    await this.#peer.setLocalDescription(await this.#peer.createOffer());
-    await this.#gathered();
-    const answer = await api.offer(this.#peer.localDescription, record, signal);
+    const answer = await api.offer(await offerOf(this.#peer), record, signal);
     this.#session = answer.session;
     if (this.#closed) {
       api.leave(this.#session); // stopped while the server was answering
@@ -101,16 +116,6 @@ export class Connection {
     if (this.#closed) return;
     this.close();
     this.#on.lost(reason);
-  }
-
-  /** Resolves once all candidates are in the offer, or those that are found in time. */
-  async #gathered() {
-    const peer = this.#peer;
-    if (peer.iceGatheringState === "complete") return;
-    await new Promise((resolve) => {
-      setTimeout(resolve, GATHERING_TIMEOUT_MS);
-      peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && resolve();
-    });
   }
 
   /** Resolves once messages and video can flow. */

@@ -44,6 +44,11 @@ export class Session {
     return this.#machine.state;
   }
 
+  /** The secret that makes this page the owner of the running session; null where none runs. */
+  get secret() {
+    return this.#connection?.secret ?? null;
+  }
+
   async start() {
     if (!this.#machine.send("start")) return;
     this.#attempt = 0;

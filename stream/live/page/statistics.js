@@ -14,6 +14,14 @@ export function showStatistics(state) {
   table.replaceChildren(...(state ? rowsOf(state) : []));
 }
 
+/** Show how many clients watch the session, where any does. */
+export function showViewers(count) {
+  const place = document.getElementById("viewers");
+  const text = count === 1 ? "1 person watches" : `${count} people watch`;
+  place.hidden = count === 0;
+  if (place.textContent !== text) place.textContent = text; // screen readers would tell it ten times a second
+}
+
 const SHORT = {
   fps: ({ fps_out }) => `${fps_out.toFixed(0)} fps`,
   latency: ({ recent_latency_ms }) => milliseconds(recent_latency_ms),

@@ -1,13 +1,19 @@
 """The live server: over HTTP a page for browsers, WHIP and WHEP, health and metrics; video and audio over WebRTC.
 
-    GET    /                   the page; its files under /static/
-    GET    /api/options        what can be chosen
-    POST   /api/offer          {"type": "offer", "sdp": ..., "record"?: true}: the answer and the session's id
-    GET    /api/sessions       all sessions: their ids, kinds and numbers of viewers
-    DELETE /api/sessions/ID    end a session
-    /whip, /whep               see ``whip``
+    GET    /                            the page; its files under /static/
+    GET    /api/options                 what can be chosen
+    POST   /api/offer                   {"type": "offer", "sdp": ..., "record"?: true}: the answer, and the session's
+                                        secret, which only its owner gets to know
+    GET    /api/sessions                the sessions that are public: their names, kinds and numbers of viewers
+    GET    /api/sessions/SECRET         one session: its kind, what it is shared as, its number of viewers
+    DELETE /api/sessions/SECRET         end it
+    POST   /api/sessions/SECRET/share   share it: {"public": NAME} with all clients, {} with those who get the key,
+                                        {"secret": TEXT} by the key that belongs to that secret; the key or the name
+    DELETE /api/sessions/SECRET/share   share it no more, and end the connections of those who watch by a key or name
+    /whip, /whep                        see ``whip``
     GET    /healthz, /metrics
 
+The secret of a session that came by WHIP is the last part of its address.
 Errors are ``{"error": LINE}`` with a fitting status; see ``error_responses``.
 """
 
@@ -19,10 +25,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from emocolor.emotions import EMOTIONS
-from emocolor.errors import NotFoundError
 from stream.config_files import palette_names, read_palette
 from stream.schema import effects_schema
 
@@ -31,6 +37,7 @@ from ..webrtc.offers import read_offer
 from ..webrtc.publication import PURPOSES
 from ..webrtc.publications import Publications
 from .access import Access, add_headers, check_recording, guard
+from .connections import count_requests
 from .error_responses import MAX_BODY_BYTES, HttpError, respond_to_errors
 from .metrics import make_registry
 from .requests import read_json
@@ -51,7 +58,8 @@ def make_app(
     publications: Publications, access: Access, controls: Controls, stun_urls: tuple[str, ...] = ()
 ) -> web.Application:
     """The application. ``controls`` are those that a session starts with; ``stun_urls`` are announced to clients."""
-    app = web.Application(middlewares=[respond_to_errors, guard(access)], client_max_size=MAX_BODY_BYTES)
+    middlewares = [count_requests, respond_to_errors, guard(access)]
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     app.on_response_prepare.append(add_headers(access))
     app.router.add_get("/", _page)
     app.router.add_get("/static/{name}", _static)
@@ -63,7 +71,7 @@ def make_app(
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app.router.add_get("/metrics", metrics)
-    app.router.add_get("/healthz", _health)
+    app.router.add_get("/healthz", _health())
     return app
 
 
@@ -79,7 +87,10 @@ class _Api:
         app.router.add_get("/api/options", self._options)
         app.router.add_post("/api/offer", self._offer)
         app.router.add_get("/api/sessions", self._list)
-        app.router.add_delete("/api/sessions/{id}", self._end)
+        app.router.add_get("/api/sessions/{secret}", self._show)
+        app.router.add_delete("/api/sessions/{secret}", self._end)
+        app.router.add_post("/api/sessions/{secret}/share", self._share)
+        app.router.add_delete("/api/sessions/{secret}/share", self._unshare)
 
     async def _options(self, _: web.Request) -> web.Response:
         return web.json_response(
@@ -101,16 +112,35 @@ class _Api:
 
     async def _list(self, _: web.Request) -> web.Response:
         found = [
-            {"id": publication.id, "kind": publication.kind, "viewers": len(publication.viewers)}
-            for publication in self._publications.by_id.values()
+            {"name": name, "kind": publication.kind, "viewers": len(publication.viewers)}
+            for name, publication in self._publications.public.items()
         ]
         return web.json_response({"sessions": found})
 
+    async def _show(self, request: web.Request) -> web.Response:
+        secret = request.match_info["secret"]
+        publication = self._publications.owned(secret)
+        shared_as = self._publications.shared_as(secret)
+        return web.json_response(
+            {"kind": publication.kind, "viewers": len(publication.viewers), "shared_as": shared_as}
+        )
+
     async def _end(self, request: web.Request) -> web.Response:
-        name = request.match_info["id"]
-        if name not in self._publications.by_id:
-            raise NotFoundError("There is no such session.")
-        await self._publications.end(name, "the page ended it")
+        publication = self._publications.owned(request.match_info["secret"])
+        await self._publications.end(publication.id, "the page ended it")
+        return web.Response(status=204)
+
+    async def _share(self, request: web.Request) -> web.Response:
+        self._publications.owned(request.match_info["secret"])
+        message = await read_json(request)
+        name, secret = message.get("public"), message.get("secret")
+        if not (isinstance(name, str | None) and isinstance(secret, str | None)) or None not in (name, secret):
+            raise HttpError(400, 'Send {"public": NAME}, {"secret": TEXT} or {}.')
+        key = self._publications.share(request.match_info["secret"], name=name, key_secret=secret)
+        return web.json_response({"key": key})
+
+    async def _unshare(self, request: web.Request) -> web.Response:
+        await self._publications.unshare(request.match_info["secret"])
         return web.Response(status=204)
 
 
@@ -154,5 +184,11 @@ async def _file(name: str) -> web.Response:
     return web.Response(body=body, content_type=kind, charset="utf-8", headers={"Cache-Control": "no-cache"})
 
 
-async def _health(_: web.Request) -> web.Response:
-    return web.json_response({"status": "ok", "version": version("emocolor-stream")})
+def _health() -> Handler:
+    """Reads nothing while it is asked: it responds even where the process may open no more files."""
+    body = {"status": "ok", "version": version("emocolor-stream")}
+
+    async def health(_: web.Request) -> web.Response:
+        return web.json_response(body)
+
+    return health

@@ -1,13 +1,22 @@
 """Errors as HTTP responses: ``{"error": LINE}`` with the fitting status. Only here do errors get one."""
 
 import logging
+import traceback
 from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from emocolor.errors import CapacityError, EmocolorError, NotFoundError, OfferError, OfferProblem, RequestError
+from emocolor.errors import (
+    CapacityError,
+    ConflictError,
+    EmocolorError,
+    NotFoundError,
+    OfferError,
+    OfferProblem,
+    RequestError,
+)
 
 MAX_BODY_BYTES: Final = 65_536
 """Of a request."""
@@ -46,8 +55,10 @@ async def respond_to_errors(request: web.Request, handler: Handler) -> web.Strea
     except web.HTTPException as error:
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return error_response(error.status, _TEXTS.get(error.status, error.reason), allow)
-    except Exception:  # a bug of ours ends this request, never the server
-        log.exception("a request failed")
+    except Exception as error:  # a bug of ours ends this request, never the server
+        # Without the error's own text, which may hold parts of the request, such as a token.
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        log.error("a request failed: %s\n%s", type(error).__name__, trace.rstrip())
         return error_response(500, "An internal error; the server's log has more.")
 
 
@@ -64,6 +75,8 @@ def _refusal(error: RequestError) -> web.Response:
             return error_response(_OFFER_STATUSES[error.problem], str(error))
         case NotFoundError():
             return error_response(404, str(error))
+        case ConflictError():
+            return error_response(409, str(error))
         case CapacityError():
             return error_response(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
         case _:

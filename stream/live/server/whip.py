@@ -1,9 +1,14 @@
 """WHIP to publish (RFC 9725) and WHEP to watch (draft-ietf-wish-whep), for OBS, browsers and other clients.
 
-    POST   /whip                        an offer: 201, the answer, the session's address in Location; ?record=1 records
-    POST   /whep/ID                     the same for a viewer of session ID
-    PATCH  /whip/ID, /whep/ID/VIEWER    trickle ICE: 204
-    DELETE /whip/ID, /whep/ID/VIEWER    the end: 200
+    POST   /whip                            an offer: 201, the answer, the session's address in Location;
+                                            ?record=1 records, ?public=NAME lets all clients watch under that name
+    POST   /whep/KEY                        the same for a viewer
+    PATCH  /whip/SECRET, /whep/KEY/VIEWER   trickle ICE: 204
+    DELETE /whip/SECRET, /whep/KEY/VIEWER   the end: 200
+
+SECRET and VIEWER cannot be guessed: whoever knows the address that came with the answer owns the session, or that
+viewer's connection. KEY is a public name, a key that the owner has shared (see ``app``), or the owner's secret.
+Addresses in Location are relative to that of the request, since a proxy may have put something before it.
 
 aiortc cannot restart ICE, so a PATCH that asks for it gets 422 (RFC 9725, section 4.3). GET gets 204, as these
 resources have no representation (section 4.1).
@@ -19,8 +24,9 @@ from emocolor.errors import NotFoundError
 
 from ..webrtc.offers import read_fragment, read_offer
 from ..webrtc.peer import Peer
-from ..webrtc.publication import PURPOSES, Publication
+from ..webrtc.publication import PURPOSES
 from ..webrtc.publications import Publications
+from ..webrtc.viewers import Viewer
 from .access import check_recording
 from .error_responses import HttpError
 from .requests import read_text
@@ -41,7 +47,7 @@ class WhipRoutes:
         self._stun_urls = stun_urls
 
     def add_to(self, app: web.Application) -> None:
-        whip, session, whep, viewer = "/whip", "/whip/{id}", "/whep/{id}", "/whep/{id}/{viewer}"
+        whip, session, whep, viewer = "/whip", "/whip/{secret}", "/whep/{key}", "/whep/{key}/{viewer}"
         app.router.add_post(whip, self._publish)
         app.router.add_post(whep, self._watch)
         for path, remove in ((session, self._unpublish), (viewer, self._unwatch)):
@@ -55,23 +61,25 @@ class WhipRoutes:
         offer = read_offer(await read_text(request, SDP_TYPE), PURPOSES["whip"])
         record = request.query.get("record") == "1"
         check_recording(record, allowed=self._publications.make_recording is not None)
-        publication, answer = await self._publications.publish("whip", offer, record=record)
-        return self._created(f"/whip/{publication.id}", answer, publication.peer)
+        public = request.query.get("public")
+        publication, answer = await self._publications.publish("whip", offer, record=record, public=public)
+        return self._created(f"whip/{publication.id}", answer, publication.peer)
 
     async def _watch(self, request: web.Request) -> web.Response:
-        publication = self._publication(request)
+        key = request.match_info["key"]
+        self._publications.watched(key)
         offer = read_offer(await read_text(request, SDP_TYPE), "watch")
-        name, answer = await self._publications.watch(publication, offer)
-        return self._created(f"/whep/{publication.id}/{name}", answer, publication.viewers.by_id[name].peer)
+        name, answer = await self._publications.watch(key, offer)
+        return self._created(f"{key}/{name}", answer, self._viewer(key, name).peer)
 
     async def _unpublish(self, request: web.Request) -> web.Response:
-        await self._publications.end(self._publication(request).id, "the client ended it")
+        await self._publications.end(self._publications.owned(request.match_info["secret"]).id, "the client ended it")
         return web.Response()
 
     async def _unwatch(self, request: web.Request) -> web.Response:
-        publication = self._publication(request)
-        self._peer(request)
-        await publication.viewers.remove(request.match_info["viewer"], "the client ended it")
+        key, name = request.match_info["key"], request.match_info["viewer"]
+        self._viewer(key, name)
+        await self._publications.watched(key).viewers.remove(name, "the client ended it")
         return web.Response()
 
     async def _trickle(self, request: web.Request) -> web.Response:
@@ -88,24 +96,22 @@ class WhipRoutes:
         await peer.add_candidates(fragment.candidates)
         return web.Response(status=204)
 
-    def _publication(self, request: web.Request) -> Publication:
-        publication = self._publications.by_id.get(request.match_info["id"])
-        if publication is None:
-            raise NotFoundError("There is no such session.")
-        return publication
+    def _viewer(self, key: str, name: str) -> Viewer:
+        viewer = self._publications.watched(key).viewers.by_id.get(name)
+        if viewer is None:
+            raise NotFoundError("There is no such viewer.")
+        return viewer
 
     def _peer(self, request: web.Request) -> Peer:
         """The publisher's, or the viewer's where the path names one."""
-        publication = self._publication(request)
-        if "viewer" not in request.match_info:
-            return publication.peer
-        viewer = publication.viewers.by_id.get(request.match_info["viewer"])
-        if viewer is None:
-            raise NotFoundError("There is no such viewer.")
-        return viewer.peer
+        names = request.match_info
+        if "viewer" in names:
+            return self._viewer(names["key"], names["viewer"]).peer
+        return self._publications.owned(names["secret"]).peer
 
     def _created(self, location: str, answer: str, peer: Peer) -> web.Response:
-        response = web.Response(status=201, text=answer, content_type=SDP_TYPE)
+        # As bytes: aiohttp would add a character set to the type of a text, and SDP has no such parameter.
+        response = web.Response(status=201, body=answer.encode(), content_type=SDP_TYPE)
         response.headers.update({"Location": location, "ETag": peer.etag})
         for url in self._stun_urls:
             response.headers.add("Link", f'<{url}>; rel="ice-server"')

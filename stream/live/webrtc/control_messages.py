@@ -65,12 +65,13 @@ def state_message(
     statistics: Snapshot,
     levels: Sequence[Quality],
     level: int,
+    viewers: int,
 ) -> str:
     """What is seen and measured, for the page.
 
     ``received_wh`` is the size of the received frames, ``rendered_wh`` that of the frame that the scene's boxes lie in,
     both in pixels. Boxes are sent as x, y, width and height relative to the frame, in [0, 1]; probabilities in the
-    order of ``EMOTIONS``. ``level`` is the index of the quality in use.
+    order of ``EMOTIONS``. ``level`` is the index of the quality in use, ``viewers`` how many clients watch.
     """
     return json.dumps(
         {
@@ -88,6 +89,7 @@ def state_message(
             "levels": len(levels),
             "quality": asdict(levels[level]),
             "stage_ms": statistics.stage_ms,
+            "viewers": viewers,
         }
     )
 

@@ -31,6 +31,7 @@ from .frames import MIN_SIDE, frame_from_decoder
 from .offers import Offer, Purpose
 from .outgoing_tracks import OutgoingAudio, OutgoingVideo
 from .resources import Resources
+from .shares import new_secret
 from .viewers import Viewers
 
 PublicationKind = Literal["page", "whip"]
@@ -54,7 +55,10 @@ class Publication:
     """A published video, on the event loop. ``peer.ended`` resolves when it is over; ``close`` ends it."""
 
     def __init__(self, kind: PublicationKind, resources: Resources) -> None:
-        self.id = secrets.token_urlsafe(12)
+        self.id = new_secret()
+        """The secret of its owner, who alone may end, share and, unless it is shared, watch it."""
+        self.short_id = secrets.token_hex(3)
+        """Tells sessions apart in logs and names of recordings; no part of the secret."""
         self.kind = kind
         self.peer = resources.make_peer()
         """The publisher's connection."""
@@ -97,11 +101,6 @@ class Publication:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def short_id(self) -> str:
-        """Enough of the id to tell sessions apart in a log, too little to use it."""
-        return self.id[:4]
-
-    @property
     def faces(self) -> int:
         """Faces in the latest rendered frame."""
         return len(self._shown.scene.faces)
@@ -133,12 +132,12 @@ class Publication:
         self._run(self._report())
         return answer
 
-    async def add_viewer(self, offer: Offer) -> tuple[str, str]:
-        """Let one more client watch: its id, and the SDP answer.
+    async def add_viewer(self, offer: Offer, key: str) -> tuple[str, str]:
+        """Let one more client watch, which came with ``key``: its id, and the SDP answer.
 
         Raises ``OfferError``, and ``NotFoundError`` where the publisher has left meanwhile.
         """
-        name, answer = await self.viewers.add(offer, has_audio=self.has_audio)
+        name, answer = await self.viewers.add(offer, key, has_audio=self.has_audio)
         if self.peer.ended.done():
             await self.viewers.remove(name, PUBLISHER_GONE)
             raise NotFoundError("The session has just ended.")
@@ -239,7 +238,9 @@ class Publication:
 
     def _state(self, statistics: Snapshot) -> str:
         shown, levels = self._shown, self._resources.levels
-        return state_message(self._received_wh, shown.size_wh, shown.scene, statistics, levels, self.session.level)
+        return state_message(
+            self._received_wh, shown.size_wh, shown.scene, statistics, levels, self.session.level, len(self.viewers)
+        )
 
     def _check_idle(self, now: float) -> None:
         if self.peer.connection.connectionState != "connected":

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from .fan_out import FanOut
@@ -11,6 +10,7 @@ from .offers import Offer
 from .outgoing_tracks import OutgoingAudio, OutgoingVideo
 from .peer import Peer
 from .resources import Resources
+from .shares import new_secret
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +20,8 @@ class Viewer:
     """A client that watches."""
 
     peer: Peer
+    key: str
+    """What it came with: the owner's secret, a shared key, or a public name."""
     video: OutgoingVideo
     audio: OutgoingAudio | None
 
@@ -42,14 +44,15 @@ class Viewers:
     def __len__(self) -> int:
         return len(self.by_id)
 
-    async def add(self, offer: Offer, *, has_audio: bool) -> tuple[str, str]:
-        """Let one more client watch: its id, and the SDP answer. Raises ``OfferError``."""
+    async def add(self, offer: Offer, key: str, *, has_audio: bool) -> tuple[str, str]:
+        """Let one more client watch, which came with ``key``: its id, and the SDP answer. Raises ``OfferError``."""
         viewer = Viewer(
             self._resources.make_peer(),
+            key,
             OutgoingVideo(self._resources.clock),
             self._make_audio() if has_audio and offer.receives_audio else None,
         )
-        name = secrets.token_urlsafe(12)
+        name = new_secret()
         self.by_id[name] = viewer
         tracks = [track for track in (viewer.video, viewer.audio) if track is not None]
         try:
@@ -74,6 +77,11 @@ class Viewers:
         viewer.peer.end(reason)
         await viewer.peer.close()
         log.info("session %s: a viewer left: %s", self._session, viewer.peer.ended.result())
+
+    async def remove_all_with(self, keys: Collection[str], reason: str) -> None:
+        """End the connections of those that came with one of these keys, in parallel."""
+        names = [name for name, viewer in self.by_id.items() if viewer.key in keys]
+        await asyncio.gather(*(self.remove(name, reason) for name in names))
 
     async def close(self, reason: str) -> None:
         """End all connections in parallel."""

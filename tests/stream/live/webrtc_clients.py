@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import json
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
+from urllib.parse import urljoin
 
 import aiohttp
 import aioice.ice
@@ -25,6 +27,7 @@ from stream.live.controls import Controls
 from stream.live.rate_limits import TokenBuckets
 from stream.live.server.access import Access
 from stream.live.server.app import make_app
+from stream.live.server.connections import ConnectionLimits, Connections
 from stream.live.webrtc.publication import Publication
 from stream.live.webrtc.publications import Publications
 from stream.live.webrtc.resources import Resources
@@ -91,6 +94,7 @@ async def running(
     nets: SharedNets | None = None,
     make_recording: Any = None,
     stun_urls: tuple[str, ...] = (),
+    limits: ConnectionLimits | None = None,
     **resources: Any,
 ) -> AsyncIterator[Server]:
     """A server whose publications have these ``resources``; without limits of rate, unless ``access`` sets some."""
@@ -103,16 +107,17 @@ async def running(
         make_recording=make_recording,
     )
     access = access or Access(requests=unlimited(), offers=unlimited(), wrong_tokens=unlimited())
-    runner = web.AppRunner(make_app(publications, access, controls, stun_urls), access_log=None, shutdown_timeout=1)
-    with loopback_only():
+    runner = web.AppRunner(make_app(publications, access, controls, stun_urls), shutdown_timeout=1)
+    with loopback_only(), socket.create_server(("127.0.0.1", 0)) as listener:
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        address = site._server.sockets[0].getsockname()  # type: ignore[union-attr]
+        assert runner.server is not None
+        connections = Connections(runner.server, limits=limits, proxies=access.proxies)
+        connections.start(listener)
         try:
             async with aiohttp.ClientSession() as http:
-                yield Server(f"http://127.0.0.1:{address[1]}", publications, http)
+                yield Server(f"http://127.0.0.1:{listener.getsockname()[1]}", publications, http)
         finally:
+            await connections.stop()
             await publications.stop()
             await runner.cleanup()
             nets.close()
@@ -363,8 +368,9 @@ async def _negotiated(
     try:
         status, head, answer = await server.call("POST", path, data=await client.offer(), headers=sent)
         assert status == 201, answer
-        assert head["Content-Type"].startswith("application/sdp")
-        client.location, client.etag, client.links = head["Location"], head["ETag"], head.getall("Link", [])
+        assert head["Content-Type"] == "application/sdp"
+        client.location = urljoin(path, head["Location"])
+        client.etag, client.links = head["ETag"], head.getall("Link", [])
         await client.accept(answer.decode())
         yield
     finally:

@@ -14,6 +14,7 @@ from tests.stream.live.webrtc_clients import (
     Client,
     gray_planes,
     mean_luma,
+    page_client,
     running,
     tinted,
     unlimited,
@@ -41,7 +42,7 @@ def test_one_publishes_and_two_watch(running_classifier):
             running(running_classifier, controls=tinted(0.0)) as server,
             whip_client(server, Camera([gray_planes(100)]), Beeps(period=1)) as publisher,
         ):
-            assert re.fullmatch(r"/whip/[\w-]{16}", publisher.location)
+            assert re.fullmatch(r"/whip/[\w-]{22}", publisher.location)
             answer = publisher.connection.remoteDescription.sdp
             assert answer.count("a=recvonly") == 2, "the endpoint receives only (section 4.2)"
             assert "a=candidate:" in answer, "all of the server's candidates (section 4.3.2)"
@@ -76,7 +77,7 @@ def test_both_codecs_go_both_ways(running_classifier, mime):
             assert status == 201
             assert mime.removeprefix("video/") in answer.decode()
             await client.accept(answer.decode())
-            async with whep_client(server, id_of(head["Location"])) as viewer:
+            async with whep_client(server, head["Location"].removeprefix("whip/")) as viewer:
                 await viewer.video.wait_for_more(5)
                 assert mean_luma(viewer.video.latest) == pytest.approx(100, abs=4)
             await client.close()
@@ -110,7 +111,7 @@ def test_candidates_may_trickle_in(running_classifier):
                 ]
             )
             headers = FRAGMENT | {"If-Match": head["ETag"]}
-            status, patched, body = await server.call("PATCH", head["Location"], data=fragment, headers=headers)
+            status, patched, body = await server.call("PATCH", f"/{head['Location']}", data=fragment, headers=headers)
             assert (status, body) == (204, b"")
             assert "ETag" not in patched
             await client.wait_connected()
@@ -230,5 +231,91 @@ def test_stun_servers_are_announced(running_classifier):
             whip_client(server, Camera([gray_planes(100)])) as client,
         ):
             assert client.links == ['<stun:stun.example.org:3478>; rel="ice-server"']
+
+    run(go())
+
+
+def test_a_session_is_private_until_its_owner_shares_it(running_classifier):
+    """Nobody else lists, watches, hears, changes or ends it; what is shared can be watched and no more."""
+
+    async def go():
+        async with (
+            running(running_classifier) as server,
+            whip_client(server, Camera([gray_planes(100)])) as publisher,
+        ):
+            secret, short = id_of(publisher.location), server.publication.short_id
+            assert short not in secret
+            assert (await server.call("GET", "/api/sessions"))[2] == {"sessions": []}
+            for guess in (short, secret[:-1], secret[:-1] + "?", "studio", "", "*"):
+                with pytest.raises(AssertionError, match=r"no such session|nothing at this address"):
+                    async with whep_client(server, guess):
+                        pass
+                for method, path in [("DELETE", f"/whip/{guess}"), ("DELETE", f"/api/sessions/{guess}")]:
+                    assert (await server.call(method, path))[0] in (404, 405)
+            shared = f"/api/sessions/{secret}/share"
+            key = (await server.call("POST", shared, json={}))[2]["key"]
+            async with whep_client(server, key) as viewer:
+                await viewer.video.wait_for_more(3)
+                for path in (f"/whip/{key}", f"/api/sessions/{key}", f"/api/sessions/{key}/share"):
+                    assert (await server.call("DELETE", path))[0] == 404, "who watches owns nothing"
+                assert (await server.call("GET", f"/api/sessions/{key}"))[0] == 404
+                _, _, shown = await server.call("GET", f"/api/sessions/{secret}")
+                assert shown == {"kind": "whip", "viewers": 1, "shared_as": [key]}
+                assert (await server.call("GET", "/api/sessions"))[2] == {"sessions": []}, "a link is not listed"
+                assert (await server.call("DELETE", shared))[0] == 204
+                await until(lambda: not server.publications.viewers)
+            with pytest.raises(AssertionError, match="no such session"):
+                async with whep_client(server, key):
+                    pass
+
+    run(go())
+
+
+def test_a_named_stream_is_public_as_long_as_its_session_lasts(running_classifier):
+    async def go():
+        async with running(running_classifier) as server:
+            async with whip_client(server, Camera([gray_planes(100)]), path="/whip?public=studio") as publisher:
+                listed = (await server.call("GET", "/api/sessions"))[2]["sessions"]
+                assert listed == [{"name": "studio", "kind": "whip", "viewers": 0}]
+                assert id_of(publisher.location) not in str(listed)
+                async with whep_client(server, "studio") as viewer:
+                    assert viewer.location.startswith("/whep/studio/")
+                    await viewer.video.wait_for_more(3)
+                    assert (await server.call("DELETE", "/whip/studio"))[0] == 404
+                for wrong, words in [("studio", "Another session"), ("a/b", "letters"), ("", "letters")]:
+                    with pytest.raises(AssertionError, match=words):
+                        async with whip_client(server, Camera([gray_planes(100)]), path=f"/whip?public={wrong}"):
+                            pass
+                assert len(server.publications.by_id) == 1
+                assert (await server.call("DELETE", publisher.location))[0] == 200
+            assert (await server.call("GET", "/api/sessions"))[2] == {"sessions": []}
+            assert (await server.call("POST", "/whep/studio", data="x", headers=SDP))[0] == 404
+
+    run(go())
+
+
+def test_the_owner_of_a_page_session_shares_it_and_is_told_who_watches(running_classifier):
+    async def go():
+        async with running(running_classifier) as server:
+            secret = "a-secret-that-the-page-made-up-itself"
+            async with page_client(server, Camera([gray_planes(100)])) as page:
+                await page.wait_message(lambda m: m["type"] == "state" and m["viewers"] == 0)
+                path = f"/api/sessions/{page.session}/share"
+                key = (await server.call("POST", path, json={"secret": secret}))[2]["key"]
+                async with whep_client(server, key) as viewer:
+                    await viewer.video.wait_for_more(3)
+                    await page.wait_message(lambda m: m["type"] == "state" and m["viewers"] == 1)
+                for body, status in [
+                    ({"secret": 1}, 400),
+                    ({"public": "a", "secret": secret}, 400),
+                    ({"public": "a b"}, 400),
+                    ([], 400),
+                ]:
+                    assert (await server.call("POST", path, json=body))[0] == status
+            async with page_client(server, Camera([gray_planes(100)])) as again:
+                path = f"/api/sessions/{again.session}/share"
+                assert (await server.call("POST", path, json={"secret": secret}))[2]["key"] == key
+                async with whep_client(server, key) as viewer:
+                    await viewer.video.wait_for_more(3)
 
     run(go())

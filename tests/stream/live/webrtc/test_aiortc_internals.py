@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from urllib.parse import urljoin
 
 import pytest
 from aiortc import RTCCertificate, RTCPeerConnection
@@ -97,7 +98,7 @@ def test_a_client_with_an_rsa_certificate_publishes(running_classifier):
             assert b"a=setup:active" in answer, "the server is the DTLS client: the client's certificate decides"
             await client.accept(answer.decode())
             await client.wait_connected()
-            assert (await server.call("DELETE", head["Location"]))[0] == 200
+            assert (await server.call("DELETE", urljoin("/whip", head["Location"])))[0] == 200
             await client.close()
 
     asyncio.run(asyncio.wait_for(go(), 100))

@@ -79,7 +79,7 @@ def test_the_state_is_relative_to_the_frame_and_in_plain_numbers():
     statistics.dropped("newer frame")
     statistics.stage_took("render", 0.001)
     scene = Scene(time=1.0, faces=(face,), probabilities=mixed, certainty=0.5)
-    text = state_message((640, 360), (320, 180), scene, statistics.snapshot(10.0), LEVELS, level=4)
+    text = state_message((640, 360), (320, 180), scene, statistics.snapshot(10.0), LEVELS, level=4, viewers=2)
     assert json.loads(text, parse_constant=pytest.fail) == {
         "type": "state",
         "size": [640, 360],
@@ -104,5 +104,6 @@ def test_the_state_is_relative_to_the_frame_and_in_plain_numbers():
         "levels": len(LEVELS),
         "quality": {"rate_hz": 3, "passes": 4, "net": "tiny", "scale": 0.75},
         "stage_ms": {"render": 1.0},
+        "viewers": 2,
     }
     assert len(EMOTIONS) == 7

@@ -143,10 +143,10 @@ async def sessions_of(server):
 
 
 async def started_session(server, log):
-    """The id of the only session, once it has started."""
+    """The public name of the only session, once it has started."""
     await log.wait_for("session began")
     (session,) = await sessions_of(server)
-    return session["id"]
+    return session["name"]
 
 
 async def assert_recoloured_with_audio(server, session):
@@ -171,7 +171,18 @@ def reason_of_the_end(log):
 
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
 def test_debians_whip_client_publishes_and_says_goodbye(server, log, debians_client, codec, tmp_path):
-    command = ["whip-client", "-u", f"{server.url}/whip", "-t", TOKEN, "-o", "-A", AUDIO, "-V", PUBLISHED[codec]]
+    command = [
+        "whip-client",
+        "-u",
+        f"{server.url}/whip?public=studio",
+        "-t",
+        TOKEN,
+        "-o",
+        "-A",
+        AUDIO,
+        "-V",
+        PUBLISHED[codec],
+    ]
 
     async def go(publisher):
         async with authorized(server) as api:
@@ -186,7 +197,7 @@ def test_debians_whip_client_publishes_and_says_goodbye(server, log, debians_cli
 
 
 def test_a_client_that_is_killed_is_removed_within_ten_seconds(server, log, debians_client, tmp_path):
-    command = ["whip-client", "-u", f"{server.url}/whip", "-t", TOKEN, "-o", "-n", "-V", PUBLISHED["VP8"]]
+    command = ["whip-client", "-u", f"{server.url}/whip?public=studio", "-t", TOKEN, "-o", "-n", "-V", PUBLISHED["VP8"]]
 
     async def go(publisher):
         async with (
@@ -233,7 +244,8 @@ def test_gstreamer_watches(server, codec, tmp_path):
                 rest, _ = await asyncio.to_thread(viewer.communicate, timeout=20)
                 assert viewer.returncode == 0
             assert b'"ended"' in rest
-            assert (await sessions_of(api))[0]["viewers"] == 0
+            _, _, shown = await api.call("GET", f"/api/sessions/{session}")
+            assert shown["viewers"] == 0
             return video, audio
 
     video, audio = run(go())
@@ -290,7 +302,7 @@ def test_ffmpeg_publishes_and_says_goodbye(server, log, tmp_path):
     if "whip" not in av.formats_available:
         missing("this FFmpeg has no WHIP")
     certificate, key = write_certificate(tmp_path)
-    command = [sys.executable, "-c", FFMPEG, f"{server.url}/whip", TOKEN, str(certificate), str(key)]
+    command = [sys.executable, "-c", FFMPEG, f"{server.url}/whip?public=studio", TOKEN, str(certificate), str(key)]
 
     async def go(publisher):
         async with authorized(server) as api:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ async def over(path, server, client, where):
         offer = path.offer(await client.offer())
         status, head, answer = await server.call("POST", where, data=offer, headers=SDP)
         assert status == 201, answer
-        client.location = head["Location"]
+        client.location = urljoin(where, head["Location"])
         await client.accept(path.answer(answer.decode()))
         await client.wait_connected()
         yield client

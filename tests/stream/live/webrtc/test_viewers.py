@@ -84,7 +84,7 @@ def test_a_viewer_whose_offer_cannot_be_answered_takes_no_place(running_classifi
             viewers = Viewers("abcd", FanOut(), server.publications.resources, make_audio=lambda: None)
             offer = Offer(sdp="v=0\r\nm=video x\r\n", sends_audio=False, receives_audio=False, ufrag="")
             with pytest.raises(AssertionError):  # aiortc's parser; ``read_offer`` would have refused it
-                await viewers.add(offer, has_audio=False)
+                await viewers.add(offer, "key", has_audio=False)
             assert len(viewers) == 0
 
     run(go())
