@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import av
 
-from ..media.timestamps import in_units
+from ..media.reading.timestamps import in_units
 
 MAX_STEP_S: Final = 2.0
 """Where a packet is further ahead of the one before than this plus the time that has passed, its clock has jumped."""

@@ -11,12 +11,12 @@ import av
 from emocolor.frames import PIXEL_FORMATS, Frame, PixelFormat, Plane, Rotation
 
 from . import probe
-from .frame_size import is_too_large, limit_frames
 from .frames import color_of, frame_from_av, to_pixel_format, working_format
 from .guarded_decoder import MAX_DUE, MAX_KEPT_BYTES, Decoder, GuardedDecoder
+from .reading.frame_size import is_too_large, limit_frames
+from .reading.source_options import MAX_PIXELS
+from .reading.timestamps import FrameTimes
 from .source_info import Damage
-from .source_options import MAX_PIXELS
-from .timestamps import FrameTimes
 
 FORMATS_WITHOUT_PRESENTATION_TIMES: Final = frozenset({"avi"})
 CUDA: Final = "cuda"

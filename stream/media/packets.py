@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import av
 
-from .discontinuities import ContinuousTimes
-from .ffmpeg_log import recorded_log
+from .reading.discontinuities import ContinuousTimes
+from .reading.ffmpeg_log import recorded_log
 from .source_info import Damage
 
 if TYPE_CHECKING:

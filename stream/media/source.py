@@ -20,15 +20,15 @@ from ..files.pipes import PREFIX
 from ..files.stop_request import StopRequest
 from . import probe
 from .decoder import FrameDecoder, Hardware
-from .frame_size import too_large
 from .locations import (
     display_name,
     error_text,
 )
-from .opening import main_video, open_container
 from .packets import Packet, PacketReader
+from .reading.frame_size import too_large
+from .reading.opening import main_video, open_container
+from .reading.source_options import SourceOptions
 from .source_info import CompanionStream, Damage, SourceInfo
-from .source_options import SourceOptions
 
 __all__ = ["MediaUnit", "SourceOptions", "VideoSource"]
 

@@ -11,13 +11,13 @@ from emocolor.errors import SourceError
 from emocolor.frames import Frame
 
 from ..media import probe
-from ..media.frame_size import limit_frames
 from ..media.frames import frame_from_av, to_working_format
 from ..media.locations import is_readable_twice
-from ..media.opening import open_container
 from ..media.packets import demux
+from ..media.reading.frame_size import limit_frames
+from ..media.reading.opening import open_container
+from ..media.reading.source_options import SourceOptions
 from ..media.source_info import SourceInfo
-from ..media.source_options import SourceOptions
 
 SAMPLES: Final = 16
 """Frames that are analysed."""

@@ -5,7 +5,7 @@ from typing import Any
 import av
 import pytest
 
-from stream.media.discontinuities import ContinuousTimes, Leap
+from stream.media.reading.discontinuities import ContinuousTimes, Leap
 
 UNIT = Fraction(1, 25)
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from emocolor.errors import ConfigurationError
-from stream.media.source_options import SourceOptions, parse_amount, parse_time
+from stream.media.reading.source_options import SourceOptions, parse_amount, parse_time
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,10 @@ import av
 
 from emocolor.errors import SourceError
 
-from ..files.pipes import STANDARD_INPUT, PipeReader, is_pipe
-from ..files.stop_request import StopRequest
-from . import probe
-from .ffmpeg_log import recorded_log
-from .frame_size import decoder_options, is_too_large, too_large
-from .locations import (
+from ...files.pipes import STANDARD_INPUT, PipeReader, is_pipe
+from ...files.stop_request import StopRequest
+from .. import probe
+from ..locations import (
     display_name,
     ffmpeg_url,
     first_number,
@@ -31,6 +29,8 @@ from .locations import (
     local_path,
     open_failure,
 )
+from .ffmpeg_log import recorded_log
+from .frame_size import decoder_options, is_too_large, too_large
 from .source_options import SourceOptions
 
 NETWORK_TIMEOUT_SECONDS: Final = 15.0

@@ -3,7 +3,7 @@ from typing import Any
 import av
 import pytest
 
-from stream.media.ffmpeg_log import recorded_log
+from stream.media.reading.ffmpeg_log import recorded_log
 
 
 def test_messages_are_collected_up_to_the_level(make_clip: Any) -> None:

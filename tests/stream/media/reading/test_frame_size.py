@@ -5,9 +5,9 @@ import av
 import pytest
 
 from emocolor.errors import SourceError
-from stream.media.frame_size import decoder_options, is_too_large, limit_frames, too_large
+from stream.media.reading.frame_size import decoder_options, is_too_large, limit_frames, too_large
+from stream.media.reading.source_options import SourceOptions
 from stream.media.source import VideoSource
-from stream.media.source_options import SourceOptions
 from tests.stream.media.clip_io import frames_of, read
 
 MARGIN = 64 * 65_536

@@ -5,7 +5,7 @@ import av
 import numpy as np
 import pytest
 
-from stream.media.timestamps import FrameTimes, in_units
+from stream.media.reading.timestamps import FrameTimes, in_units
 from tests.stream.media.clip_io import frames_of, packets_of, read
 
 AUDIO = {"codec": "aac", "parts": 20, "metadata": {"language": "ger"}}

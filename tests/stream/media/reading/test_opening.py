@@ -10,8 +10,8 @@ import av
 import pytest
 
 from emocolor.errors import SourceError
-from stream.media.opening import NETWORK_PROTOCOLS, allowed_protocols, main_video, open_container
-from stream.media.source_options import SourceOptions
+from stream.media.reading.opening import NETWORK_PROTOCOLS, allowed_protocols, main_video, open_container
+from stream.media.reading.source_options import SourceOptions
 from tests.stream.media.clip_io import frames_of, packets_of, read
 
 AUDIO = {"codec": "mp2", "parts": 30}
