@@ -46,6 +46,13 @@ class ToyOptions(Options):
     """No option."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class FreeOptions(Options):
+    section: ClassVar[str] = "free"
+
+    shift: Annotated[float, option("How far, either way.")] = 0.0
+
+
 def declared(name):
     return next(one for one in options_of(ToyOptions) if one.name == name)
 
@@ -87,6 +94,11 @@ def test_a_wrong_value_is_named_with_what_is_allowed(values, words):
     with pytest.raises(ConfigurationError) as caught:
         ToyOptions(**values)
     assert str(caught.value) == words
+
+
+def test_a_number_without_bounds_is_a_number_all_the_same():
+    with pytest.raises(ConfigurationError, match="free shift must be a number, got nan"):
+        FreeOptions(shift=float("nan"))
 
 
 def test_a_long_value_is_shortened():
