@@ -2,9 +2,9 @@
 
 Photos turned gray are cleaner than any film, so a colorizer trained on them alone takes grain for texture and faded
 blacks for haze. Degradations come in the order in which footage meets them: the emulsion's spectral sensitivity
-(:func:`to_gray`), the lens (vignetting, blur), development (gamma, grain), the years (fading, flicker, scratches,
-dust), and the transfer to video (compression). Each is applied to a share of the images, with a strength drawn
-uniformly from its range.
+(:func:`to_gray`), the lens (vignetting, blur), development (gamma, contrast, grain), the years (fading, flicker,
+scratches, dust), and the transfer to video (compression). Each is applied to a share of the images, with a strength
+drawn uniformly from its range.
 
 Sepia is left out: it is a colour, and a net that gets luma never sees it. So is interlacing: frames are deinterlaced
 before a net sees them. Sizes are in pixels of the image that the net gets, because footage is scaled down to that
@@ -56,6 +56,11 @@ class FilmLook:
     """Standard deviation in pixels."""
     gamma: Chance = (0.5, -0.6, 0.6)
     """Exponent as a power of two."""
+    contrast: Chance = (0.0, 3.0, 9.0)
+    """Steepness of an S-shaped tone curve at its middle, from nearly straight (3) to shadows that close up and burnt
+    lights (9)."""
+    contrast_middle: tuple[float, float] = (0.35, 0.65)
+    """Range of the level at which that curve is steepest: above a half, most of the image becomes dark."""
     grain: Chance = (0.6, 0.005, 0.045)
     """Standard deviation in mid-tones, of [0, 1]."""
     grain_px: tuple[float, float] = (0.3, 0.9)
@@ -87,6 +92,7 @@ CLEAN: Final = FilmLook(
     vignette=NEVER,
     blur=NEVER,
     gamma=NEVER,
+    contrast=NEVER,
     grain=NEVER,
     fade=NEVER,
     flicker=NEVER,
@@ -124,6 +130,7 @@ def apply_film_look(gray: Tensor, options: FilmLook, generator: torch.Generator)
         (options.vignette, _vignette),
         (options.blur, _blur),
         (options.gamma, _gamma),
+        (options.contrast, _contrast(options.contrast_middle)),
         (options.grain, _grain(options.grain_px)),
         (options.fade, _fade),
         (options.flicker, _flicker),
@@ -131,11 +138,31 @@ def apply_film_look(gray: Tensor, options: FilmLook, generator: torch.Generator)
         (options.dust, _one_by_one(_dust)),
         (options.compression, _one_by_one(_compression)),
     ):
+        if not probability:
+            continue
         chosen = torch.rand(len(gray), generator=generator) < probability
         if count := int(chosen.sum()):
             strength = _between(least, most, count, generator)
             gray[chosen] = degrade(gray[chosen], strength, generator).clamp(0, 1)
     return gray
+
+
+def letterbox(rgb: Tensor, part: float, generator: torch.Generator) -> Tensor:
+    """Put black bars on both sides of a share ``part`` of the images (N, 3, H, W): above and below, or left and right.
+
+    Bars take up to a quarter of the side together. The images stay as they are; the result is a copy.
+    """
+    framed = rgb.clone()
+    height, width = rgb.shape[2:]
+    for image, drawn in zip(framed, torch.rand(len(rgb), 3, generator=generator).tolist(), strict=True):
+        chance, direction, share = drawn
+        if chance >= part:
+            continue
+        if direction < 0.5 and (rows := round(share * height / 8)):
+            image[:, :rows] = image[:, -rows:] = 0
+        elif columns := round(share * width / 8):
+            image[:, :, :columns] = image[:, :, -columns:] = 0
+    return framed
 
 
 def _between(least: float, most: float, count: int, generator: torch.Generator | None) -> Tensor:
@@ -170,6 +197,17 @@ def _blur(x: Tensor, sigma: Tensor, generator: torch.Generator | None = None) ->
 
 def _gamma(gray: Tensor, power_of_two: Tensor, generator: torch.Generator) -> Tensor:
     return gray.clamp(min=1e-4) ** torch.exp2(_column(power_of_two))
+
+
+def _contrast(middle: tuple[float, float]) -> Callable[[Tensor, Tensor, torch.Generator], Tensor]:
+    """A logistic curve through black and white."""
+
+    def bend(gray: Tensor, steepness: Tensor, generator: torch.Generator) -> Tensor:
+        steep, level = _column(steepness), _column(_between(*middle, len(gray), generator))
+        black, white = (torch.sigmoid(steep * (end - level)) for end in (0, 1))
+        return (torch.sigmoid(steep * (gray - level)) - black) / (white - black)
+
+    return bend
 
 
 def _grain(size_px: tuple[float, float]) -> Callable[[Tensor, Tensor, torch.Generator], Tensor]:

@@ -26,7 +26,7 @@ SUFFIXES: Final = (".webp", ".png", ".jpg", ".jpeg")
 """Of the files that are taken for photos, in either case; names that begin with a dot are skipped."""
 
 MAX_ZOOM: Final = 1.5
-"""A photo's short side is at most this many times the side of a crop taken from it."""
+"""A photo's short side is at most this many times the side of a crop taken from it, unless a recipe says otherwise."""
 
 GRAY_SPREAD: Final = 4.0
 """A photo counts as gray where its largest and smallest channel differ by less, of 255, on average."""
@@ -76,6 +76,10 @@ class Photos:
         """Indices of at most ``count`` photos, spread evenly over the set."""
         return [int(index) for index in np.linspace(0, len(self) - 1, min(count, len(self))).round()]
 
+    def spread(self, count: int) -> "Photos":
+        """At most ``count``, spread evenly over the set."""
+        return Photos(tuple(self.encoded[index] for index in self.evenly(count)))
+
     def photo(self, index: int) -> RgbImage:
         """Decode one: sRGB (H, W, 3) uint8; raises ``SourceError`` where it is damaged."""
         return self.encoded[index].decode()
@@ -114,14 +118,14 @@ def is_gray(rgb: RgbImage) -> bool:
     return bool(spread.mean() < GRAY_SPREAD)
 
 
-def random_crop(rgb: RgbImage, size: int, random: np.random.Generator) -> RgbImage:
+def random_crop(rgb: RgbImage, size: int, random: np.random.Generator, max_zoom: float = MAX_ZOOM) -> RgbImage:
     """A random square for training: (size, size, 3) uint8 of a photo (H, W, 3), mirrored half of the time.
 
-    The result is that of scaling the short side to ``size`` to ``MAX_ZOOM * size`` px and then cropping; only the
+    The result is that of scaling the short side to ``size`` to ``max_zoom * size`` px and then cropping; only the
     crop is scaled.
     """
     height, width = rgb.shape[:2]
-    side = max(1, round(min(height, width) / random.uniform(1, MAX_ZOOM)))
+    side = max(1, round(min(height, width) / random.uniform(1, max_zoom)))
     top, left = random.integers(height - side + 1), random.integers(width - side + 1)
     square = _scaled(rgb[top : top + side, left : left + side], size, size)
     return np.ascontiguousarray(square[:, ::-1]) if random.random() < 0.5 else square

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed; training needs it")
 
 from emocolor.errors import ConfigurationError  # noqa: E402
-from training.data.film_look import CLEAN, FilmLook, apply_film_look, to_gray  # noqa: E402
+from training.data.film_look import CLEAN, FilmLook, apply_film_look, letterbox, to_gray  # noqa: E402
 
 
 def generator(seed=0):
@@ -184,3 +184,27 @@ def test_compression_harms_more_at_a_lower_quality():
 def test_impossible_options_are_refused(wrong, words):
     with pytest.raises(ConfigurationError, match=words):
         FilmLook(**wrong)
+
+
+def test_contrast_bends_tones_about_the_middle_and_keeps_black_and_white():
+    ramp = torch.linspace(0, 1, 101).expand(1, 1, 1, 101)
+    options = replace(CLEAN, contrast=(1.0, 9.0, 9.0), contrast_middle=(0.6, 0.6))
+    bent = apply_film_look(ramp, options, generator())[0, 0, 0]
+    assert bent[[0, -1]].tolist() == pytest.approx([0, 1], abs=1e-6)
+    assert (bent.diff() > 0).all()
+    assert bent[30] < 0.1
+    assert bent[90] > 0.9
+    assert int(bent.diff().argmax()) == pytest.approx(60, abs=1)
+
+
+def test_letterboxes_leave_the_middle():
+    rgb = torch.ones(200, 3, 64, 64)
+    framed = letterbox(rgb, 0.5, generator())
+    assert (rgb == 1).all()
+    assert (framed[:, :, 8:-8, 8:-8] == 1).all()
+    assert 0.3 < (framed == 0).flatten(1).any(1).float().mean() < 0.6
+    above, beside = (framed[:, 0, 0, 32] == 0), (framed[:, 0, 32, 0] == 0)
+    assert above.any()
+    assert beside.any()
+    assert not (above & beside).any()
+    assert torch.equal(framed, letterbox(rgb, 0.5, generator()))

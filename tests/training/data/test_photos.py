@@ -147,6 +147,12 @@ def test_random_crops_cover_the_image_at_all_scales_and_both_hands():
     assert 0.4 < (ends[:, 1] < ends[:, 0]).mean() < 0.6
 
 
+def test_crops_zoom_in_as_far_as_asked():
+    random, image = np.random.default_rng(0), ramp(120, 240)
+    ends = np.array([random_crop(image, 60, random, 3.0)[30, [0, -1], 0].astype(int) for _ in range(200)])
+    assert np.abs(ends[:, 1] - ends[:, 0]).min() == pytest.approx(40, abs=4)
+
+
 def test_the_generator_decides_the_crop():
     image = np.random.default_rng(0).integers(0, 256, (80, 90, 3), np.uint8)
     one, same, other = (random_crop(image, 32, np.random.default_rng(seed)) for seed in (5, 5, 6))
