@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, get_args, get_type_hints
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -52,6 +53,10 @@ class Optimization:
     def epoch_seed(self, epoch: int) -> int:
         """Each epoch has its own seed, so that a resumed run draws what an unbroken one would."""
         return self.seed * 100_003 + epoch
+
+    def batch_seed(self, epoch: int, number: int) -> int:
+        """Likewise each batch of an epoch, counted from 0: a run may be resumed between any two."""
+        return int(np.random.SeedSequence([self.seed, epoch, number]).generate_state(1)[0])
 
 
 class TrainingState(Generic[Net]):

@@ -1,8 +1,9 @@
 """The folder a training run leaves: all that is needed to believe, resume or repeat it.
 
 ``config.json`` settings, seed, commit, versions, machine and data checksums; ``epochs.csv`` one row per epoch;
-``checkpoint.pt`` the state after the last whole epoch (read back with ``weights_only``); ``final.json`` the metrics of
-the finished run; ``curves.png`` the columns of ``epochs.csv``.
+``checkpoint.pt`` the state after the last whole epoch, or amid one (read back with ``weights_only``); ``best.pt`` the
+weights of the best epoch, in runs that keep it; ``final.json`` the metrics of the finished run; ``curves.png`` the
+columns of ``epochs.csv``.
 """
 
 import csv
@@ -21,6 +22,7 @@ from .records import JsonObject, machine_info, read_json, write_json
 CONFIG = "config.json"
 EPOCHS = "epochs.csv"
 CHECKPOINT = "checkpoint.pt"
+BEST = "best.pt"
 FINAL = "final.json"
 
 
@@ -46,18 +48,18 @@ def training_machine(device: torch.device) -> JsonObject:
     return machine_info() | {"threads": torch.get_num_threads()}
 
 
-def save_checkpoint(folder: Path, state: JsonObject) -> None:
+def save_checkpoint(folder: Path, state: JsonObject, name: str = CHECKPOINT) -> None:
     """Replace the checkpoint atomically: after a full disk or a kill the old one is still whole.
 
     Raises ``SinkError`` where it cannot be written.
     """
-    fresh = folder / f"{CHECKPOINT}.new"
+    fresh = folder / f"{name}.new"
     try:
         with fresh.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(fresh, folder / CHECKPOINT)
+        os.replace(fresh, folder / name)
     except (OSError, RuntimeError) as error:  # torch's zip writer turns a full disk into a RuntimeError
         fresh.unlink(missing_ok=True)
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
@@ -100,10 +102,21 @@ def finished_config(run: Path) -> JsonObject:
     return read_json(run / CONFIG)
 
 
+def final_epoch(run: Path) -> int:
+    """The epoch of :func:`final_weights`."""
+    return int(_final_checkpoint(run)["epoch"])
+
+
 def final_weights(run: Path) -> dict[str, torch.Tensor]:
-    """The evaluated weights of the last checkpoint, on the CPU."""
-    state: dict[str, torch.Tensor] = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)["net"]
+    """The evaluated weights of the best epoch where the run keeps it, else of the last checkpoint; on the CPU."""
+    state: dict[str, torch.Tensor] = _final_checkpoint(run)["net"]
     return state
+
+
+def _final_checkpoint(run: Path) -> JsonObject:
+    path = run / BEST if (run / BEST).exists() else run / CHECKPOINT
+    checkpoint: JsonObject = torch.load(path, map_location="cpu", weights_only=True)
+    return checkpoint
 
 
 class Panel(NamedTuple):

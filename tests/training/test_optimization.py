@@ -107,5 +107,12 @@ def test_every_epoch_has_its_own_seed():
     assert len({recipe.epoch_seed(epoch) for epoch in range(100)} | {Optimization(seed=4).epoch_seed(0)}) == 101
 
 
+def test_every_batch_has_its_own_seed():
+    recipe = Optimization(seed=3)
+    seeds = {recipe.batch_seed(epoch, number) for epoch in range(10) for number in range(100)}
+    assert len(seeds | {Optimization(seed=4).batch_seed(0, 0)}) == 1001
+    assert recipe.batch_seed(2, 5) == Optimization(seed=3).batch_seed(2, 5)
+
+
 def test_a_device_is_picked():
     assert pick_device().type == ("cuda" if torch.cuda.is_available() else "cpu")

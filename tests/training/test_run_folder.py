@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; checkpoints
 
 from emocolor.errors import ConfigurationError  # noqa: E402
 from training.run_folder import (  # noqa: E402
+    BEST,
     Panel,
     draw_curves,
     final_weights,
@@ -67,6 +68,12 @@ def test_a_run_that_is_not_finished_is_refused(tmp_path):
         finished_config(tmp_path)
     (tmp_path / "final.json").write_text("{}")
     assert finished_config(tmp_path) == CONFIG
+
+
+def test_the_best_epoch_counts_where_it_is_kept(tmp_path):
+    save_checkpoint(tmp_path, {"net": {"weight": torch.zeros(1)}, "epoch": 3})
+    save_checkpoint(tmp_path, {"net": {"weight": torch.ones(1)}, "epoch": 2}, BEST)
+    assert final_weights(tmp_path)["weight"] == 1
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):

@@ -8,24 +8,33 @@ from torch import Tensor
 
 from emocolor.arrays import RgbImage
 
-from ..data.film_look import apply_film_look, to_gray
+from ..data.film_look import apply_film_look, letterbox, to_gray
 from ..data.photos import Photos, random_crop, stacked_crops
 from .recipe import ColorizerRecipe
 
 
-def batches(photos: Photos, recipe: ColorizerRecipe, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch: sRGB (N, 3, S, S) and gray (N, 1, S, S), float32 in [0, 1]. The epoch's number is its seed."""
-    generator = torch.Generator().manual_seed(recipe.epoch_seed(epoch))
-    order = torch.randperm(len(photos), generator=generator).tolist()
-    side = recipe.crop_at(epoch)
+def batches(
+    photos: Photos, recipe: ColorizerRecipe, epoch: int, first: int = 0
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """An epoch from batch ``first`` on: its number, sRGB (N, 3, S, S), and gray (N, 1, S, S), float32 in [0, 1].
+
+    Epoch and number are the seed of a batch, so it is the same wherever an epoch is entered.
+    """
+    order = torch.randperm(len(photos), generator=torch.Generator().manual_seed(recipe.epoch_seed(epoch))).tolist()
+    side, film = recipe.crop_at(epoch), recipe.film.degradations
 
     def crop(index: int) -> RgbImage:
-        return random_crop(photos.photo(index), side, np.random.default_rng([recipe.seed, epoch, index]))
+        random = np.random.default_rng([recipe.seed, epoch, index])
+        return random_crop(photos.photo(index), side, random, recipe.max_zoom)
 
-    for squares in stacked_crops([order[i : i + recipe.batch] for i in range(0, len(order), recipe.batch)], crop):
+    chosen = [order[i : i + recipe.batch] for i in range(0, len(order), recipe.batch)][first:]
+    for number, squares in enumerate(stacked_crops(chosen, crop), first):
+        generator = torch.Generator().manual_seed(recipe.batch_seed(epoch, number))
         rgb = torch.from_numpy(squares).movedim(3, 1).float() / 255
-        gray, film = to_gray(rgb), recipe.film.degradations
-        chosen = torch.rand(len(gray), generator=generator) < recipe.film.part
-        if chosen.any():
-            gray[chosen] = apply_film_look(to_gray(rgb[chosen], film, generator), film, generator)
-        yield rgb, gray
+        if recipe.film.letterbox:
+            rgb = letterbox(rgb, recipe.film.letterbox, generator)
+        gray = to_gray(rgb)
+        filmed = torch.rand(len(gray), generator=generator) < recipe.film.part
+        if filmed.any():
+            gray[filmed] = apply_film_look(to_gray(rgb[filmed], film, generator), film, generator)
+        yield number, rgb, gray

@@ -1,6 +1,8 @@
 """The colorizers' training script on a handful of made-up images."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +21,23 @@ from training.run_folder import final_weights, read_epochs  # noqa: E402
 from training.toml_recipe import read_recipe  # noqa: E402
 
 TINY = ColorizerRecipe(net="s2", width=0.05, loss="classes", grid=20, crop=32, batch=4, epochs=2, bf16=False)
+RECIPE_OF_CONTEXT = """
+net = "context"
+prior = "none"
+loss = "rebalanced"
+widths = [8, 8, 32]
+dropout = 0.2
+grid = 20
+crop = 32
+batch = 2
+epochs = 2
+ema = 0.5
+bf16 = false
+keep = "best"
+[film]
+part = 0.5
+letterbox = 0.2
+"""
 CONFIGS = sorted(Path("configs/training").glob("colorizer_*.toml"))
 
 
@@ -48,6 +67,48 @@ def test_a_resumed_run_equals_an_unbroken_one(blobs, one_blob, tmp_path):
     one, other = final_weights(whole), final_weights(broken)
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert [row["train_loss"] for row in read_epochs(whole)] == [row["train_loss"] for row in read_epochs(broken)]
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_amid_an_epoch_resumes_as_an_unbroken_one(blobs, one_blob, tmp_path):
+    (tmp_path / "recipe.toml").write_text(RECIPE_OF_CONTEXT)
+    recipe, whole, broken = read_recipe(ColorizerRecipe, tmp_path / "recipe.toml"), tmp_path / "whole", tmp_path / "run"
+    command = [sys.executable, "-m", "training.colorizer", "--config", str(tmp_path / "recipe.toml"), "--photos",
+               str(blobs), "--val", str(one_blob), "--run", str(broken), "--resume", "--save-every", "0"]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any("epoch 2, batch 1 of 4" in line for line in process.stdout)
+        process.kill()
+    assert not (broken / "final.json").exists()
+    train(recipe, [blobs], [one_blob], broken, resume=True)
+    train(recipe, [blobs], [one_blob], whole)
+    rows, same = ([{k: v for k, v in row.items() if k != "seconds"} for row in read_epochs(r)] for r in (whole, broken))
+    assert rows == same
+    one, other = final_weights(whole), final_weights(broken)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_best_epoch_is_kept(blobs, one_blob, tmp_path):
+    (tmp_path / "recipe.toml").write_text(RECIPE_OF_CONTEXT)
+    run = tmp_path / "run"
+    train(read_recipe(ColorizerRecipe, tmp_path / "recipe.toml"), [blobs], [one_blob], run)
+    best = torch.load(run / "best.pt", weights_only=True)
+    frontiers = [float(row["frontier"]) for row in read_epochs(run)]
+    assert best["epoch"] == 1 + frontiers.index(min(frontiers))
+    assert all(torch.equal(best["net"][name], value) for name, value in final_weights(run).items())
+    assert json.loads((run / "final.json").read_text())["epoch"] == best["epoch"]
+
+
+def test_a_run_may_be_finished_early(blobs, one_blob, tmp_path):
+    (tmp_path / "recipe.toml").write_text(RECIPE_OF_CONTEXT)
+    recipe, run = read_recipe(ColorizerRecipe, tmp_path / "recipe.toml"), tmp_path / "run"
+    with pytest.raises(ConfigurationError, match="no epoch has been trained"):
+        train(recipe, [blobs], [one_blob], run, finish_now=True)
+    train(replace(recipe, epochs=1), [blobs], [one_blob], tmp_path / "short")
+    for name in ("checkpoint.pt", "best.pt", "epochs.csv"):
+        (run / name).write_bytes((tmp_path / "short" / name).read_bytes())
+    train(recipe, [blobs], [one_blob], run, finish_now=True)
+    assert json.loads((run / "final.json").read_text())["epoch"] == 1
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # which torch looks at itself while it traces
