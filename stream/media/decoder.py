@@ -65,8 +65,12 @@ class FrameDecoder:
         hardware: Hardware | None = None,
         *,
         max_pixels: int = MAX_PIXELS,
+        time_base: Fraction | None = None,
     ) -> None:
-        """``hardware`` decodes what it can; raises what opening it raises."""
+        """``hardware`` decodes what it can; raises what opening it raises.
+
+        ``time_base`` is the unit of the packets' times, by default the stream's.
+        """
         assert stream.time_base is not None
         limit_frames(stream.codec_context, max_pixels)
         self._max_pixels = max_pixels
@@ -83,7 +87,7 @@ class FrameDecoder:
         eight_bits = working_format(stream.codec_context.pix_fmt or "")[0].bits == 8 if decoder else False
         self._place = hardware.place if hardware and eight_bits else None
         self.times = FrameTimes(
-            stream.time_base,
+            time_base or stream.time_base,
             probe.frame_rate_of(stream),
             by_decoding=stream.container.format.name in FORMATS_WITHOUT_PRESENTATION_TIMES,
         )

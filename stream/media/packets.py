@@ -11,6 +11,7 @@ import av
 
 from .reading.discontinuities import ContinuousTimes
 from .reading.ffmpeg_log import recorded_log
+from .reading.timestamps import unit_for
 from .source_info import Damage
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ class PacketReader:
         """``origin``: the time that becomes zero, in seconds of the input's clock."""
         self._container, self._video, self._damage = container, video, damage
         may_leap = bool(container.format.flags & CLOCK_MAY_LEAP)
+        assert video.time_base is not None
+        self.video_unit = unit_for(video.time_base, origin)
+        """Unit of the video's times, in seconds."""
+        self._units_in_one = int(video.time_base / self.video_unit)
         self.times = ContinuousTimes(origin, video=video.index, joins_leaps=may_leap)
         """Tells where the input's clock stepped."""
         self._ready: deque[Packet] = deque()
@@ -125,6 +130,8 @@ class PacketReader:
                 yield self._ready.popleft()
                 continue
             packet = self._next()
+            if packet is not None and packet.stream.index == self._video.index and self._units_in_one > 1:
+                _refine(packet, self._units_in_one, self.video_unit)
             self._ready.extend(self.times.flush() if packet is None else self.times.put(packet))
             if packet is None and not self._ready:
                 return
@@ -144,3 +151,13 @@ class PacketReader:
     def _note_end(self, packet: Packet) -> None:
         if packet.pts is not None:
             self.video_end = max(self.video_end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+
+
+def _refine(packet: Packet, units: int, unit: Fraction) -> None:
+    """Count the packet's times in a unit of which its own has so many, in place."""
+    packet.time_base = unit
+    if packet.pts is not None:
+        packet.pts *= units
+    if packet.dts is not None:
+        packet.dts *= units
+    packet.duration = (packet.duration or 0) * units

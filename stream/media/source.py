@@ -97,7 +97,12 @@ class VideoSource:
             handles = [companion.handle for companion in companions if companion.kind != "attachment"]
             self._reader = PacketReader(container, stream, handles, start, self.damage)
             self._decoder = FrameDecoder(
-                stream, self.damage, self.warnings, hardware, max_pixels=self._options.max_pixels
+                stream,
+                self.damage,
+                self.warnings,
+                hardware,
+                max_pixels=self._options.max_pixels,
+                time_base=self._reader.video_unit,
             )
             self._promised_end = probe.promised_end(stream, start)
             if self._options.start > 0:
@@ -319,6 +324,7 @@ class VideoSource:
             video_metadata=dict(stream.metadata),
             video_disposition=int(stream.disposition),
             chapters=probe.chapters_of(container, origin, options.length),
+            video_start=probe.video_start_of(container, stream) - origin,
         )
 
 

@@ -1,14 +1,31 @@
 """Times for the frames of a video that always increase."""
 
+import math
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 import av
+
+FINE_UNIT: Final = Fraction(1, 1000)
+"""Matroska's, in seconds: nobody sees or hears so little."""
+MPEG_UNITS: Final = 90_000
+"""Units per second of MPEG's clock; all common frame rates are a whole number of them."""
 
 
 def in_units(seconds: Fraction, time_base: Fraction) -> int:
     """``seconds`` in units of ``time_base``, to the nearest."""
     return round(seconds / time_base)
+
+
+def unit_for(time_base: Fraction, origin: Fraction) -> Fraction:
+    """The unit in which a video's times are counted from ``origin``, both in seconds.
+
+    It is ``time_base`` where that is fine, or divides ``origin``. In formats whose unit is a frame it is a part of it:
+    rounded to whole frames, the video would be moved against the audio.
+    """
+    if time_base <= FINE_UNIT or origin % time_base == 0:
+        return time_base
+    return time_base / math.ceil(time_base * MPEG_UNITS)
 
 
 class FrameTimes:

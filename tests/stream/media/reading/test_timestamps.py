@@ -5,7 +5,7 @@ import av
 import numpy as np
 import pytest
 
-from stream.media.reading.timestamps import FrameTimes, in_units
+from stream.media.reading.timestamps import FrameTimes, in_units, unit_for
 from tests.stream.media.clip_io import frames_of, packets_of, read
 
 AUDIO = {"codec": "aac", "parts": 20, "metadata": {"language": "ger"}}
@@ -52,6 +52,36 @@ def frame_at(pts: int | None) -> av.VideoFrame:
 def test_seconds_are_rounded_to_the_nearest_unit() -> None:
     assert in_units(Fraction(1, 3), Fraction(1, 1000)) == 333
     assert in_units(Fraction(2, 3), Fraction(1, 1000)) == 667
+
+
+@pytest.mark.parametrize("unit", [Fraction(1, 2), Fraction(1, 25), Fraction(1001, 30_000), Fraction(125, 2997)])
+def test_a_unit_of_a_frame_is_divided_where_a_part_begins_within_it(unit: Fraction) -> None:
+    assert unit_for(unit, 3 * unit) == unit
+    fine = unit_for(unit, Fraction(7, 10))
+    assert fine <= Fraction(1, 90_000)
+    assert unit % fine == 0
+
+
+@pytest.mark.parametrize("unit", [Fraction(1, 1000), Fraction(1, 12_800), Fraction(1, 90_000)])
+def test_fine_units_stay(unit: Fraction) -> None:
+    assert unit_for(unit, Fraction(1, 7)) == unit
+
+
+def test_a_part_may_begin_within_a_frame_s_time(make_clip: Any) -> None:
+    path = make_clip(
+        "slow.avi",
+        times=range(6),
+        rate=2,
+        time_base=Fraction(1, 2),
+        codec="mjpeg",
+        pix_fmt="yuvj420p",
+        audio=[{"codec": "pcm_s16le", "parts": 140}],
+    )
+    _, units = read(path, start_seconds=0.7, end_seconds=2.2)
+    assert [frame.time for frame in frames_of(units)] == pytest.approx([0.3, 0.8, 1.3])
+    assert float(packets_of(units)[0].pts * packets_of(units)[0].time_base) == pytest.approx(0, abs=0.03)
+    _, whole = read(path)
+    assert frames_of(whole)[0].time_base == Fraction(1, 2)
 
 
 def test_every_frame_is_later_than_the_one_before() -> None:
