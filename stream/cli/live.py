@@ -11,6 +11,7 @@ import typer
 from emocolor.errors import ConfigurationError
 
 from ..media.locations import display_name, is_standard_stream
+from ..media.reading.source_options import SourceOptions
 from ..media.sink import SinkOptions
 from ..settings import AnalysisOptions, JobSettings, LiveOptions, RawValues, chain_of, section_of
 from .ending import Quiet, Verbose, end
@@ -18,6 +19,8 @@ from .layers import OverlayFlag, PresetOption, SavePreset, applicable, raw_value
 from .logs import configure_logging, errors_logged
 from .parameters import chain_parameter, flags_for, parameters_of, with_parameters
 
+READING: Final = ("input.max_pixels", "input.probesize", "input.analyzeduration", "input.protocol_whitelist")
+"""Options of the input that live inputs have too."""
 ENCODING: Final = ("output.crf", "output.preset", "output.format", "output.overwrite")
 """Options of the output that live outputs have too."""
 LIVE_EPILOG: Final = (
@@ -50,7 +53,8 @@ LogJson = Annotated[bool, typer.Option("--log-json", help="Log one JSON object p
 
 def live_command() -> Callable[..., None]:
     """The function of ``emocolor-stream live``."""
-    flags = flags_for([JobSettings, AnalysisOptions, LiveOptions, SinkOptions], only=("device", *ENCODING))
+    groups = [JobSettings, AnalysisOptions, LiveOptions, SourceOptions, SinkOptions]
+    flags = flags_for(groups, only=("device", *READING, *ENCODING))
 
     def live(
         *,
@@ -85,9 +89,10 @@ def live_command() -> Callable[..., None]:
             values = raw_values(flags, others, base={}, preset=preset, effect=effect, overlay=overlay)
             save_preset(save, values, (AnalysisOptions, LiveOptions))
             _check_outputs(output or [], view=view, virtual_camera=virtual_camera)
+            values = applicable(values, flags)
             return _run(
-                applicable(values, flags),
-                source=parse_input(input, size=size, fps=fps),
+                values,
+                source=parse_input(input, size=size, fps=fps, options=section_of(SourceOptions, values)),
                 outputs=output or [],
                 view=view,
                 virtual_camera=virtual_camera,

@@ -16,6 +16,7 @@ from stream.media import probe
 from stream.media.frames import ColorTags, color_of, convert, frame_from_av, to_working_format
 from stream.media.locations import error_text, open_failure
 from stream.media.packets import Packet, demux
+from stream.media.reading.frame_size import decoder_options, is_too_large, limit_frames, too_large
 
 from ..audio import AudioFormat, AudioPacket
 from ..clock import SYSTEM_CLOCK, Clock, StopSignal
@@ -66,8 +67,8 @@ class Connection:
         self._container = _open(source)
         try:
             self._video = self._main_video()
-            audio = next((stream for stream in self._container.streams.audio if stream.codec_context is not None), None)
-            self._audio = audio
+            known = (stream for stream in self._container.streams.audio if stream.codec_context is not None)
+            self._audio = audio = next(filter(probe.is_known, known), None)
             self.audio_format = None if audio is None else AudioFormat.of(audio)
             """That of its first audio stream, if it has any."""
         except BaseException:
@@ -127,9 +128,13 @@ class Connection:
         stream = probe.main_video(self._container)
         if stream is None:
             raise SourceError(f"{self._source.shown} has no video that can be decoded. Name an input with video.")
+        context, limit = stream.codec_context, self._source.max_pixels
+        if is_too_large(context, limit):
+            raise too_large(self._source.shown, (context.width, context.height), limit)
+        limit_frames(context, limit)
         # Frame threads would delay the output by as many frames as there are threads.
         stream.thread_type = "SLICE"
-        stream.codec_context.flags |= Flags.low_delay
+        context.flags |= Flags.low_delay
         return stream
 
     def _next(self, packets: Iterator[Packet]) -> Packet | None:
@@ -156,14 +161,21 @@ class Connection:
         try:
             decoded = self._video.codec_context.decode(packet)
         except (av.FFmpegError, OSError, ValueError):
+            self._check_size(self._video.codec_context)
             return  # a damaged packet, or one from before the first key frame
         if not decoded and self._video.codec_context.skip_frame != "DEFAULT":
             self._skipped(1)
         for one in decoded:
+            self._check_size(one)
             frame = self._frame(one, now)
             if self._pace is not None:
                 now = self._pace.wait(frame.time, self._stop)
             yield CapturedFrame(frame, now)
+
+    def _check_size(self, frame: Any) -> None:
+        """Refuse a frame, or what the decoder has read of one, that is too large."""
+        if is_too_large(frame, self._source.max_pixels):
+            raise too_large(self._source.shown, (frame.width, frame.height), self._source.max_pixels)
 
     def _frame(self, decoded: av.VideoFrame, now: float) -> Frame:
         timed = decoded.pts is not None and decoded.time_base is not None
@@ -245,6 +257,7 @@ def _open(source: LiveInput) -> av.container.InputContainer:
                 source.location,
                 "r",
                 format=source.format,
+                options=decoder_options(source.max_pixels),
                 container_options=dict(options),
                 timeout=source.timeout_s,
                 metadata_errors="replace",

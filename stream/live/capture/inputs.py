@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,6 +18,8 @@ from stream.media.locations import (
     is_url,
     open_failure,
 )
+from stream.media.reading.opening import allowed_protocols
+from stream.media.reading.source_options import MAX_PIXELS, SourceOptions
 
 InputKind = Literal["camera", "network", "file", "pipe"]
 
@@ -29,6 +31,7 @@ DEVICES: Final = Path("/dev")
 CAMERA_FORMAT: Final = "video4linux2,v4l2"
 MAX_SIDE_PX: Final = 8192
 MAX_FPS: Final = 240.0
+SESSION_SUFFIX: Final = ".sdp"
 
 NETWORK_OPTIONS: Final = {
     # How much FFmpeg reads before it names the streams. What it read is kept ("nobuffer" is not set): the reader
@@ -57,6 +60,8 @@ class LiveInput:
     """Options for FFmpeg's demuxer; where it refuses the first ones, the next are tried."""
     timeout_s: float | None = None
     """Longest wait for data, on opening and on reading; ``None`` waits forever."""
+    max_pixels: int = MAX_PIXELS
+    """Larger frames are refused, width times height."""
 
     @property
     def shown(self) -> str:
@@ -70,15 +75,40 @@ class LiveInput:
 
 
 def parse_input(
-    text: str, *, size: str | None = None, fps: float | None = None, devices: Path = DEVICES, system: str = sys.platform
+    text: str,
+    *,
+    size: str | None = None,
+    fps: float | None = None,
+    options: SourceOptions | None = None,
+    devices: Path = DEVICES,
+    system: str = sys.platform,
 ) -> LiveInput:
     """The input that ``text`` names: ``webcam``, ``webcam:1``, ``/dev/video0``, a URL, a file, or ``-``.
 
     ``size`` such as ``1280x720`` and ``fps`` are what a camera is asked for; cameras are found in ``devices`` on the
-    operating system ``system``, named as in ``sys.platform``. Raises ``ConfigurationError`` for values that make no
-    sense, and ``SourceError`` for what is not there.
+    operating system ``system``, named as in ``sys.platform``. Of the ``options`` those count that limit frames and
+    protocols, and that say how much is analysed to find the streams. Raises ``ConfigurationError`` for values that make
+    no sense, and ``SourceError`` for what is not there.
     """
-    wanted = _camera_options(size, fps)
+    options = options or SourceOptions()
+    found = _parse(text, _camera_options(size, fps), options, devices, system)
+    asked = {"probesize": options.probesize, "analyzeduration": options.analyzeduration}
+    analysis = {name: str(amount) for name, amount in asked.items() if amount is not None}
+    return replace(
+        found,
+        options=tuple({**one, **analysis, **_protocols(text, found, options)} for one in found.options),
+        max_pixels=options.max_pixels,
+    )
+
+
+def _protocols(text: str, found: LiveInput, options: SourceOptions) -> dict[str, str]:
+    """FFmpeg's option for the protocols that an input may use; empty where FFmpeg's own choice is right."""
+    allowed = options.protocol_whitelist or (None if found.kind in ("camera", "pipe") else allowed_protocols(text))
+    return {} if allowed is None else {"protocol_whitelist": allowed}
+
+
+def _parse(text: str, wanted: dict[str, str], options: SourceOptions, devices: Path, system: str) -> LiveInput:
+    """The input without the options that all kinds have; a camera is asked for what is ``wanted``."""
     device = _camera_device(text, devices)
     if device is not None:
         _check_camera(device, system)
@@ -93,7 +123,9 @@ def parse_input(
         if sys.stdin is not None and sys.stdin.isatty():
             raise SourceError("Nothing is piped into standard input. Pipe a video into it, or name an input.")
         return LiveInput(location="pipe:0", kind="pipe")
-    return _network_input(text) if is_url(text) else _file_input(text)
+    if is_url(text):
+        return _network_input(text)
+    return _session_input(text, options) if text.lower().endswith(SESSION_SUFFIX) else _file_input(text)
 
 
 def _camera_options(size: str | None, fps: float | None) -> dict[str, str]:
@@ -151,6 +183,17 @@ def _network_input(text: str) -> LiveInput:
         options=({**NETWORK_OPTIONS, **PROTOCOL_OPTIONS.get(scheme, {})},),
         timeout_s=SEGMENT_TIMEOUT_S if segments else NETWORK_TIMEOUT_S,
     )
+
+
+def _session_input(text: str, options: SourceOptions) -> LiveInput:
+    """The streams that an SDP file describes, which come over the network."""
+    found = _file_input(text)
+    if options.protocol_whitelist is None:
+        raise SourceError(
+            f"{text} describes streams of the network. If you trust it, set the option input.protocol_whitelist to "
+            "file,rtp,udp."
+        )
+    return replace(found, kind="network", format="sdp", options=(dict(NETWORK_OPTIONS),), timeout_s=NETWORK_TIMEOUT_S)
 
 
 def _file_input(text: str) -> LiveInput:

@@ -15,7 +15,7 @@ from stream.live.capture.connection import CapturedFrame, Connection, Lag, Pace
 from stream.live.capture.inputs import parse_input
 from stream.live.clock import StopSignal
 from stream.live.media_clock import TICK, MediaClock
-from stream.media.source import VideoSource
+from stream.media.source import SourceOptions, VideoSource
 from tests.stream.live.manual_clock import JumpingClock, ManualClock
 from tests.stream.live.stream_server import RATE, StreamServer, gray_frame, make_stream
 from tests.stream.media.clip_io import with_empty_packets
@@ -91,6 +91,27 @@ def test_empty_packets_neither_end_the_input_nor_count_as_frames(make_clip, tmp_
     with_empty_packets(make_clip("clip.mkv", codec="mjpeg", pix_fmt="yuvj420p", frames=12), path, every=3)
     frames, _ = read(parse_input(str(path)), clock=JumpingClock())
     assert [round(captured.frame.time * 25) for captured in frames] == [0, 1, 3, 4, 6, 7, 9, 10]
+
+
+def test_frames_that_are_too_large_end_the_input(make_clip, tmp_path):
+    small, large = make_clip("a.h264", frames=12), make_clip("b.h264", frames=3, size_wh=(128, 96))
+    with pytest.raises(SourceError, match=r"is 128x96, more than 3072 pixels.*option input\.max_pixels to 12288"):
+        Connection(parse_input(str(large), options=SourceOptions(max_pixels=64 * 48)), MediaClock())
+    grows = tmp_path / "grows.h264"
+    grows.write_bytes(small.read_bytes() + large.read_bytes())
+    source, frames = parse_input(str(grows), options=SourceOptions(max_pixels=64 * 48)), []
+    connection = Connection(source, MediaClock(), clock=JumpingClock())
+    with pytest.raises(SourceError, match=r"is 128x96, more than 3072 pixels"):
+        frames.extend(connection.read())
+    connection.close()
+    assert len(read(parse_input(str(grows)), clock=JumpingClock())[0]) == 15
+
+
+def test_a_frame_is_refused_before_it_is_allocated(cases):
+    connection = Connection(parse_input(str(cases / "broken/max_pixels_bypass_grow.h264")), MediaClock())
+    with pytest.raises(SourceError, match="is 16384x8192, more than 9437184 pixels"):
+        list(connection.read())
+    connection.close()
 
 
 def test_a_late_frame_is_not_made_up_for():

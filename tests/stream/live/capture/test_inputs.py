@@ -4,6 +4,7 @@ import pytest
 
 from emocolor.errors import ConfigurationError, SourceError
 from stream.live.capture.inputs import parse_input
+from stream.media.source import SourceOptions
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_files_and_pipes(tmp_path):
     assert parse_input(f"file:{clip}").kind == "file"
     assert (parse_input("-").kind, parse_input("-").location) == ("pipe", "pipe:0")
     (tmp_path / "0007.png").touch()
-    assert parse_input(f"{tmp_path}/%04d.png").options == ({"start_number": "7"},)
+    assert parse_input(f"{tmp_path}/%04d.png").options[0]["start_number"] == "7"
 
 
 @pytest.mark.parametrize(
@@ -95,3 +96,28 @@ def test_files_and_pipes(tmp_path):
 def test_what_cannot_be_read_is_refused(text, more, error, message, devices):
     with pytest.raises(error, match=message):
         parse_input(text, **more, **devices)
+
+
+def test_options_of_the_input_reach_ffmpeg():
+    options = SourceOptions(max_pixels=1000, probesize=50_000, analyzeduration=7, protocol_whitelist="tcp,http")
+    source = parse_input("http://127.0.0.1/x", options=options)
+    assert source.max_pixels == 1000
+    assert source.options == ({"probesize": "50000", "analyzeduration": "7", "protocol_whitelist": "tcp,http"},)
+
+
+def test_what_comes_from_the_network_reads_no_files(make_clip):
+    (network,) = parse_input("http://127.0.0.1/x.m3u8").options
+    assert "file" not in network["protocol_whitelist"].split(",")
+    (file,) = parse_input(str(make_clip())).options
+    assert file["protocol_whitelist"] == "file,crypto,data"
+
+
+def test_an_sdp_file_is_an_input_of_the_network_where_that_is_asked_for(tmp_path):
+    path = tmp_path / "camera.sdp"
+    path.write_text("v=0")
+    with pytest.raises(SourceError, match=r"option input\.protocol_whitelist to file,rtp,udp"):
+        parse_input(str(path))
+    source = parse_input(str(path), options=SourceOptions(protocol_whitelist="file,rtp,udp"))
+    assert (source.kind, source.format, source.timeout_s, source.reopens) == ("network", "sdp", 10, True)
+    with pytest.raises(SourceError, match="there is no such file"):
+        parse_input(str(tmp_path / "other.sdp"), options=SourceOptions(protocol_whitelist="file,rtp,udp"))

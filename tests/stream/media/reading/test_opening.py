@@ -1,8 +1,11 @@
 import http.server
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 from emocolor.errors import SourceError
 from stream.media.reading.opening import NETWORK_PROTOCOLS, allowed_protocols, main_video, open_container
 from stream.media.reading.source_options import SourceOptions
+from stream.media.source import VideoSource
 from tests.stream.media.clip_io import frames_of, packets_of, read
 
 AUDIO = {"codec": "mp2", "parts": 30}
@@ -78,6 +82,62 @@ def test_an_sdp_file_opens_the_network_only_where_that_is_asked_for(tmp_path: Pa
     )
     with pytest.raises(SourceError, match=r"protocol 'rtp'.*input\.protocol_whitelist \(SDP files need file,rtp,udp\)"):
         open_container(str(path), SourceOptions())
+
+
+@contextmanager
+def sending(url: str, format_name: str, codec: str = "mpeg2video") -> Iterator[None]:
+    """Sends a video over RTP until the block is left."""
+    done = threading.Event()
+
+    def send() -> None:
+        with av.open(url, "w", format=format_name) as container:
+            stream: Any = container.add_stream(codec, rate=25, options={"g": "5"})
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            index = 0
+            while not done.wait(1 / 100):
+                frame = av.VideoFrame(64, 48, "yuv420p")
+                frame.pts, frame.time_base = index, Fraction(1, 25)
+                container.mux(stream.encode(frame))
+                index += 1
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def free_port() -> int:
+    """A free even port; RTCP takes the next."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+        if port % 2 == 0:
+            return port
+
+
+def test_rtp_is_read_by_its_address_and_by_an_sdp_file(tmp_path: Path) -> None:
+    port, path = free_port(), tmp_path / "camera.sdp"
+    path.write_text(f"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=video {port} RTP/AVP 32\n")
+    by_file = SourceOptions(protocol_whitelist="file,rtp,udp")
+    for location, options in ((f"rtp://127.0.0.1:{port}", SourceOptions()), (str(path), by_file)):
+        with sending(f"rtp://127.0.0.1:{port}", "rtp"):
+            source = VideoSource(location, options)
+            units = source.units()
+            assert next(unit.frame for unit in units if unit.frame is not None).size_wh == (64, 48)
+            source.close()
+
+
+def test_rtp_that_does_not_say_what_it_sends_needs_an_sdp_file() -> None:
+    port = free_port()
+    with (
+        sending(f"rtp://127.0.0.1:{port}", "rtp", "libx264"),
+        pytest.raises(SourceError, match="Give the SDP file that describes it"),
+    ):
+        open_container(f"rtp://127.0.0.1:{port}", SourceOptions())
 
 
 @pytest.mark.parametrize(
