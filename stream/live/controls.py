@@ -85,7 +85,7 @@ class Controls:
 
     def _with_chain(self, text: Any) -> "Controls":
         if not isinstance(text, str):
-            raise ConfigurationError(f"The control '{CHAIN}' takes text, got {text!r}.")
+            raise ConfigurationError(f"The control '{CHAIN}' takes text.")
         if text.strip() == NO_EFFECT:
             return replace(self, chain=())
         controls = self

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +15,8 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..controls import Controls
 from ..rate_limits import TokenBucket
 from .control_messages import bye_message, changed_controls, controls_message, error_message
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +112,10 @@ class ControlChannel:
             controls = changed_controls(text, self._session.controls)
         except ConfigurationError as error:
             self.send(error_message(error))
+            return
+        except Exception as error:  # a bug of ours loses this message, never the session
+            log.error("a message failed: %s", type(error).__name__)
+            self.send(error_message(ConfigurationError("The message could not be handled.")))
             return
         self._session.change(controls)
         self.send(controls_message(controls))

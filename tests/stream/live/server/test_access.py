@@ -1,12 +1,17 @@
 """Who may use the server: hosts, origins, tokens, rate limits; and the headers that protect browsers."""
 
+import asyncio
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stream.live.rate_limits import TokenBuckets
 from stream.live.server.access import Access, check_recording
+from stream.live.server.addresses import TrustedProxies
 from stream.live.server.error_responses import HttpError
 from tests.stream.live.manual_clock import ManualClock
-from tests.stream.live.webrtc_clients import unlimited
+from tests.stream.live.webrtc_clients import running, unlimited
 
 TOKEN = "a-token-of-enough-letters"
 SDP = {"Content-Type": "application/sdp"}
@@ -129,3 +134,59 @@ def test_recording_must_be_allowed_where_it_is_wanted():
     with pytest.raises(HttpError, match="does not record") as caught:
         check_recording(True, allowed=False)
     assert caught.value.status == 403
+
+
+def test_the_right_token_is_not_locked_out_by_wrong_ones_from_its_address(ask):
+    async def work(server):
+        wrong, right = {"Authorization": "Bearer wrong"}, {"Authorization": f"Bearer {TOKEN}"}
+        codes = [(await server.call("GET", "/api/options", headers=wrong))[0] for _ in range(8)]
+        assert codes == [401, 401, 429, 429, 429, 429, 429, 429]
+        for _ in range(4):
+            assert (await server.call("GET", "/api/options", headers=right))[0] == 200
+        assert (await server.call("GET", "/api/options", headers=wrong))[0] == 429
+        assert (await server.call("GET", "/api/options", headers=right))[0] == 200
+
+    rules = {"wrong_tokens": TokenBuckets(per_second=0.001, burst=2), "requests": TokenBuckets(per_second=1, burst=8)}
+    ask(work, access=access(token=TOKEN, clock=ManualClock(), **rules))
+
+
+def test_limits_apply_to_the_client_behind_a_trusted_proxy(ask):
+    async def codes(server, *clients):
+        found = []
+        for client in clients:
+            status, _, _ = await server.call("GET", "/healthz", headers={"X-Forwarded-For": client})
+            found.append(status)
+        return found
+
+    async def trusting(server):
+        assert await codes(server, "192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2") == [200, 200, 429, 200]
+
+    async def not_trusting(server):
+        assert await codes(server, "192.0.2.1", "192.0.2.2", "192.0.2.3") == [200, 200, 429]
+
+    for work, proxies in [(trusting, TrustedProxies(["127.0.0.1"])), (not_trusting, TrustedProxies())]:
+        requests = TokenBuckets(per_second=1, burst=2)
+        ask(work, access=access(requests=requests, proxies=proxies, clock=ManualClock()))
+
+
+HEADER_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40)
+NEARLY = st.sampled_from(["localhost:99999", "[::1", "http://[", "http://localhost:x", "Bearer", "Bearer \xff", "null"])
+
+
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["Host", "Origin", "Authorization", "X-Forwarded-For"]), HEADER_TEXT | NEARLY),
+        min_size=20,
+        max_size=40,
+    )
+)
+def test_no_header_is_an_internal_error(running_classifier, headers):
+    async def go():
+        rules = access(token=TOKEN, hosts=frozenset({"localhost", "127.0.0.1"}), proxies=TrustedProxies(["127.0.0.1"]))
+        async with running(running_classifier, access=rules) as server:
+            for name, value in headers:
+                status, _, _ = await server.call("GET", "/api/options", headers={name: value})
+                assert status in (200, 400, 401, 403), (name, value)
+
+    asyncio.run(go())

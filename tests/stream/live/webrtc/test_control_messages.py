@@ -1,13 +1,14 @@
 """Messages of the data channel: what a page may send, and what it gets."""
 
 import json
+import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from emocolor.effects import TintOptions
+from emocolor.effects import EFFECTS, TintOptions
 from emocolor.emotions import EMOTIONS
 from emocolor.errors import ConfigurationError
 from emocolor.faces import Box, Face, Scene
@@ -63,6 +64,35 @@ def test_a_message_changes_controls_or_is_refused(text):
     except ConfigurationError as error:
         refusal = str(error)
     assert "\n" not in refusal
+
+
+NUMBERS = st.sampled_from(
+    [10**400, -(10**400), 10**4299, 2**64, -(2**63), 1e308, 5e-324, math.inf, -math.inf, math.nan]
+)
+VALUES = st.recursive(
+    NUMBERS | st.floats() | st.integers() | st.booleans() | st.none() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+NAMED = st.sampled_from(sorted(DEFAULT_CONTROLS.as_message()))
+CHAINS = st.lists(st.sampled_from([*EFFECTS, "none", "x"]), max_size=4).map(",".join) | st.builds(
+    lambda name, value: f"{name}:{value}", st.sampled_from([*EFFECTS]), NUMBERS.map(str).map(lambda text: text[:180])
+)
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(NAMED | st.text(max_size=8), VALUES | CHAINS, max_size=3))
+@example({"tint.alpha": 10**400})
+@example({"effect": "tint:" + "9" * 190})
+def test_any_value_changes_controls_within_their_bounds_or_is_refused(values):
+    """Whatever comes, the controls that follow can be sent, and built again."""
+    try:
+        controls, refusal = changed_controls(json.dumps({"type": "controls", "values": values}), DEFAULT_CONTROLS), ""
+    except ConfigurationError as error:
+        controls, refusal = DEFAULT_CONTROLS, str(error)
+    assert len(refusal) < 1000
+    message = json.loads(json.dumps(controls.as_message(), allow_nan=False))
+    assert DEFAULT_CONTROLS.changed(message).as_message() == message
 
 
 def test_errors_and_the_end_are_told_in_one_line():
