@@ -97,6 +97,11 @@ class ServerOptions(Options):
     max_pixels: Annotated[
         int, option("Pixels of a frame; larger ones end their session.", ge=256, cli=Spelling(flag="max-pixels"))
     ] = 1920 * 1088
+    candidates: Annotated[
+        Literal["same-kind", "same-address", "any"],
+        option("Addresses that a client may name for media: those of its own kind, its own alone, or any."),
+    ] = "same-kind"
+    max_candidates: Annotated[int, option("Addresses of a client that are tried for media.", ge=0, le=64)] = 32
 
 
 @dataclass(frozen=True, kw_only=True)

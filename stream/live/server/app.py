@@ -36,7 +36,7 @@ from ..controls import Controls
 from ..webrtc.offers import read_offer
 from ..webrtc.publication import PURPOSES
 from ..webrtc.publications import Publications
-from .access import Access, add_headers, check_recording, guard
+from .access import CLIENT_ADDRESS, Access, add_headers, check_recording, guard
 from .connections import count_requests
 from .error_responses import MAX_BODY_BYTES, HttpError, respond_to_errors
 from .metrics import make_registry
@@ -107,7 +107,9 @@ class _Api:
         if message.get("type") != "offer" or not isinstance(sdp, str) or not isinstance(record, bool):
             raise HttpError(400, 'Send {"type": "offer", "sdp": TEXT}, and "record": true to be recorded.')
         check_recording(record, allowed=self._publications.make_recording is not None)
-        publication, answer = await self._publications.publish("page", read_offer(sdp, PURPOSES["page"]), record=record)
+        candidates = self._publications.resources.candidates_of(request[CLIENT_ADDRESS])
+        offer = read_offer(sdp, PURPOSES["page"], candidates)
+        publication, answer = await self._publications.publish("page", offer, record=record)
         return web.json_response({"type": "answer", "sdp": answer, "session": publication.id})
 
     async def _list(self, _: web.Request) -> web.Response:

@@ -114,6 +114,8 @@ def _publications(
             controller=ControllerOptions(budget_s=settings.live.latency_ms / 1000),
             ice_servers=settings.ice_servers(),
             max_pixels=settings.server.max_pixels,
+            candidate_rule=settings.server.candidates,
+            max_candidates=settings.server.max_candidates,
         ),
         max_publications=settings.server.max_sessions,
         max_viewers=settings.server.max_viewers,

@@ -22,12 +22,12 @@ from aiohttp.typedefs import Handler
 
 from emocolor.errors import NotFoundError
 
-from ..webrtc.offers import read_fragment, read_offer
+from ..webrtc.offers import Offer, Purpose, read_fragment, read_offer
 from ..webrtc.peer import Peer
 from ..webrtc.publication import PURPOSES
 from ..webrtc.publications import Publications
 from ..webrtc.viewers import Viewer
-from .access import check_recording
+from .access import CLIENT_ADDRESS, check_recording
 from .error_responses import HttpError
 from .requests import read_text
 
@@ -58,7 +58,7 @@ class WhipRoutes:
             app.router.add_options(path, _announce(accepted))
 
     async def _publish(self, request: web.Request) -> web.Response:
-        offer = read_offer(await read_text(request, SDP_TYPE), PURPOSES["whip"])
+        offer = await self._read_offer(request, PURPOSES["whip"])
         record = request.query.get("record") == "1"
         check_recording(record, allowed=self._publications.make_recording is not None)
         public = request.query.get("public")
@@ -68,7 +68,7 @@ class WhipRoutes:
     async def _watch(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
         self._publications.watched(key)
-        offer = read_offer(await read_text(request, SDP_TYPE), "watch")
+        offer = await self._read_offer(request, "watch")
         name, answer = await self._publications.watch(key, offer)
         return self._created(f"{key}/{name}", answer, self._viewer(key, name).peer)
 
@@ -95,6 +95,10 @@ class WhipRoutes:
             raise HttpError(422, "ICE cannot be restarted here. End the session and start a new one.")
         await peer.add_candidates(fragment.candidates)
         return web.Response(status=204)
+
+    async def _read_offer(self, request: web.Request, purpose: Purpose) -> Offer:
+        candidates = self._publications.resources.candidates_of(request[CLIENT_ADDRESS])
+        return read_offer(await read_text(request, SDP_TYPE), purpose, candidates)
 
     def _viewer(self, key: str, name: str) -> Viewer:
         viewer = self._publications.watched(key).viewers.by_id.get(name)

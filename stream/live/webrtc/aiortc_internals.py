@@ -1,23 +1,28 @@
 """Everything that reaches into aiortc's private parts, and the check that they are those of a known release.
 
-aiortc has no public way to choose a certificate, to bound the queue before a decoder, or to replace a jitter buffer.
-Each function here replaces one of these in an object that has not started yet.
+aiortc has no public way to choose a certificate, to bound connectivity checks or the queue before a decoder, or to
+replace a jitter buffer. Each function here replaces one of these in an object that has not started yet.
 """
 
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from aiortc import RTCCertificate, RTCPeerConnection, RTCRtpReceiver
+from aioice import stun
+from aioice.ice import CandidatePair, Connection, StunProtocol
+from aiortc import RTCCertificate, RTCIceTransport, RTCPeerConnection, RTCRtpReceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtcdtlstransport import SRTPProtectionProfile
 from aiortc.rtp import RtpPacket
 
-from emocolor.errors import MissingDependencyError
+from emocolor.errors import CapacityError, MissingDependencyError
 
+from ..clock import Clock
 from .encoded_queue import AUDIO_CAPACITY, VIDEO_CAPACITY, EncodedQueue
+from .remote_candidates import CheckBudget
 from .reorder_buffer import ReorderBuffer
 
 if TYPE_CHECKING:  # a dependency of aiortc's, not of ours
@@ -101,6 +106,58 @@ def accept_rsa_certificates(connection: RTCPeerConnection) -> None:
     certificates = connection._RTCPeerConnection__certificates  # type: ignore[attr-defined]
     assert [type(one) for one in certificates] == [RTCCertificate]
     certificates[:] = [_Certificate.generateCertificate()]
+
+
+async def gather_candidates(connection: RTCPeerConnection, budget: CheckBudget, clock: Clock) -> None:
+    """Open the sockets of a connection that has its remote description; its connectivity checks keep to ``budget``.
+
+    aioice leaves 127.0.0.1 out of its candidates; a machine without a network has nothing else. Raises
+    ``CapacityError`` where no socket can be opened.
+    """
+    for transport in _ice_transports(connection):
+        await transport.iceGatherer.gather()
+        ice = transport._connection
+        if not ice._local_candidates:
+            ice._local_candidates += await ice.get_component_candidates(component=1, addresses=["127.0.0.1"])
+        if not ice._local_candidates:
+            raise CapacityError("The server cannot open a socket for media. Try again in a moment.")
+        _keep_to_budget(ice, budget, clock)
+
+
+def _ice_transports(connection: RTCPeerConnection) -> set[RTCIceTransport]:
+    transports = {transceiver.receiver.transport for transceiver in connection.getTransceivers()}
+    if connection.sctp is not None:
+        transports.add(connection.sctp.transport)
+    return {transport.transport for transport in transports}
+
+
+def _keep_to_budget(ice: Connection, budget: CheckBudget, clock: Clock) -> None:
+    check_incoming, check_state = ice.check_incoming, ice.check_state
+
+    def receive(message: stun.Message, address: tuple[str, int], protocol: StunProtocol) -> None:
+        if budget.receive(address):
+            check_incoming(message, address, protocol)
+
+    def note_state(pair: CandidatePair, state: CandidatePair.State) -> None:
+        if state is CandidatePair.State.SUCCEEDED:
+            budget.prove(pair.remote_addr)
+        check_state(pair, state)
+
+    ice.check_incoming = receive  # type: ignore[method-assign, assignment]
+    ice.check_state = note_state  # type: ignore[method-assign]
+    for protocol in ice._protocols:
+        protocol.send_stun = partial(_send_within, budget, clock, protocol.send_stun)  # type: ignore[method-assign]
+
+
+def _send_within(
+    budget: CheckBudget,
+    clock: Clock,
+    send: Callable[[stun.Message, tuple[str, int]], None],
+    message: stun.Message,
+    address: tuple[str, int],
+) -> None:
+    if message.message_class is not stun.Class.REQUEST or budget.take(address, clock.now()):
+        send(message, address)
 
 
 def bound_decoder_queue(receiver: RTCRtpReceiver, kind: str, on_drop: Callable[[str], None]) -> None:

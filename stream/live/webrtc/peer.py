@@ -13,8 +13,10 @@ from aiortc.rtcicetransport import RTCIceCandidate
 from emocolor.errors import OfferError
 
 from ..clock import SYSTEM_CLOCK, Clock
-from .aiortc_internals import accept_rsa_certificates
-from .offers import MAX_CANDIDATES, Offer
+from .aiortc_internals import accept_rsa_certificates, gather_candidates
+from .h264_profiles import with_original_profiles
+from .offers import Offer
+from .remote_candidates import CheckBudget, RemoteCandidates
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ class Peer:
         """The client's ICE user name fragment."""
         self._timeouts = timeouts or PeerTimeouts()
         self._clock = clock
-        self._trickled = 0
+        self._candidates = RemoteCandidates()
         self._watchdog = Watchdog(self._timeouts)
         self._supervision = asyncio.create_task(self._supervise(), name="peer")
         self._closing: asyncio.Task[None] | None = None
@@ -91,9 +93,9 @@ class Peer:
 
         ``sends_only``: receive nothing, even where the client offers to send. Handlers for ``track`` and
         ``datachannel`` must be set before. Raises ``OfferError`` where an offer passed ``read_offer`` but cannot be
-        answered.
+        answered, and ``CapacityError`` where no socket can be opened.
         """
-        self.remote_ufrag = offer.ufrag
+        self.remote_ufrag, self._candidates = offer.ufrag, offer.candidates
         try:
             await self.connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
             for track in sending:
@@ -101,17 +103,18 @@ class Peer:
             if sends_only:
                 for transceiver in self.connection.getTransceivers():
                     transceiver.direction = "sendonly"
+            await gather_candidates(self.connection, CheckBudget(), self._clock)
             await self.connection.setLocalDescription(await self.connection.createAnswer())
         except (ValueError, InternalError, InvalidAccessError, InvalidStateError, OperationError):
             raise OfferError("unsupported", "This offer cannot be answered.") from None
         self._watchdog.start(self._clock.now())
-        return str(self.connection.localDescription.sdp)
+        return with_original_profiles(str(self.connection.localDescription.sdp), offer.h264_parameters)
 
     async def add_candidates(self, candidates: Sequence[RTCIceCandidate]) -> None:
-        """Add candidates that came after the offer (trickle ICE, RFC 8838), up to ``MAX_CANDIDATES`` in all."""
-        for candidate in candidates[: max(0, MAX_CANDIDATES - self._trickled)]:
-            self._trickled += 1
-            await self.connection.addIceCandidate(candidate)
+        """Add candidates that came after the offer (trickle ICE, RFC 8838), those that are accepted."""
+        for candidate in candidates:
+            if self._candidates.accept(candidate.ip, candidate.port):
+                await self.connection.addIceCandidate(candidate)
 
     def end(self, reason: str) -> None:
         """Declare the connection over, if it is not yet; ``close`` frees it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import socket
 import subprocess
@@ -375,6 +376,25 @@ async def _negotiated(
         yield
     finally:
         await client.close()
+
+
+@functools.cache
+def offer_of(*kinds: str, direction: str = "sendrecv", channel: bool = True) -> str:
+    """What an aiortc client offers."""
+
+    async def make():
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        for kind in kinds:
+            connection.addTransceiver(kind, direction=direction)
+        if channel:
+            connection.createDataChannel("control")
+        await connection.setLocalDescription(await connection.createOffer())
+        sdp = connection.localDescription.sdp
+        await connection.close()
+        return sdp
+
+    with loopback_only():
+        return asyncio.run(make())
 
 
 def mean_luma(planes: np.ndarray) -> float:

@@ -272,10 +272,10 @@ import av
 import numpy as np
 over = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
-url, token, certificate, key = sys.argv[1:]
+url, token, certificate, key, profile = sys.argv[1:]
 options = {"authorization": token, "cert_file": certificate, "key_file": key}
 sink = av.open(url, "w", format="whip", options=options)
-encoder = {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline", "g": "25"}
+encoder = {"preset": "ultrafast", "tune": "zerolatency", "profile": profile, "g": "25"}
 video, audio = sink.add_stream("libx264", rate=25, options=encoder), sink.add_stream("libopus", rate=48000)
 video.width, video.height, video.pix_fmt, audio.layout = 320, 180, "yuv420p", "stereo"
 sink.start_encoding()
@@ -296,13 +296,15 @@ sink.close()
 """
 
 
-def test_ffmpeg_publishes_and_says_goodbye(server, log, tmp_path):
+@pytest.mark.parametrize("profile", ["baseline", "main", "high"])
+def test_ffmpeg_publishes_and_says_goodbye(server, log, profile, tmp_path):
     """FFmpeg of 8.0 on. With GnuTLS it makes itself a certificate on the curve P-224, which nobody takes (RFC 8827,
     section 6.5, has P-256), so it is given one."""
     if "whip" not in av.formats_available:
         missing("this FFmpeg has no WHIP")
     certificate, key = write_certificate(tmp_path)
     command = [sys.executable, "-c", FFMPEG, f"{server.url}/whip?public=studio", TOKEN, str(certificate), str(key)]
+    command.append(profile)
 
     async def go(publisher):
         async with authorized(server) as api:
