@@ -24,6 +24,9 @@ FULL: Final = 2
 HD_HEIGHT: Final = 720
 """Untagged frames of this height or more are assumed to be BT.709, others BT.601, as players do."""
 PRECISE: Final = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+SCALER_THREADS: Final = 1
+"""Every frame has a scaler of its own in PyAV; with more threads, FFmpeg starts them anew for each, by default as many as
+there are cores. The samples are the same."""
 
 _MATRICES: Final[dict[int, Matrix]] = {
     1: "bt709",
@@ -159,6 +162,7 @@ def to_pixel_format(av_frame: av.VideoFrame, pixel_format: PixelFormat, size_wh:
         src_color_range=ColorRange.JPEG,
         dst_color_range=_range(target),
         interpolation=int(PRECISE),
+        threads=SCALER_THREADS,
     )
     converted.colorspace = _MATRIX_CODES[target.matrix]
     converted.color_range = FULL if target.full_range else LIMITED
@@ -193,6 +197,7 @@ def convert(
         src_color_range=_range(color),
         dst_color_range=_range(target),
         interpolation=int(PRECISE),
+        threads=SCALER_THREADS,
     )
     if converted is not av_frame:
         # PyAV tags the result with what it told swscale, even where the input's tags were unspecified.
@@ -310,7 +315,7 @@ def _av_frame_with_planes_of(frame: Frame) -> av.VideoFrame:
     if not _same_format(frame, av_frame):
         # PyAV copies field flags and captions to a new frame in the scaler alone, so its result is overwritten.
         width, height = frame.size_wh
-        return _with_copied_planes(frame, av_frame.reformat(width, height, frame.format.name))
+        return _with_copied_planes(frame, av_frame.reformat(width, height, frame.format.name, threads=SCALER_THREADS))
     if replaced := _replaced_planes(frame, av_frame):
         av_frame.make_writable()
         for index in replaced:

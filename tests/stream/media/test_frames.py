@@ -1,5 +1,6 @@
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -10,6 +11,7 @@ from emocolor.frames import PIXEL_FORMATS, ColorSpec
 from stream.media.frames import (
     ColorTags,
     color_of,
+    convert,
     frame_from_av,
     frame_to_av,
     planes_of,
@@ -193,3 +195,16 @@ def test_interlaced_flags_survive_another_format(make_clip: Any) -> None:
     frame = frame_from_av(av_frame)
     other = replace(frame, format=PIXEL_FORMATS["yuv444p"], planes=(frame.luma,) * 3)
     assert frame_to_av(other).interlaced_frame
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux lists them")
+def test_conversions_start_no_threads() -> None:
+    before = len(list(Path("/proc/self/task").iterdir()))
+    kept = []
+    for _ in range(4):
+        rgb, yuv = av.VideoFrame(64, 48, "rgb24"), av.VideoFrame(64, 48, "yuv420p")
+        yuv444 = to_pixel_format(rgb, PIXEL_FORMATS["yuv444p"], (64, 48))
+        wide = convert(yuv, color_of(yuv), "yuv420p", (96, 48))
+        larger = replace(frame_from_av(yuv), format=PIXEL_FORMATS["yuv444p"], planes=frame_from_av(yuv444).planes)
+        kept += [rgb, yuv, wide, frame_to_av(larger)]
+    assert len(list(Path("/proc/self/task").iterdir())) == before
