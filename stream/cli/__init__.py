@@ -1,5 +1,5 @@
 """The command ``emocolor-stream``: parse, call, print."""
 
-from .app import main
+from .start import main
 
 __all__ = ["main"]

@@ -1,5 +1,5 @@
 """``python -m stream.cli``: the command, from a checkout."""
 
-from .app import main
+from .start import main
 
 main()

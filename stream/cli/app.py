@@ -11,8 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from .ending import EXIT_CODES, Verbose, interruptible, perform
-from .messages import open_standard_streams, printable
-from .signals import handled_by, leave
+from .messages import printable
 
 
 @dataclass(frozen=True)
@@ -173,10 +172,7 @@ def doctor(verbose: Verbose = 0) -> None:
     perform(work, verbose)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command with these words, by default those of the command line; exits."""
-    open_standard_streams()
+def run_app(words: Sequence[str]) -> None:
+    """Run the command with these words; exits."""
     sys.path.insert(0, "")  # effects of the user's own may lie in the working folder
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    with handled_by(leave):
-        build_app(needed=[*_implied(words), *words][:1])(args=words, prog_name="emocolor-stream")
+    build_app(needed=[*_implied(words), *words][:1])(args=list(words), prog_name="emocolor-stream")

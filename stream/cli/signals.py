@@ -44,12 +44,17 @@ def handled_by(handler: Handler) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before: dict[int, Any] = {number: signal.signal(number, handler) for number in handled_signals()}
+    before = handle_by(handler)
     try:
         yield
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+def handle_by(handler: Handler) -> dict[int, Any]:
+    """Handle the signals so from now on; what handled them before."""
+    return {number: signal.signal(number, handler) for number in handled_signals()}
 
 
 def handled_signals() -> list[signal.Signals]:
