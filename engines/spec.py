@@ -41,7 +41,7 @@ class NetSpec:
     """Hash of the weights' file."""
     definition: str
     """Name of the torch definition: for emotion nets in ``engines.nets.catalog``, for style nets the layout in
-    ``engines.nets.style_net``. Colorizers have one definition, ``engines.nets.video_colorizer``."""
+    ``engines.nets.style_net``, for colorizers in ``engines.nets.graphs``."""
     metrics: dict[str, Any]
     """What was measured on images that were held out from training."""
 

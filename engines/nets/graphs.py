@@ -4,7 +4,7 @@ The ONNX files are exported from these modules (``training.emotion.export``, ``t
 ``training.style.export``), so names, shapes and ranges are the same wherever a net runs. Needs ``onnx``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,10 +15,17 @@ from emocolor.errors import EngineError, nearest
 from ..spec import AnySpec, ColorizerSpec, EmotionNetSpec, StyleSpec
 from .annealed import Annealed
 from .catalog import emotion_net
+from .context_colorizer import ContextColorizer
 from .emotion_net import EmotionNet
 from .from_onnx import fill
 from .style_net import LAYOUTS, StyleNet
 from .video_colorizer import VideoColorizer
+
+COLORIZERS: dict[str, Callable[[int], VideoColorizer | ContextColorizer]] = {
+    "video": VideoColorizer,
+    "context": ContextColorizer,
+}
+"""Definitions of colorizers with their default layers, made for a grid of bins."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,9 @@ def _emotion(spec: EmotionNetSpec) -> Graph:
 
 
 def _colorizer(spec: ColorizerSpec) -> Graph:
-    net = VideoColorizer(spec.grid)
+    if spec.definition not in COLORIZERS:
+        raise EngineError(f"Unknown net definition '{spec.definition}'{nearest(spec.definition, list(COLORIZERS))}")
+    net = COLORIZERS[spec.definition](spec.grid)
     state = fill(net, spec.weights)
     if "log_weights" not in state:
         raise EngineError(f"{spec.weights} lacks log_weights, the weights of its bins in training.")

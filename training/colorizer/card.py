@@ -57,7 +57,8 @@ The backbone started from EfficientNet-Lite0's ImageNet weights (package efficie
 `python -m training.colorizer` at commit {machine["commit"]}, torch {machine["torch"]}, {machine["device"]}:
 {settings_in_words(training["settings"])}.
 
-The weights are those of the last epoch. The two ends of vividness were chosen on the held-out photos below.
+The weights are those of {_kept(training["settings"])}. The two ends \
+of vividness were chosen on the held-out photos below.
 
 ## Metrics on {first["n"]} held-out photos
 
@@ -72,6 +73,13 @@ The exported file changes a* or b* by at most {card["parity"]["ab"]:.2g} from th
 
 {LIMITS}
 """
+
+
+def _kept(settings: Mapping[str, Any]) -> str:
+    """Which epoch's weights, in words."""
+    if settings.get("keep", "last") == "last":
+        return "the last epoch"
+    return "the best epoch, by the mean ab error at three levels of colourfulness on 100 of the held-out photos"
 
 
 def _dropped(count: int) -> str:

@@ -27,7 +27,7 @@ from emocolor.errors import ConfigurationError, EmocolorError, EngineError
 from engines.colorizer import load_colorizer
 from engines.nets.annealed import Annealed
 from engines.nets.emotion_net import count_parameters
-from engines.nets.video_colorizer import VideoColorizer
+from engines.nets.graphs import COLORIZERS
 from engines.spec import COLORIZER_FOLDER, ColorChoice, read_colorizer_spec
 
 from ..data.photos import center_crop, read_photos
@@ -79,9 +79,12 @@ def net_of_run(run: Path) -> Annealed:
     """
     settings = finished_config(run)["settings"]
     settings.pop("limit")
-    net = make_colorizer(recipe_from(ColorizerRecipe, settings, run / CONFIG))
-    if not isinstance(net, VideoColorizer):
-        raise ConfigurationError(f"{run} trained a net of the papers; the program runs the net 'video' alone.")
+    recipe = recipe_from(ColorizerRecipe, settings, run / CONFIG)
+    if recipe.net not in COLORIZERS:
+        raise ConfigurationError(f"{run} trained a net of the papers; the program runs {', '.join(COLORIZERS)} alone.")
+    if not recipe.has_default_layers:
+        raise ConfigurationError(f"{run} trained other layers than those of the definition {recipe.net}.")
+    net = make_colorizer(recipe)
     net.load_state_dict(final_weights(run))
     return Annealed(net, torch.tensor(read_json(run / BIN_WEIGHTS)["weights"])).eval()
 
@@ -121,7 +124,7 @@ def _card(run: Path, net: Annealed, weights: Path, ends: tuple[ColorChoice, Colo
     return {
         "weights": weights.name,
         "sha256": sha256_of(weights),
-        "definition": "video",
+        "definition": read_json(run / CONFIG)["settings"]["net"],
         "multiple": net.net.multiple,
         "grid": net.bins.grid,
         "vividness": [asdict(choice) for choice in ends],

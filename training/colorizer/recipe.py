@@ -126,6 +126,11 @@ class ColorizerRecipe(Optimization):
         return self.loss in ("classes", "rebalanced")
 
     @property
+    def has_default_layers(self) -> bool:
+        """Whether backbone, widths and blocks are the defaults, the only ones that the program makes."""
+        return all(getattr(self, name) == getattr(type(self), name) for name in ("backbone", "widths", "blocks"))
+
+    @property
     def bins(self) -> BinParameters:
         return BinParameters(grid=self.grid, uniform_part=self.uniform_part, sigma=self.sigma, temperature=1.0)
 

@@ -62,6 +62,16 @@ def test_images_survive_the_way_there_and_back():
     )
 
 
+def test_a_definition_that_is_not_known_is_refused():
+    with pytest.raises(EngineError, match="Unknown net definition 'contex'; did you mean 'context'"):
+        graph_of(replace(SPECS["colorizer"], definition="contex"))
+
+
+def test_the_definition_decides_the_net():
+    with pytest.raises(EngineError, match="lacks attention"):
+        graph_of(replace(SPECS["colorizer"], definition="context"))
+
+
 def test_a_layout_that_is_not_known_is_refused():
     with pytest.raises(EngineError, match="Unknown layout of a style net 'wide'; known are full, fast"):
         graph_of(replace(SPECS["style"], definition="wide"))

@@ -14,6 +14,13 @@ def test_a_metric_that_was_not_measured_everywhere_is_left_out():
     assert "| 0.500 |" in metrics_table({"0": row | {"vgg_distance": 0.5}})
 
 
+def test_the_epoch_that_is_kept_is_told():
+    card = json.loads((COLORIZER_FOLDER / "film.json").read_text())
+    assert "The weights are those of the last epoch. The two ends of vividness" in card_text("film", card)
+    card["training"]["settings"]["keep"] = "best"
+    assert "those of the best epoch, by the mean ab error at three levels" in card_text("film", card)
+
+
 def test_photos_that_were_left_out_are_counted():
     card = json.loads((COLORIZER_FOLDER / "film.json").read_text())
     card["training"]["images"]["gray_dropped"] = 1234

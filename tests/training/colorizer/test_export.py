@@ -14,7 +14,7 @@ from emocolor.errors import ConfigurationError, EngineError  # noqa: E402
 from engines.colorizer import load_colorizer  # noqa: E402
 from engines.nets.annealed import Annealed  # noqa: E402
 from engines.nets.from_onnx import load_weights  # noqa: E402
-from engines.nets.video_colorizer import VideoColorizer  # noqa: E402
+from engines.nets.graphs import COLORIZERS  # noqa: E402
 from engines.runners.openvino import OpenVinoRunner  # noqa: E402
 from engines.spec import ColorChoice  # noqa: E402
 from training.colorizer.card import card_text  # noqa: E402
@@ -40,10 +40,10 @@ def exported(trained_colorizer, one_blob, tmp_path_factory):
     )  # fmt: skip
 
 
-def fresh():
+def fresh(definition="video"):
     """As after some training: no two parameters are equal."""
     torch.manual_seed(0)
-    net = VideoColorizer(20)
+    net = COLORIZERS[definition](20)
     with torch.no_grad():
         for values in net.state_dict().values():
             if values.is_floating_point():
@@ -51,10 +51,10 @@ def fresh():
     return Annealed(net, torch.rand(len(net.bins)) + 0.5).eval()
 
 
-@pytest.fixture(scope="module")
-def graph(tmp_path_factory):
+@pytest.fixture(scope="module", params=COLORIZERS)
+def graph(request, tmp_path_factory):
     """A net, and the file that it was exported to."""
-    net, path = fresh(), tmp_path_factory.mktemp("graph") / "net.onnx"
+    net, path = fresh(request.param), tmp_path_factory.mktemp("graph") / "net.onnx"
     export_onnx(net, path)
     return net, path
 
@@ -138,6 +138,10 @@ def test_what_cannot_be_exported_is_refused_and_nothing_written(trained_colorize
     (run / "final.json").write_text("{}")
     with pytest.raises(ConfigurationError, match="net of the papers"):
         export_run(run, "mine", [one_blob], (SAFEST, BOLDEST), package=tmp_path / "nets", results=tmp_path / "results")
+    config["settings"] |= {"net": "context", "loss": "rebalanced", "widths": [64, 128, 192]}
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigurationError, match="other layers than those of the definition context"):
+        net_of_run(run)
     assert not (tmp_path / "nets").exists()
     assert not (tmp_path / "results").exists()
 
