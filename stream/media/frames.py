@@ -25,8 +25,8 @@ HD_HEIGHT: Final = 720
 """Untagged frames of this height or more are assumed to be BT.709, others BT.601, as players do."""
 PRECISE: Final = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 SCALER_THREADS: Final = 1
-"""Every frame has a scaler of its own in PyAV; with more threads, FFmpeg starts them anew for each, by default as many as
-there are cores. The samples are the same."""
+"""PyAV gives every frame a scaler of its own, and FFmpeg starts threads for each, by default one per core. The samples
+are the same."""
 
 _MATRICES: Final[dict[int, Matrix]] = {
     1: "bt709",

@@ -263,8 +263,8 @@ class VideoSource:
     def _note_late_streams(self) -> None:
         for stream in self._reader.late_streams():
             self.warnings.append(
-                f"A stream appears only in mid-file and is left out ({stream}). To take it, set the option "
-                "input.probesize or input.analyzeduration to reach it."
+                f"A stream appears only in mid-file and is left out ({stream}). To take it, raise the option "
+                "input.analyzeduration, and the option input.probesize with it, until they reach it."
             )
 
     def _note_missing_end(self) -> None:

@@ -109,7 +109,9 @@ def test_a_stream_that_appears_in_mid_file_is_left_out_and_named(late_audio: Pat
     assert packets_of(units) == []
     assert not source.damage.any
     (warning,) = source.warnings
-    assert re.search(r"only in mid-file.*\(Audio: mp3.*option input\.probesize", warning)
+    assert re.search(
+        r"only in mid-file.*\(Audio: mp3.*option input\.analyzeduration, and the option input\.probesize", warning
+    )
 
 
 def test_streams_within_what_is_probed_are_taken(late_audio: Path) -> None:
