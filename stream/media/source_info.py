@@ -134,6 +134,7 @@ class Damage:
 
     @property
     def _truncation(self) -> str:
-        at = "" if self.end_seconds is None else f", at {self.end_seconds:.1f} s"
-        promised = "" if self.promised_seconds is None else f" instead of {self.promised_seconds:.1f} s"
-        return f"the input ends too early{at}{promised}"
+        end, promised = (None if time is None else f"{time:.1f} s" for time in (self.end_seconds, self.promised_seconds))
+        at = "" if end is None else f", at {end}"
+        instead = "" if promised in (None, end) else f" instead of {promised}"
+        return f"the input ends too early{at}{instead}"

@@ -17,7 +17,7 @@ from emocolor.faces import Observation
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
 from engines.device.table import make_device_effects
-from stream.cli.app import main
+from stream.cli import main
 from stream.graph import _stays_on_device, make_effects
 from stream.job import Job
 from stream.media.decoder import Hardware

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from stream.cli.app import main
+from stream.cli import main
 from stream.live.output.virtual_camera import LOOPBACK_MODULE
 from tests.stream.live.live_process import LiveProcess, live
 from tests.stream.live.stream_server import StreamServer, make_stream

@@ -27,3 +27,12 @@ def test_damage_is_reported_in_one_line() -> None:
         "2 damaged packets were skipped, 3 frames are damaged, the input ends too early, at 1.2 s instead of 4.0 s"
     )
     assert Damage(truncated=True).text == "the input ends too early"
+
+
+def test_a_time_is_not_compared_with_itself() -> None:
+    early = Damage(truncated=True, end_seconds=1.2, promised_seconds=3.0)
+    assert early.text == "the input ends too early, at 1.2 s instead of 3.0 s"
+    late = Damage(truncated=True, end_seconds=1.16, promised_seconds=1.24)
+    assert late.text == "the input ends too early, at 1.2 s"
+    assert Damage(truncated=True, end_seconds=1.2).text == "the input ends too early, at 1.2 s"
+    assert Damage(truncated=True, promised_seconds=1.2).text == "the input ends too early instead of 1.2 s"
