@@ -25,7 +25,8 @@ ENCODING: Final = ("output.crf", "output.preset", "output.format", "output.overw
 """Options of the output that live outputs have too."""
 LIVE_EPILOG: Final = (
     "A network input or a camera that is lost is opened again after 0.5, 1, 2, 4, 8 and then every 10 s; a network "
-    "input that sends nothing for 10 s counts as lost. Meanwhile the outputs go on with the last frame, dimmed. "
+    "input that sends nothing for 10 s (HLS: 30 s) counts as lost, and one that refuses the login ends the command. "
+    "Meanwhile the outputs go on with the last frame, dimmed. "
     "Network outputs are opened again in the same way. Exit codes: 0 the input ended or the viewer did, 2 wrong "
     "option, 4 no input (or with --once: lost), 5 an output could not be written, 6 something is not installed, "
     "7 a net cannot be used, 130 Ctrl-C and 143 SIGTERM, both with all outputs finished."

@@ -12,7 +12,7 @@ from ..back_off import BackOff, BackOffOptions
 from ..clock import SYSTEM_CLOCK, Clock, StopSignal
 from ..media_clock import MediaClock
 from ..worker import Worker
-from .connection import CapturedFrame, Connection
+from .connection import CapturedFrame, Connection, LoginRefused
 from .inputs import LiveInput
 
 CaptureState = Literal["waiting", "live", "lost"]
@@ -27,6 +27,9 @@ class CaptureOptions:
     back_off: BackOffOptions = field(default_factory=BackOffOptions)
     healthy_s: float = 5.0
     """After an input that lasted this long, delays start with the shortest again."""
+    max_refusals: int = 3
+    """How often in a row an input may refuse the login after it had accepted it: some do so while they start. One that
+    never accepted it is not asked again."""
     join_timeout_s: float = 1.0
     """A reader that waits for a dead peer longer than this is left behind."""
 
@@ -74,6 +77,7 @@ class Capture:
         self._stop = StopSignal(clock)
         self._worker = Worker("capture", self._run, stop=self._request_stop, failed=ended, clock=clock)
         self.state: CaptureState = "waiting"
+        self._refusals = 0
         self.losses = 0
         """How often the input was lost after it had been live."""
 
@@ -113,7 +117,9 @@ class Capture:
             if self.state == "live":
                 self.state = "lost"
                 self.losses += 1
-            if not self._reopens:
+            self._refusals = self._refusals + 1 if isinstance(failure, LoginRefused) else 0
+            refused = self._refusals >= (self._options.max_refusals if self.state == "lost" else 1)
+            if refused or not self._reopens:
                 raise failure
             delay_s = self._back_off.next()
             log.warning("%s Trying again in %g s.", failure, delay_s, extra={"event": "retry", "delay_s": delay_s})

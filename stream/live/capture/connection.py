@@ -35,6 +35,10 @@ WAITED_S: Final = 0.003
 """A reader that had to wait this long for data has read all there was."""
 
 
+class LoginRefused(SourceError):
+    """The server does not let this user in. Trying again with the same password would lock the account."""
+
+
 @dataclass(frozen=True)
 class CapturedFrame:
     """A decoded frame, and when its data came in on the monotonic clock."""
@@ -103,7 +107,7 @@ class Connection:
         streams: list[Any] = [self._video] if self._audio is None else [self._video, self._audio]
         packets = demux(self._container, streams)
         asked_at = self._clock.now()
-        while not self._stop.is_set() and (packet := self._next(packets)) is not None:
+        while not self._stop.is_set() and (packet := self._next(packets, asked_at)) is not None:
             now = self._clock.now()
             self._lag.waited(now - asked_at)
             if packet.stream.index == self._video.index:
@@ -137,16 +141,24 @@ class Connection:
         context.flags |= Flags.low_delay
         return stream
 
-    def _next(self, packets: Iterator[Packet]) -> Packet | None:
+    def _next(self, packets: Iterator[Packet], asked_at: float) -> Packet | None:
         """The next packet, ``None`` at the end."""
         try:
-            return next(packets, None)
+            packet = next(packets, None)
         except (av.FFmpegError, OSError) as error:
             raise self._broke_off(error) from error
+        timeout_s = self._source.timeout_s
+        if timeout_s is not None and self._clock.now() - asked_at >= timeout_s:
+            # Where a read is given up, FFmpeg first hands out what its parsers hold. With RTSP it would wait again.
+            raise self._silent()
+        return packet
+
+    def _silent(self) -> SourceError:
+        return SourceError(f"{self._source.shown} sent nothing for {self._source.timeout_s:g} s.")
 
     def _broke_off(self, error: Exception) -> SourceError:
         if isinstance(error, av.error.ExitError):
-            return SourceError(f"{self._source.shown} sent nothing for {self._source.timeout_s:g} s.")
+            return self._silent()
         return SourceError(f"{self._source.shown} broke off: {error_text(error)}.")
 
     def _frames_of(self, packet: Packet, now: float) -> Iterator[CapturedFrame]:
@@ -270,6 +282,8 @@ def _open(source: LiveInput) -> av.container.InputContainer:
 
 
 def _failure(source: LiveInput, error: Exception) -> SourceError:
+    if isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
+        return LoginRefused(f"Cannot read {source.shown}: the server refuses the login. Check user and password.")
     if source.kind != "camera":
         return open_failure(source.location, error)
     if isinstance(error, PermissionError):

@@ -40,8 +40,9 @@ NETWORK_OPTIONS: Final = {
     "probesize": "2000000",
 }
 PROTOCOL_OPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
-    # RTP over UDP loses packets on most links but cables, and every loss smears until the next key frame.
-    "rtsp": {"rtsp_transport": "tcp"},
+    # RTP over UDP loses packets on most links but cables, and every loss smears until the next key frame. So it is only
+    # for servers that refuse TCP.
+    "rtsp": {"rtsp_transport": "tcp+udp", "rtsp_flags": "prefer_tcp"},
     # A late reader loses the oldest data, not the connection.
     "udp": {"overrun_nonfatal": "1"},
 }

@@ -12,6 +12,7 @@ import pytest
 from stream.live.capture.capture import Capture, CaptureOptions
 from stream.live.capture.inputs import parse_input
 from tests.stream.live.manual_clock import ManualClock
+from tests.stream.live.rtsp_server import RtspServer
 from tests.stream.live.stream_server import StreamServer, make_stream
 
 PATIENCE_S = 40
@@ -214,3 +215,29 @@ def test_a_bug_is_reported_and_nobody_waits(make_clip):
     Capture(parse_input(str(make_clip(frames=5))), listener, listener.ended).start()
     listener.wait(lambda one: one.ends)
     assert "no room" in str(listener.ends[0])
+
+
+def test_a_wrong_password_is_not_tried_again(capture):
+    """Cameras lock accounts after a few wrong ones."""
+    with RtspServer(login=("me", "right")) as server:
+        _, listener = capture(parse_input(server.url("me:wrong@")), clock=ManualClock())
+        listener.wait(lambda heard: heard.ends)
+        (error,) = listener.ends
+        assert "refuses the login" in str(error)
+        assert server.connections == 1
+
+
+def test_a_login_that_was_good_may_be_refused_a_few_times(capture):
+    """As by a camera that is still starting."""
+    clock = ManualClock()
+    with RtspServer(1, login=("me", "right")) as server:
+        running, listener = capture(parse_input(server.url("me:right@")), clock=clock)
+        listener.wait(lambda heard: heard.frames)
+        server.change_login(("me", "other"))
+        for _ in range(3):
+            clock.wait_for_sleepers()
+            assert listener.ends == []
+            clock.advance(60)
+        listener.wait(lambda heard: heard.ends)
+        assert "refuses the login" in str(listener.ends[0])
+        assert running.losses == 1

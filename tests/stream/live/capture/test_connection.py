@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 from dataclasses import replace
 from fractions import Fraction
 
@@ -11,12 +12,13 @@ import pytest
 
 from emocolor.errors import SourceError
 from stream.live.audio import AudioPacket
-from stream.live.capture.connection import CapturedFrame, Connection, Lag, Pace
+from stream.live.capture.connection import CapturedFrame, Connection, Lag, LoginRefused, Pace
 from stream.live.capture.inputs import parse_input
 from stream.live.clock import StopSignal
 from stream.live.media_clock import TICK, MediaClock
 from stream.media.source import SourceOptions, VideoSource
 from tests.stream.live.manual_clock import JumpingClock, ManualClock
+from tests.stream.live.rtsp_server import RtspServer
 from tests.stream.live.stream_server import RATE, StreamServer, gray_frame, make_stream
 from tests.stream.media.clip_io import with_empty_packets
 
@@ -225,3 +227,31 @@ def test_a_reader_that_is_too_slow_skips_to_catch_up():
     assert 10 <= sum(skipped) <= 60
     assert len(times) + sum(skipped) >= seconds * 25 - 2
     assert np.diff(times[-10:]) == pytest.approx(1 / 25, abs=2e-3), "it has caught up, and decodes every frame again"
+
+
+@pytest.mark.parametrize("udp_only", [False, True])
+def test_a_camera_is_read_over_tcp_or_where_it_refuses_that_over_udp(udp_only):
+    with RtspServer(udp_only=udp_only) as server:
+        frames, _ = read(parse_input(server.url()), limit=20)
+    assert len(frames) == 20
+    assert np.median(frames[-1].frame.luma) == pytest.approx(120, abs=2)
+
+
+def test_a_silent_camera_is_lost_after_the_timeout_and_not_after_two():
+    """FFmpeg's RTSP hands out what it still holds where a read is given up, and then waits anew."""
+    with RtspServer(silent_after=30) as server:
+        source = replace(parse_input(server.url()), timeout_s=3.0)
+        with pytest.raises(SourceError, match="sent nothing for 3 s"):
+            read(source)
+        lasted_s = time.monotonic() - server.silent_at
+    assert lasted_s < 5
+
+
+@pytest.mark.parametrize("login", ["", "me:wrong@"])
+def test_a_refused_login_is_told_as_such(login):
+    with RtspServer(login=("me", "right")) as server:
+        with pytest.raises(LoginRefused, match=r"refuses the login\. Check user and password") as caught:
+            Connection(parse_input(server.url(login)), MediaClock())
+        assert "wrong" not in str(caught.value)
+        frames, _ = read(parse_input(server.url("me:right@")), limit=5)
+    assert len(frames) == 5

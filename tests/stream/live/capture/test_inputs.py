@@ -40,7 +40,7 @@ def test_on_other_systems_cameras_are_refused(devices):
 @pytest.mark.parametrize(
     ("url", "options", "timeout_s"),
     [
-        ("rtsp://camera.local/main", {"rtsp_transport": "tcp"}, 10),
+        ("rtsp://camera.local/main", {"rtsp_transport": "tcp+udp", "rtsp_flags": "prefer_tcp"}, 10),
         ("rtmp://host/live/key", {}, 10),
         ("http://host/stream.ts", {}, 10),
         ("https://host/live/index.m3u8?token=1", {}, 30),

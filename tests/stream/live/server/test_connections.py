@@ -278,9 +278,7 @@ def test_what_is_malformed_is_answered_and_logged_without_its_text(request_text,
     assert SECRET not in head + body.decode() + caplog.text
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost:99999", "localhost:x", "[::1", "a b", "a/b", "me@localhost", "localhost:"]
-)
+@pytest.mark.parametrize("host", ["localhost:99999", "localhost:x", "[::1", "a b", "a/b", "me@localhost", "localhost:"])
 def test_a_malformed_host_is_refused_and_a_secret_beside_it_is_not_logged(ask, caplog, host):
     async def work(server):
         headers = {"Host": host, "Authorization": f"Bearer {SECRET}"}
