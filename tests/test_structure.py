@@ -284,7 +284,7 @@ def test_every_exception_is_still_needed():
 def test_tests_mirror_the_packages():
     """A test file stands where its module stands, or in the folder of the part that it tests as a whole."""
     folders = {module.path.parent.relative_to(ROOT) for module in modules().values()}
-    extra = {Path("stream/live/page"), Path("benchmarks"), Path()}
+    extra = {Path("stream/live/page"), Path("benchmarks"), Path("cases"), Path("fuzz"), Path()}
     for module in modules_of_tests():
         assert Path(module.name).parent in folders | extra, module.name
 
