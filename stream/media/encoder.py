@@ -3,7 +3,7 @@
 import io
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -16,11 +16,21 @@ from emocolor.errors import SinkError
 from emocolor.frames import PIXEL_FORMATS, Frame, PixelFormat
 
 from .companion_streams import SEGMENT_FORMATS
-from .encoder_choice import QUANTISERS, FormatChoice, format_choices, with_chroma_format
+from .encoder_choice import (
+    H264_ENCODERS,
+    PLAYED_EVERYWHERE,
+    QUANTISERS,
+    THREADS,
+    FormatChoice,
+    format_choices,
+    with_chroma_format,
+    writes_captions,
+)
 from .frames import FULL, ColorTags, convert, frame_to_av, with_neutral_chroma
 from .nvenc import ENCODERS, SURFACE, NvencFrames
 from .side_data import side_data_of
 from .source_info import SourceInfo
+from .writing.padding import even_size, padded
 
 UNKNOWN_RATE: Final = Fraction(25)
 FIXED_RATE_FORMATS: Final = frozenset({"avi", "yuv4mpegpipe", "mxf", "gxf", "dv"})
@@ -28,14 +38,18 @@ FIXED_RATE_FORMATS: Final = frozenset({"avi", "yuv4mpegpipe", "mxf", "gxf", "dv"
 FIXED_RATE_CODECS: Final = frozenset({"mpeg1video", "mpeg2video"})
 MPEG4_FINEST_UNIT: Final = 65535
 """MPEG-4 part 2 stores at most this many time units per second, in 16 bits."""
-INTERLACED_CODECS: Final = frozenset({"libx264", "mpeg2video"})
-"""Encoders that mark frames as interlaced."""
+INTERLACED_CODECS: Final = frozenset(
+    {"libx264", "libx264rgb", "mpeg2video", "mpeg4", "ffv1", "dvvideo"} | {"prores", "prores_aw", "prores_ks", "dnxhd"}
+)
+"""Encoders that mark frames as interlaced, with the order of their fields."""
 FULL_RANGE_CODECS: Final = frozenset({"mjpeg"})
 """JFIF is full range by definition."""
 ASPECT_WRITING_CODECS: Final = frozenset(
     {"libx264", "libx265", "mpeg4", "mpeg2video", "mpeg1video", "ffv1", "mjpeg", "png", "apng", "gif"}
 )
 """Encoders that put the sample aspect ratio into the stream itself."""
+RGB_MATRIX: Final = 0
+"""FFmpeg's code of the matrix of RGB, which YUV cannot have."""
 QUANTISER_UNIT: Final = 118
 """FFmpeg's FF_QP2LAMBDA: the unit of ``global_quality``."""
 FRAME_DURATION: Final = 1 << 8
@@ -70,7 +84,7 @@ class _Setup:
         )
         context.framerate = self.rate
         # Frame threads: PyAV asks for slices by default, which cost x264 quality and speed.
-        context.thread_type = "AUTO"
+        context.thread_type, context.thread_count = "AUTO", THREADS.get(encoder, 0)
         context.flags |= FRAME_DURATION
         if self.field_order:
             context.field_order = self.field_order
@@ -130,9 +144,13 @@ class VideoEncoder:
         direct = on_device and codec.name in ENCODERS and pix_fmt in (None, SURFACE)
         self._nvenc = NvencFrames() if direct else None
         self._container = container.format.name
+        self.template: av.VideoStream
+        """The parameters of the stream, as the encoder states them, in a container that is never written."""
         self._fixed_rate = _fixed_rate(container, codec, info)
-        self._choice = self._choose_format(info.format, (info.width, info.height))
+        self._choice, self._size_wh = self._choose_format(info.format, (info.width, info.height))
         self.stream = self._add_stream(container)
+        self._loses_captions = not writes_captions(codec)
+        """Whether captions of frames would be lost without a warning."""
         self._warn_of_losses()
         self._opened_for: tuple[PixelFormat, tuple[int, int]] | None = None
         self._last_index = -1
@@ -176,7 +194,11 @@ class VideoEncoder:
     def _to_encode(self, frame: Frame) -> av.VideoFrame:
         """The frame in the encoder's pixel format, range and time."""
         color, pix_fmt = frame.color, self._choice.name
-        if self._nvenc is not None and frame.on_device and not has_captions(frame.handle):
+        if self._loses_captions and has_captions(frame.handle):
+            self._warn(f"The video has closed captions, which {self._codec.name} cannot write: they are lost.")
+            self._loses_captions = False
+        same_size = frame.size_wh == self._size_wh
+        if self._nvenc is not None and frame.on_device and same_size and not has_captions(frame.handle):
             return self._on_device(self._nvenc, frame)
         av_frame = frame_to_av(frame)
         full = True if self._must_be_full_range(pix_fmt) else None
@@ -184,6 +206,8 @@ class VideoEncoder:
             pts, time_base, duration = av_frame.pts, av_frame.time_base, av_frame.duration
             av_frame = convert(av_frame, color, pix_fmt, full_range=full)
             av_frame.pts, av_frame.time_base, av_frame.duration = pts, time_base, duration
+        if not same_size:
+            av_frame = padded(av_frame, self._size_wh)
         if self._fixed_rate:
             self._set_frame_number(av_frame)
         return av_frame
@@ -215,13 +239,9 @@ class VideoEncoder:
         pixel_format, size_wh = frame.format, frame.size_wh
         expected = with_chroma_format(self._info.format), (self._info.width, self._info.height)
         if (pixel_format, size_wh) != expected:
-            self._choice = self._choose_format(pixel_format, size_wh)
-        if self._choice.loses:
-            self._warn(
-                f"The best pixel format of the encoder {self._codec.name} is {self._choice.name}: "
-                f"{self._choice.loses} of {pixel_format.name} are lost."
-            )
-        setup = self._setup(self._choice.name, size_wh, self._tags(frame))
+            self._choice, self._size_wh = self._choose_format(pixel_format, size_wh)
+        self._warn_of_format(pixel_format, size_wh)
+        setup = self._setup(self._choice.name, self._size_wh, self._tags(frame))
         setup.apply(self.stream.codec_context, self._codec.name)
         try:
             self.stream.codec_context.open()
@@ -229,11 +249,40 @@ class VideoEncoder:
             raise self._cannot_open(error) from error
         self._opened_for = (pixel_format, size_wh)
 
+    def _warn_of_format(self, pixel_format: PixelFormat, size_wh: tuple[int, int]) -> None:
+        name, choice = self._codec.name, self._choice
+        if choice.loses and self._was_rgb:
+            self._warn(
+                f"RGB is encoded in {choice.name} without all of its {choice.loses}, since few players decode 4:4:4. "
+                "The option output.pix_fmt with yuv444p keeps the chroma resolution."
+            )
+        elif choice.loses:
+            self._warn(
+                f"The best pixel format of the encoder {name} is {choice.name}: "
+                f"{choice.loses} of {pixel_format.name} are lost."
+            )
+        if size_wh != self._size_wh:
+            self._warn(
+                f"{name} encodes {choice.name} in even sizes alone: {size_wh[0]}x{size_wh[1]} becomes "
+                f"{self._size_wh[0]}x{self._size_wh[1]}; the last column or row is repeated."
+            )
+        if name in H264_ENCODERS and choice.name not in PLAYED_EVERYWHERE and self._requested is None:
+            self._warn(
+                f"Few players decode H.264 in {choice.name}. The option output.pix_fmt with yuv420p suits all of them."
+            )
+
+    @property
+    def _was_rgb(self) -> bool:
+        source = av.VideoFormat(self._info.pix_fmt)
+        return source.is_rgb or source.has_palette
+
     def _tags(self, frame: Frame) -> ColorTags:
         """The colour tags that frames have when they reach the encoder."""
         av_frame = frame.handle
         unchanged = isinstance(av_frame, av.VideoFrame) and frame.color == self._info.color
         tags = ColorTags.of(av_frame) if unchanged else ColorTags.for_spec(frame.color)
+        if tags.matrix == RGB_MATRIX:  # of gray PNG, for one, whose values then mean what `frame.color` assumes
+            tags = replace(tags, matrix=ColorTags.for_spec(frame.color).matrix)
         if self._choice.name not in PIXEL_FORMATS:  # RGB, which has no matrix
             return ColorTags(range=FULL, primaries=tags.primaries, transfer=tags.transfer)
         full = self._codec.name in FULL_RANGE_CODECS or frame.color.full_range
@@ -244,16 +293,20 @@ class VideoEncoder:
             transfer=tags.transfer,
         )
 
-    def _choose_format(self, pixel_format: PixelFormat, size_wh: tuple[int, int]) -> FormatChoice:
-        """The best pixel format with which the encoder opens; some reject odd sizes with subsampled chroma."""
+    def _choose_format(
+        self, pixel_format: PixelFormat, size_wh: tuple[int, int]
+    ) -> tuple[FormatChoice, tuple[int, int]]:
+        """The best pixel format with which the encoder opens, and the size; some need even sizes."""
         failure: Exception | None = None
-        for choice in format_choices(self._codec, pixel_format, self._requested):
-            try:
-                self._try_to_open(choice.name, size_wh)
-            except (av.FFmpegError, ValueError) as error:
-                failure = failure or error
-            else:
-                return choice
+        for choice in format_choices(self._codec, pixel_format, self._requested, was_rgb=self._was_rgb):
+            even = even_size(size_wh, PIXEL_FORMATS.get(choice.name.replace("yuvj", "yuv")))
+            for size in dict.fromkeys((size_wh, even)):
+                try:
+                    self._try_to_open(choice.name, size)
+                except (av.FFmpegError, ValueError) as error:
+                    failure = failure or error
+                else:
+                    return choice, size
         assert failure is not None
         raise self._cannot_open(failure) from failure
 
@@ -268,6 +321,7 @@ class VideoEncoder:
             trial.start_encoding()
         except (av.FFmpegError, OSError) as error:
             raise self._does_not_fit() from error
+        self.template = _detached(stream, trial.format.name)
 
     def _add_stream(self, container: av.container.OutputContainer) -> av.VideoStream:
         try:
@@ -315,6 +369,12 @@ class VideoEncoder:
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.append(text)
+
+
+def _detached(stream: av.VideoStream, format_name: str) -> av.VideoStream:
+    """The stream's parameters alone, without its encoder."""
+    holder = av.open(io.BytesIO(), "w", format=format_name)
+    return holder.add_stream_from_template(stream, opaque=True)
 
 
 def has_captions(handle: Any) -> bool:

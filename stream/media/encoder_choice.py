@@ -14,7 +14,7 @@ from av.codec.context import CodecOption, OptionType
 from emocolor.errors import ConfigurationError
 from emocolor.frames import PIXEL_FORMATS, PixelFormat
 
-from .source_info import HdrMetadata
+from .source_info import FieldOrder, HdrMetadata
 
 IMAGE_CODECS: Final = {
     ".png": "png",
@@ -34,9 +34,12 @@ ENCODERS: Final = {
     "webp": "libwebp_anim",
     "yuv4mpegpipe": "wrapped_avframe",
     "rawvideo": "rawvideo",
-    "mpeg": "mpeg2video",
+    **dict.fromkeys(("mpeg", "vob", "dvd", "svcd", "mxf", "gxf"), "mpeg2video"),
+    **dict.fromkeys(("ogg", "ogv"), "libvpx"),
+    "vcd": "mpeg1video",
+    "dv": "dvvideo",
+    "ivf": "libvpx-vp9",
     "asf": "wmv2",
-    "mxf": "mpeg2video",
     "hevc": "libx265",
 }
 """The encoder for a container format where it is not H.264."""
@@ -60,6 +63,7 @@ EXTRA_OPTIONS: Final[dict[str, dict[str, str]]] = {
     # By default FFmpeg encodes VP8 and VP9 at 256 kb/s, and VP9 in one thread at a few frames per second.
     "libvpx-vp9": {"crf": "32", "row-mt": "1", "cpu-used": "4"},
     "libvpx": {"crf": "10", "b": "4M", "cpu-used": "4"},  # its crf needs a bit rate that bounds it
+    "libx265": {"a53cc": "1"},  # the only encoder of closed captions that leaves them out by default
 }
 QUANTISERS: Final = {
     "mpeg4": 3,
@@ -72,6 +76,24 @@ QUANTISERS: Final = {
     "mjpeg": 2,
 }
 """Constant quantiser for encoders that aim at 200 kb/s otherwise; 1 is the best quality, 31 the worst."""
+THREADS: Final = {
+    "libx264": 8,
+    "libx264rgb": 8,
+    "libx265": 3,
+    "libvpx": 1,
+    "libvpx-vp9": 4,
+    "mpeg1video": 4,
+    "mpeg2video": 4,
+    "mpeg4": 4,
+}
+"""Threads of the encoders whose output depends on how many there are: the same on every machine. All others use its
+cores. VP8's threads wait actively, which costs more than they give."""
+H264_ENCODERS: Final = frozenset({"libx264", "libx264rgb", "h264_nvenc"})
+DELIVERY_ENCODERS: Final = frozenset({"libx264", "libx265", "h264_nvenc", "hevc_nvenc", "libvpx-vp9"})
+"""Encoders of what players get, most of which decode 4:2:0 alone."""
+PLAYED_EVERYWHERE: Final = frozenset({"yuv420p", "yuvj420p", "nv12"})
+CAPTION_OPTIONS: Final = ("a53cc", "a53_cc", "a53")
+"""Options by which encoders write closed captions, on by default."""
 RGB_ENCODERS: Final = frozenset({"png", "apng", "tiff", "bmp", "gif", "libx264rgb"})
 """Encoders whose files everybody expects in RGB, though some also take YUV."""
 Y4M_FORMATS: Final = (
@@ -122,7 +144,13 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def encoder_options(
-    codec: Codec, *, crf: float | None, preset: str | None, options: Mapping[str, str], hdr: HdrMetadata | None
+    codec: Codec,
+    *,
+    crf: float | None,
+    preset: str | None,
+    options: Mapping[str, str],
+    hdr: HdrMetadata | None,
+    field_order: FieldOrder = "progressive",
 ) -> dict[str, str]:
     """The options of ``codec`` by FFmpeg's names.
 
@@ -137,7 +165,10 @@ def encoder_options(
     for name in options:
         if name not in known:
             raise ConfigurationError(f"The encoder {codec.name} has no option {name!r}{_nearest(name, known)}.")
-    return _join_parameters(codec.name, chosen | dict(options), _hdr_parameters(codec.name, hdr))
+    parameters = _hdr_parameters(codec.name, hdr)
+    if field_order == "bottom first" and codec.name in ("libx264", "libx264rgb"):
+        parameters["bff"] = "1"  # by the frames' flags x264 learns it too late for its headers
+    return _join_parameters(codec.name, chosen | dict(options), parameters)
 
 
 def _known_options(codec: Codec) -> dict[str, CodecOption]:
@@ -170,11 +201,21 @@ def _check_preset(codec: Codec, known: Mapping[str, CodecOption], preset: str) -
 
 def _join_parameters(encoder: str, options: dict[str, str], parameters: Mapping[str, str]) -> dict[str, str]:
     """Add parameters in the encoder's own syntax; those that the user gave come last and take precedence."""
-    key = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}.get(encoder)
+    key = {
+        "libx264": "x264-params",
+        "libx264rgb": "x264-params",
+        "libx265": "x265-params",
+        "libsvtav1": "svtav1-params",
+    }.get(encoder)
     if key is None or not parameters:
         return options
     words = [f"{name}={value}" for name, value in parameters.items()]
     return options | {key: ":".join([*words, *filter(None, [options.get(key)])])}
+
+
+def writes_captions(codec: Codec) -> bool:
+    """Whether the encoder writes closed captions into the video."""
+    return not set(CAPTION_OPTIONS).isdisjoint(_known_options(codec))
 
 
 def holds_hdr(encoder: str) -> bool:
@@ -224,11 +265,14 @@ class FormatChoice:
     """What is lost of the frames in it, in words; empty if nothing."""
 
 
-def format_choices(codec: Codec, source: PixelFormat, requested: str | None) -> list[FormatChoice]:
+def format_choices(
+    codec: Codec, source: PixelFormat, requested: str | None, *, was_rgb: bool = False
+) -> list[FormatChoice]:
     """Pixel formats in which ``codec`` can encode frames of ``source``, the best first.
 
     The frames' own format if the encoder supports it, else formats that keep their bits and chroma resolution before
-    those that do not. Gray frames count as 4:2:0, since effects add colour.
+    those that do not. Gray frames count as 4:2:0, since effects add colour; so do frames that were RGB, where the
+    encoder's output is for players.
 
     Raises ConfigurationError where the encoder does not support the one requested.
     """
@@ -240,20 +284,22 @@ def format_choices(codec: Codec, source: PixelFormat, requested: str | None) -> 
         return [FormatChoice(name=requested, loses=_loss(source, requested))]
     if codec.name == "wrapped_avframe":
         supported = list(Y4M_FORMATS)
-    target = with_chroma_format(source)
+    target = _in_420(source) if was_rgb and codec.name in DELIVERY_ENCODERS else with_chroma_format(source)
     if not supported:
         return [FormatChoice(name=target.name)]
     planar = [] if codec.name in RGB_ENCODERS else [PIXEL_FORMATS[name] for name in supported if name in PIXEL_FORMATS]
     candidates = sorted((one for one in planar if one.chroma != "none"), key=lambda one: _distance(target, one))
     if candidates:
-        return [FormatChoice(name=one.name, loses=_loss(target, one.name)) for one in candidates]
+        return [FormatChoice(name=one.name, loses=_loss(with_chroma_format(source), one.name)) for one in candidates]
     return [_rgb_choice(supported, target)]
 
 
 def with_chroma_format(pixel_format: PixelFormat) -> PixelFormat:
     """The same format, or for gray 4:2:0 of the same depth."""
-    if pixel_format.chroma != "none":
-        return pixel_format
+    return pixel_format if pixel_format.chroma != "none" else _in_420(pixel_format)
+
+
+def _in_420(pixel_format: PixelFormat) -> PixelFormat:
     return PIXEL_FORMATS["yuv420p" if pixel_format.bits == 8 else f"yuv420p{pixel_format.bits}le"]
 
 

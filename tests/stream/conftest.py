@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-TOP_FIRST = 2
+FIELD_ORDERS = {"tff": 2, "bff": 3}
 INTERLACED = 0x40000 | 0x20000000
 ClipMaker = Callable[..., Path]
 
@@ -26,11 +26,11 @@ def gradient_frame(index: int, size_wh: tuple[int, int], pix_fmt: str) -> av.Vid
     return made
 
 
-def as_fields(made: av.VideoFrame) -> av.VideoFrame:
-    """The frame marked as two fields, top first."""
+def as_fields(made: av.VideoFrame, order: str = "tff") -> av.VideoFrame:
+    """The frame marked as two fields, the top or the bottom one first."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=made.width, height=made.height, format=made.format, time_base=made.time_base)
-    graph.link_nodes(source, graph.add("setfield", "tff"), graph.add("buffersink")).configure()
+    graph.link_nodes(source, graph.add("setfield", order), graph.add("buffersink")).configure()
     graph.push(made)
     return graph.pull()
 
@@ -60,9 +60,9 @@ class _Clip:
         turn = settings.pop("turn", None)
         if turn is not None:
             stream.set_display_rotation(turn)
-        tags, fields = settings.pop("tags", {}), settings.pop("fields", False)
+        tags, fields = settings.pop("tags", {}), settings.pop("fields", None)
         if fields:
-            context.field_order = TOP_FIRST
+            context.field_order = FIELD_ORDERS[fields]
             context.flags |= INTERLACED
         for name, value in {**settings, **tags}.items():
             setattr(context, name, value)
@@ -71,7 +71,7 @@ class _Clip:
             made.pts, made.time_base = time, unit
             for name, value in tags.items():
                 setattr(made, name, value)
-            self.keep(stream.encode(as_fields(made) if fields else made))
+            self.keep(stream.encode(as_fields(made, fields) if fields else made))
         self.keep(stream.encode(None))
 
     def audio(

@@ -55,7 +55,7 @@ def test_colour_tags_are_kept(make_clip: Any, tmp_path: Path, name: str, tags: d
 )
 def test_planes_pass_unchanged_to_a_lossless_encoder(make_clip: Any, tmp_path: Path, pix_fmt: str, codec: str) -> None:
     path = make_clip("in.mkv", codec="ffv1" if pix_fmt != "yuvj420p" else "libx264", pix_fmt=pix_fmt, frames=3)
-    sink = process(path, tmp_path / "out.mkv", codec=codec, options=LOSSLESS[codec])
+    sink = process(path, tmp_path / "out.mkv", codec=codec, options=LOSSLESS[codec], pix_fmt=pix_fmt)
     given, made = decoded_frames(path), decoded_frames(tmp_path / "out.mkv")
     assert sink.warnings == []
     for one, other in zip(given, made, strict=True):
@@ -85,11 +85,54 @@ def test_gray_becomes_neutral_colour_with_the_same_luma(make_clip: Any, tmp_path
     assert (u.min(), u.max(), v.min(), v.max()) == (128, 128, 128, 128)
 
 
-def test_odd_sizes_lose_no_line(make_clip: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+@pytest.mark.parametrize("pix_fmt", [None, "yuv420p"])
+def test_odd_sizes_lose_no_line(make_clip: Any, tmp_path: Path, codec: str, pix_fmt: str | None) -> None:
     path = make_clip("in.mkv", codec="ffv1", size_wh=(33, 17), frames=3)
+    sink = process(path, tmp_path / "out.mp4", codec=codec, options=LOSSLESS[codec], pix_fmt=pix_fmt)
+    assert sink.warnings == [
+        f"{codec} encodes yuv420p in even sizes alone: 33x17 becomes 34x18; the last column or row is repeated."
+    ]
+    pixel_format = PIXEL_FORMATS["yuv420p"]
+    for given, made in zip(decoded_frames(path), decoded_frames(tmp_path / "out.mp4"), strict=True):
+        assert (made.width, made.height, made.format.name) == (34, 18, "yuv420p")
+        luma = planes_of(made, pixel_format)[0]
+        np.testing.assert_array_equal(luma[:17, :33], planes_of(given, pixel_format)[0])
+        np.testing.assert_array_equal(luma[:, 33], luma[:, 32])
+
+
+def test_encoders_that_take_odd_sizes_get_them(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.mkv", codec="ffv1", size_wh=(33, 17), frames=3)
+    assert process(path, tmp_path / "out.webm").warnings == []
+    made = decoded_frames(tmp_path / "out.webm")[0]
+    assert (made.width, made.height, made.format.name) == (33, 17, "yuv420p")
+
+
+def test_rgb_becomes_what_players_decode(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.mkv", codec="libx264rgb", pix_fmt="rgb24", size_wh=(33, 17), frames=3)
+    for name in ("out.mp4", "out.webm"):
+        sink = process(path, tmp_path / name)
+        assert decoded_frames(tmp_path / name)[0].format.name == "yuv420p"
+        assert any("chroma resolution" in warning and "output.pix_fmt" in warning for warning in sink.warnings)
+    assert process(path, tmp_path / "out.mkv", pix_fmt="yuv444p").warnings == []
+    assert decoded_frames(tmp_path / "out.mkv")[0].format.name == "yuv444p"
+    process(path, tmp_path / "lossless.mkv", codec="ffv1")
+    assert decoded_frames(tmp_path / "lossless.mkv")[0].format.name == "yuv444p"
+
+
+def test_h264_that_few_players_decode_is_reported(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.mkv", codec="ffv1", pix_fmt="yuv444p", frames=3)
+    assert process(path, tmp_path / "out.mp4").warnings == [
+        "Few players decode H.264 in yuv444p. The option output.pix_fmt with yuv420p suits all of them."
+    ]
+
+
+def test_gray_has_the_matrix_of_its_chroma(make_clip: Any, tmp_path: Path) -> None:
+    """FFmpeg tags gray PNG with the matrix of RGB, which YUV cannot have."""
+    path = make_clip("in.mov", codec="png", pix_fmt="gray", tags={"colorspace": 0}, frames=2)
+    assert int(decoded_frames(path)[0].colorspace) == 0
     process(path, tmp_path / "out.mp4")
-    made = decoded_frames(tmp_path / "out.mp4")[0]
-    assert (made.width, made.height, made.format.name) == (33, 17, "yuv444p")
+    assert int(decoded_frames(tmp_path / "out.mp4")[0].colorspace) == 6
 
 
 def test_lost_bits_are_reported(make_clip: Any, tmp_path: Path) -> None:
@@ -99,12 +142,29 @@ def test_lost_bits_are_reported(make_clip: Any, tmp_path: Path) -> None:
     assert any("bits and chroma resolution" in warning for warning in sink.warnings)
 
 
-@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
-def test_fields_are_kept(make_clip: Any, tmp_path: Path, codec: str) -> None:
-    process(make_clip(fields=True, frames=6), tmp_path / "out.mkv", codec=codec)
-    assert all(frame.interlaced_frame for frame in decoded_frames(tmp_path / "out.mkv"))
-    with av.open(str(tmp_path / "out.mkv")) as made:
-        assert made.streams.video[0].codec_context.field_order == 2
+@pytest.mark.parametrize("codec", ["libx264", "libx264rgb", "mpeg2video", "mpeg4", "ffv1", "prores_ks"])
+@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
+def test_fields_are_kept(make_clip: Any, tmp_path: Path, codec: str, order: str, name: str) -> None:
+    if name == "out.mp4" and codec in ("libx264rgb", "ffv1", "prores_ks"):
+        name = "out.mov" if codec == "prores_ks" else "out.mkv"
+    path = make_clip(fields=order, frames=6, options={"x264-params": "bff=1"} if order == "bff" else {})
+    process(path, tmp_path / name, codec=codec)
+    assert all(frame.interlaced_frame for frame in decoded_frames(tmp_path / name))
+    source, units = read(tmp_path / name)
+    assert source.info.field_order == {"tff": "top first", "bff": "bottom first"}[order]
+    assert len(frames_of(units)) == 6
+    if name == "out.mkv" or codec == "libx264":
+        with av.open(str(tmp_path / name)) as made:
+            assert made.streams.video[0].codec_context.field_order == {"tff": 2, "bff": 3}[order]
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+def test_the_order_of_fields_is_that_of_the_frames(make_clip: Any, order: str) -> None:
+    """DV in AVI and much else has it in the frames alone."""
+    path = make_clip("in.avi", codec="mpeg4", fields=order, frames=3)
+    source, _ = read(path)
+    assert source.info.field_order == {"tff": "top first", "bff": "bottom first"}[order]
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])

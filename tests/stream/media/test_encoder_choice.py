@@ -39,6 +39,9 @@ def options_of(encoder: str, **options: Any) -> dict[str, str]:
         ("matroska", ".mkv", "libx264"),
         ("webm", ".webm", "libvpx-vp9"),
         ("gif", ".gif", "gif"),
+        ("ogv", ".ogv", "libvpx"),
+        ("vob", ".vob", "mpeg2video"),
+        ("mxf", ".mxf", "mpeg2video"),
         ("yuv4mpegpipe", ".y4m", "wrapped_avframe"),
         ("image2", ".JPG", "mjpeg"),
         ("image2", ".tiff", "tiff"),
@@ -98,7 +101,8 @@ def test_hdr_metadata_reaches_each_encoder_in_its_own_units() -> None:
     points = "G(8500,39850)B(6550,2300)R(35400,14600)WP(15635,16450)L(10000000,50)"
     assert options_of("libx264", hdr=BT2020) == {"x264-params": f"mastering-display={points}:cll=1000,400"}
     assert options_of("libx265", hdr=BT2020) == {
-        "x265-params": f"log-level=none:master-display={points}:max-cll=1000,400"
+        "a53cc": "1",
+        "x265-params": f"log-level=none:master-display={points}:max-cll=1000,400",
     }
     decimal = "G(0.17000,0.79700)B(0.13100,0.04600)R(0.70800,0.29200)WP(0.31270,0.32900)L(1000.00000,0.00500)"
     assert options_of("libsvtav1", hdr=BT2020) == {

@@ -188,7 +188,7 @@ def test_a_format_that_is_none_to_work_in_is_refused() -> None:
 
 
 def test_interlaced_flags_survive_another_format(make_clip: Any) -> None:
-    path = make_clip(fields=True)
+    path = make_clip(fields="tff")
     with av.open(str(path)) as container:
         av_frame = next(container.decode(video=0))
     assert av_frame.interlaced_frame

@@ -30,7 +30,7 @@ def test_rotation_is_what_a_player_turns_clockwise(make_clip: Any, turn: int, ex
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
 def test_the_field_order_is_read(make_clip: Any, name: str) -> None:
-    source, _ = read(make_clip(name, fields=True))
+    source, _ = read(make_clip(name, fields="tff"))
     assert source.info.field_order == "top first"
 
 
