@@ -18,7 +18,7 @@ from .graph import FileParts, file_stages, hardware_for
 from .media.locations import files_of, local_path
 from .media.sink import VideoSink
 from .media.source import VideoSource
-from .media.source_info import SourceInfo
+from .media.source_info import Damage, SourceInfo
 from .nets import check_nets
 from .pipeline.cores import usable_cores
 from .pipeline.pipeline import Pipeline
@@ -114,6 +114,12 @@ class Job:
     def info(self) -> SourceInfo:
         """What is known of the input."""
         return self.source.info
+
+    @property
+    def damage(self) -> Damage:
+        """The damage of the input as far as it was read, and what of it only writing showed."""
+        lost = 0 if self.sink is None else self.sink.lost_packets
+        return replace(self.source.damage, companion_packets=lost)
 
     @property
     def cpu_seconds(self) -> dict[str, float]:

@@ -178,8 +178,8 @@ def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) 
     if signal_number is not None:
         say(f"stopped: {target} is whole and holds the first {tally.media_seconds:.2f} s ({tally.frames} frames).")
         return 128 + signal_number
-    if job.source.damage.any:
-        say(f"warning: the input is damaged: {job.source.damage.text}. The rest was processed.")
+    if job.damage.any:
+        say(f"warning: the input is damaged: {job.damage.text}. The rest was processed.")
         return EXIT_DAMAGED
     if visible:
         speed = tally.media_seconds / tally.seconds

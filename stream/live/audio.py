@@ -7,9 +7,10 @@ from typing import Final
 
 import av
 
-from ..media.companion_streams import AudioPolicy, CompanionOutput, add_companions
+from ..media.companion_streams import AudioPolicy, add_companions
 from ..media.packets import Packet
 from ..media.source_info import CompanionStream
+from ..media.writing.companion_writers import CompanionOutput
 
 WIDELY_PLAYED: Final = {
     "flv": frozenset({"aac", "mp3"}),

@@ -17,6 +17,8 @@ from .source_info import Chapter, CompanionStream, FieldOrder, HdrMetadata, Stre
 
 TIMED_TEXT_OF_CHAPTERS: Final = "bin_data"
 """MOV files keep chapter titles in a data stream of this name; FFmpeg has read them as chapters already."""
+TIMECODE: Final = "timecode"
+"""The key under which FFmpeg gives the first timecode of a track."""
 _STILL: Final = Disposition.attached_pic | Disposition.timed_thumbnails
 _BOTTOM_FIRST: Final = (3, 4)
 """FFmpeg's AV_FIELD_BB and AV_FIELD_TB: the fields as they are displayed, in whatever order they are stored."""
@@ -72,12 +74,14 @@ def is_known(audio: av.AudioStream) -> bool:
 
 
 def left_out(container: av.container.InputContainer, taken: Iterable[int]) -> tuple[str, ...]:
-    """The streams that are not in ``taken``, each in a few words."""
+    """The streams that are not in ``taken``, each in a few words; timecode tracks are made anew."""
     indices, has_chapters = set(taken), bool(container.chapters())
     return tuple(
         f"{stream.type or 'unknown'} {stream.index} ({_codec_name(stream) or 'unknown codec'}{_lack(stream)})"
         for stream in container.streams
-        if stream.index not in indices and not (has_chapters and _codec_name(stream) == TIMED_TEXT_OF_CHAPTERS)
+        if stream.index not in indices
+        and not (has_chapters and _codec_name(stream) == TIMED_TEXT_OF_CHAPTERS)
+        and not (stream.type == "data" and TIMECODE in stream.metadata)
     )
 
 
@@ -105,6 +109,13 @@ def frame_rate_of(stream: av.VideoStream) -> Fraction | None:
 def start_of(container: av.container.InputContainer) -> Fraction:
     """When the input starts, in seconds of its own clock."""
     return Fraction(container.start_time or 0, av.time_base)
+
+
+def video_start_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction:
+    """When the video's first frame is shown, in seconds of the input's clock, as far as its header states it."""
+    if stream.start_time is None or stream.time_base is None:
+        return start_of(container)
+    return stream.start_time * stream.time_base
 
 
 def duration_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:

@@ -8,31 +8,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, NoReturn
+from typing import Annotated, ClassVar, Final, NoReturn
 
 import av
 from av.stream import Disposition
 
 from emocolor.errors import SinkError
+from emocolor.frames import Frame
 from emocolor.options import Options, Spelling, option
 
 from ..files.output_file import Placeable, place_all
 from ..files.stop_request import StopRequest
-from .companion_streams import (
-    MOV_FORMATS,
-    AudioPolicy,
-    CompanionOutput,
-    add_companions,
-    current_metadata,
-    stream_metadata,
-)
+from .companion_streams import AudioPolicy, add_companions
 from .encoder import VideoEncoder
 from .encoder_choice import default_encoder, encoder_options, find_encoder, holds_hdr
 from .locations import write_failure
 from .packets import Packet
+from .probe import TIMECODE
 from .source import MediaUnit, VideoSource
 from .source_info import SourceInfo
 from .target import Target
+from .writing.companion_writers import CompanionOutput
+from .writing.metadata import MOV_FORMATS, current_metadata, needs_apple_table, stream_metadata, with_apple_keys
+from .writing.muxer import Muxer
+from .writing.timecode import shifted
 
 __all__ = ["AudioPolicy", "SinkOptions", "VideoSink"]
 
@@ -42,9 +41,12 @@ ROTATION_FORMATS: Final = MOV_FORMATS | {"matroska", "webm"}
 """Containers that store a rotation for players."""
 CHAPTER_FORMATS: Final = MOV_FORMATS | {"matroska", "webm", "ogg", "asf", "nut"}
 CHAPTER_UNIT: Final = Fraction(1, 1000)
+FRAGMENTED: Final = "+frag_keyframe+empty_moov+delay_moov+default_base_moof"
+"""Flags of MOV's muxer for places in which nothing can be completed later. The index follows the first fragment, when
+all codecs are known."""
 MUXER_OPTIONS: Final[dict[str, dict[str, str]]] = {
     # Offsets between streams are rounded to units of the movie's time scale, by default a millisecond.
-    **{name: {"movflags": "+faststart", "movie_timescale": "90000"} for name in MOV_FORMATS},
+    **{name: {"movie_timescale": "90000"} for name in MOV_FORMATS},
     "yuv4mpegpipe": {"strict": "-1"},  # allows more than 8 bits, an extension of FFmpeg's own
 }
 
@@ -123,14 +125,21 @@ class VideoSink:
         info = self._info
         self._check_single_image()
         codec = find_encoder(options.codec or default_encoder(self._target.format, self._target.extension))
-        settings = encoder_options(codec, crf=options.crf, preset=options.preset, options=options.options, hdr=info.hdr)
+        settings = encoder_options(
+            codec,
+            crf=options.crf,
+            preset=options.preset,
+            options=options.options,
+            hdr=info.hdr,
+            field_order=info.field_order,
+        )
         if info.hdr is not None and not holds_hdr(codec.name):
             self.warnings.append(f"HDR metadata of the display and light levels cannot be passed to {codec.name}.")
         self._container = av.open(
             self._target.file,
             "w",
             format=self._target.format,
-            container_options=MUXER_OPTIONS.get(self._target.format, {}),
+            container_options=self._muxer_options(),
         )
         # Without it muxers write random identifiers and version strings, so that two runs differ.
         self._container.flags |= BITEXACT
@@ -145,8 +154,9 @@ class VideoSink:
         )
         self._copy_metadata()
         self._companions: dict[int, CompanionOutput] = add_companions(
-            self._container, info.companions, options.audio, self.warnings
+            self._container, info.companions, options.audio, self.warnings, video=self._encoder.template
         )
+        self._muxer = Muxer(self._container)
         self._waiting: list[Packet] = []
         """Packets of other streams that came before the first frame."""
         self._closed = False
@@ -155,6 +165,12 @@ class VideoSink:
     def frames_written(self) -> int:
         """Frames given to the encoder so far."""
         return self._encoder.frames
+
+    @property
+    def lost_packets(self) -> int:
+        """Packets of the other streams that could not be decoded, or that the container refused."""
+        undecodable = sum(companion.undecodable for companion in self._companions.values())
+        return undecodable + self._muxer.refused
 
     @property
     def summary(self) -> str:
@@ -167,10 +183,12 @@ class VideoSink:
         self._waiting.extend(unit.packets)
         if unit.frame is None and self.frames_written == 0:
             return  # the encoder is opened by the first frame, and the header is written after that
+        if unit.frame is not None and self.frames_written == 0:
+            self._move_timecode(unit.frame)
         encoded = self._encoder.encode(unit.frame) if unit.frame is not None else []
         for packet in self._waiting:
             if (companion := self._companions.get(packet.stream.index)) is not None:
-                self._mux(companion.put(packet))
+                self._mux(companion.put(packet), copied=companion.copies)
         self._waiting.clear()
         self._mux(encoded)
 
@@ -197,13 +215,15 @@ class VideoSink:
             raise SinkError(f"No frame came, so {self._target.display_name} is not written.")
         self._mux(self._encoder.flush())
         for companion in self._companions.values():
-            self._mux(companion.flush())
+            self._mux(companion.flush(), copied=companion.copies)
         self._closed = True
         try:
-            self._container.close()
+            self._muxer.close()
             self._target.close()
-        except (av.FFmpegError, OSError) as error:
+        except (av.FFmpegError, OSError, ValueError) as error:
             self._fail(error)
+        if self._muxer.refused_at_end:
+            self.warnings.append("The container refused a packet at the very end: what followed it is missing.")
 
     def abort(self) -> None:
         """Close, and remove what was written; never raises, so that the error that led here is the one that shows."""
@@ -213,9 +233,9 @@ class VideoSink:
                 self._container.close()
         self._target.remove()
 
-    def _mux(self, packets: "list[av.Packet[Any]]") -> None:
+    def _mux(self, packets: list[Packet], *, copied: bool = False) -> None:
         try:
-            self._container.mux(packets)
+            self._muxer.write(packets, copied=copied)
         except (av.FFmpegError, OSError, ValueError) as error:
             self._fail(error)
 
@@ -223,12 +243,29 @@ class VideoSink:
         disk_full = f"{self._target.disk_usage()}. Free some space, or write elsewhere"
         raise write_failure(self._target.display_name, error, disk_full=disk_full) from error
 
+    def _muxer_options(self) -> dict[str, str]:
+        name = self._target.format
+        options = dict(MUXER_OPTIONS.get(name, {}))
+        if name in MOV_FORMATS:
+            flags = "+faststart" if self._target.is_seekable else FRAGMENTED
+            table = needs_apple_table(name, current_metadata(self._info.metadata))
+            options["movflags"] = flags + "+use_metadata_tags" * table
+        return options
+
     def _check_single_image(self) -> None:
         if self._target.format == "image2" and not self._target.is_pattern and self._info.frame_count != 1:
             raise SinkError(
                 f"{self._target.display_name} holds one image, but the input is a video. "
                 "Number the images with a pattern such as frames/%04d.png."
             )
+
+    def _move_timecode(self, first: Frame) -> None:
+        """Let the timecode begin with the first frame that is written."""
+        skipped = first.pts * first.time_base - self._info.video_start
+        rate = self._info.frame_rate
+        for metadata in (self._container.metadata, self._encoder.stream.metadata):
+            if rate and (moved := shifted(metadata.get(TIMECODE, ""), round(skipped * rate), rate)):
+                metadata[TIMECODE] = moved
 
     def _copy_metadata(self) -> None:
         """Copy rotation, names, languages and chapters from the input."""
@@ -239,7 +276,8 @@ class VideoSink:
             stream.set_display_matrix(info.display_matrix)
         elif info.display_matrix is not None:
             self.warnings.append(f"{name} cannot store a rotation: players will show the video as it is stored.")
-        self._container.metadata.update(current_metadata(info.metadata))
+        metadata = current_metadata(info.metadata)
+        self._container.metadata.update(with_apple_keys(metadata) if needs_apple_table(name, metadata) else metadata)
         if info.chapters and name in CHAPTER_FORMATS:
             self._container.set_chapters(
                 [

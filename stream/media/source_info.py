@@ -101,6 +101,8 @@ class SourceInfo:
     video_disposition: int
     """FFmpeg's flags of the video stream."""
     chapters: tuple[Chapter, ...]
+    video_start: Fraction = Fraction(0)
+    """Where the input's first frame would lie on the clock of the frames that are read, in seconds."""
 
 
 @dataclass
@@ -111,6 +113,8 @@ class Damage:
     """Packets of the video stream that could not be decoded."""
     frames: int = 0
     """Frames that the decoder gave, but marked as damaged."""
+    companion_packets: int = 0
+    """Packets of other streams that could not be decoded, or that the output's container refused."""
     truncated: bool = False
     """The input ends earlier than its header states."""
     end_seconds: float | None = None
@@ -120,13 +124,14 @@ class Damage:
 
     @property
     def any(self) -> bool:
-        return self.truncated or self.packets > 0 or self.frames > 0
+        return self.truncated or self.packets > 0 or self.frames > 0 or self.companion_packets > 0
 
     @property
     def text(self) -> str:
         """The counts in one line; empty where there is no damage."""
         parts = [
             f"{self.packets} damaged packets were skipped" if self.packets else "",
+            f"{self.companion_packets} packets beside the video were left out" if self.companion_packets else "",
             f"{self.frames} frames are damaged" if self.frames else "",
             self._truncation if self.truncated else "",
         ]

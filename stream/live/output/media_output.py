@@ -11,8 +11,9 @@ from typing import Any, Final
 import av
 
 from emocolor.errors import SinkError
-from stream.media.companion_streams import CompanionOutput
 from stream.media.locations import write_failure
+from stream.media.writing.companion_writers import CompanionOutput
+from stream.media.writing.muxer import Muxer
 
 from ..audio import AudioPacket, add_audio
 from ..media_clock import TICK
@@ -53,6 +54,7 @@ class MediaOutput:
             settings = options.x264_options(output_format.rate) | limits
             self._stream = add_h264(self._container, output_format.canvas, output_format.rate, settings)
             self._audio = self._add_audio(output_format)
+            self._muxer = Muxer(self._container)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._failure(error) from error
 
@@ -66,18 +68,21 @@ class MediaOutput:
     def write_audio(self, packet: AudioPacket) -> None:
         """As ``LiveOutput`` says."""
         if self._audio is not None and self._origin is not None:
-            self._mux(self._audio.put(packet.packet_after(self._origin * TICK)))
+            self._mux(self._audio.put(packet.packet_after(self._origin * TICK)), copied=self._audio.copies)
 
     def finish(self) -> None:
         """As ``LiveOutput`` says."""
         self._encode(None)
         if self._audio is not None:
-            self._mux(self._audio.flush())
+            self._mux(self._audio.flush(), copied=self._audio.copies)
         self._done = True
         try:
-            self._container.close()
+            self._muxer.close()
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._failure(error) from error
+        lost = self._muxer.refused + (self._audio.undecodable if self._audio is not None else 0)
+        if lost:
+            log.warning("%s: %d damaged packets of the audio were left out", self._destination.shown, lost)
         if self._sender is not None:
             self._sender.close()
 
@@ -123,9 +128,9 @@ class MediaOutput:
             packet.pts, packet.dts = packet.pts - origin, packet.dts - origin
         self._mux(packets)
 
-    def _mux(self, packets: "Sequence[av.Packet[Any]]") -> None:
+    def _mux(self, packets: "Sequence[av.Packet[Any]]", *, copied: bool = False) -> None:
         try:
-            self._container.mux(packets)
+            self._muxer.write(packets, copied=copied)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._failure(error) from error
 

@@ -7,7 +7,6 @@ import av
 import numpy as np
 import pytest
 
-from stream.media.companion_streams import CopiedStream, current_metadata, stream_metadata
 from stream.media.sink import SinkOptions, VideoSink
 from stream.media.source import SourceOptions, VideoSource
 from tests.stream.media.clip_io import packets, process, samples, times
@@ -125,22 +124,3 @@ def test_subtitles_that_do_not_fit_are_left_out_and_named(make_clip: Any, tmp_pa
     text = {"codec": "subrip", "lines": [(0, 400, "x")], "metadata": {}}
     sink = process(make_clip("in.mkv", subtitles=[text]), tmp_path / "out.ts")
     assert any("subtitle 1" in warning and "left out" in warning for warning in sink.warnings)
-
-
-def test_copied_packets_get_decoding_times_that_increase(make_clip: Any, tmp_path: Path) -> None:
-    with av.open(str(make_clip("in.mkv", audio=[AUDIO]))) as given, av.open(str(tmp_path / "out.mkv"), "w") as made:
-        copy = CopiedStream(made.add_stream_from_template(given.streams.audio[0]))
-        packets = [packet for packet in given.demux(audio=0) if packet.size][:4]
-        for packet, (pts, dts) in zip(packets, [(5, 5), (5, 5), (None, None), (3, 4)], strict=True):
-            packet.pts, packet.dts, packet.duration = pts, dts, 10
-        copied = [written for packet in packets for written in copy.put(packet)]
-    assert [(packet.pts, packet.dts) for packet in copied] == [(5, 5), (6, 6), (16, 16), (17, 17)]
-    assert copy.flush() == []
-
-
-def test_metadata_that_describes_the_input_file_is_dropped() -> None:
-    given = {"title": "A film", "ENCODER": "Lavf", "DURATION": "00:00:01", "NUMBER_OF_FRAMES": "3", "major_brand": "x"}
-    assert current_metadata(given) == {"title": "A film"}
-    named = {"name": "Ton", "handler_name": "SoundHandler"}
-    assert stream_metadata("matroska", named) == {"title": "Ton"}
-    assert stream_metadata("mp4", named) == {"title": "Ton", "handler_name": "SoundHandler"}

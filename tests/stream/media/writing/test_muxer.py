@@ -1,0 +1,103 @@
+import io
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from stream.media.packets import Packet
+from stream.media.writing.muxer import Muxer
+from tests.stream.media.clip_io import packets, process
+
+AUDIO = {"codec": "aac", "parts": 20}
+
+
+def copied_audio(path: Any) -> tuple[list[Packet], Any, av.container.InputContainer]:
+    """The packets of the first audio stream, the stream and its container."""
+    given = av.open(str(path))
+    return [packet for packet in given.demux(audio=0) if packet.size], given.streams.audio[0], given
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.avi", "out.mkv", "out.ts"])
+def test_decoding_times_rise_in_the_units_of_the_output(make_clip: Any, tmp_path: Path, name: str) -> None:
+    """Times that differ by less than a unit, are equal, or fall: FFmpeg's muxers take none of these."""
+    given, stream, _ = copied_audio(make_clip("in.ts", audio=[{"codec": "mp2", "parts": 20}]))
+    fine = Fraction(1, 1_000_000)
+    for index, packet in enumerate(given):
+        packet.time_base, packet.duration = fine, 21_333
+        packet.pts = packet.dts = 21_333 * index
+    given[3].pts = given[3].dts = given[2].dts + 1
+    given[5].pts = given[5].dts = given[4].dts
+    given[8].pts = given[8].dts = given[6].dts - 50_000
+    with av.open(str(tmp_path / name), "w") as made:
+        copy = made.add_stream_from_template(stream, opaque=True)
+        muxer = Muxer(made)
+        for packet in given:
+            packet.stream = copy
+        muxer.write(given, copied=True)
+        muxer.close()
+    assert muxer.refused == 0
+    found = packets(tmp_path / name, 0)
+    assert b"".join(data for _, data in found) == b"".join(bytes(packet) for packet in given)
+    assert all(one[0] < other[0] for one, other in pairwise(found))
+
+
+def test_what_a_bitstream_filter_refuses_is_left_out_and_counted(make_clip: Any, tmp_path: Path) -> None:
+    """MP4 gets AAC without the headers that MPEG-TS repeats in every packet; a damaged one cannot be taken off."""
+    given, stream, _ = copied_audio(make_clip("in.ts", audio=[AUDIO]))
+    damaged: Packet = av.Packet(b"\0\0\0\0" + bytes(given[5])[4:])
+    damaged.pts, damaged.dts, damaged.time_base = given[5].pts, given[5].dts, given[5].time_base
+    with av.open(str(tmp_path / "out.mp4"), "w") as made:
+        copy = made.add_stream_from_template(stream, opaque=True)
+        muxer = Muxer(made)
+        for packet in (*given, damaged):
+            packet.stream = copy
+        muxer.write([*given[:5], damaged, *given[6:]], copied=True)
+        muxer.close()
+    assert muxer.refused == 1
+    assert not muxer.refused_at_end
+    assert len(packets(tmp_path / "out.mp4", 0)) == len(given) - 1
+
+
+def test_no_packet_of_ours_is_left_out(make_clip: Any) -> None:
+    given, stream, _ = copied_audio(make_clip("in.ts", audio=[AUDIO]))
+    with av.open(io.BytesIO(), "w", format="mp4") as made:
+        copy = made.add_stream_from_template(stream, opaque=True)
+        muxer = Muxer(made)
+        damaged: Packet = av.Packet(b"\0\0\0\0")
+        damaged.pts, damaged.dts, damaged.time_base = 0, 0, given[0].time_base
+        for packet in (given[0], damaged):
+            packet.stream = copy
+        muxer.write(given[:1])
+        with pytest.raises(av.FFmpegError):
+            muxer.write([damaged])
+    assert muxer.refused == 0
+
+
+def test_an_output_that_fails_is_no_refusal(make_clip: Any) -> None:
+    class FullDisk(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise OSError(28, "No space left on device")
+
+    given, stream, _ = copied_audio(make_clip("in.mkv", audio=[AUDIO]))
+    made = av.open(FullDisk(), "w", format="matroska")
+    copy = made.add_stream_from_template(stream, opaque=True)
+    muxer = Muxer(made)
+    for packet in given:
+        packet.stream = copy
+
+    def write_all() -> None:
+        muxer.write(given, copied=True)
+        muxer.close()
+
+    with pytest.raises(OSError, match="No space"):
+        write_all()
+
+
+def test_subtitles_may_begin_together(make_clip: Any, tmp_path: Path) -> None:
+    lines = [(100, 400, "one"), (100, 300, "two"), (600, 300, "three")]
+    path = make_clip("in.mkv", frames=25, subtitles=[{"codec": "subrip", "lines": lines, "metadata": {}}])
+    process(path, tmp_path / "out.mkv")
+    assert [float(time) for time, _ in packets(tmp_path / "out.mkv", 1)] == [0.1, 0.1, 0.6]
