@@ -16,6 +16,7 @@ import av
 
 from emocolor.errors import SinkError
 from stream.media.frames import frame_from_av
+from stream.media.locations import write_failure
 
 from ..handoff import Handoff
 from ..media_clock import TICK
@@ -32,6 +33,7 @@ CONTAINER_OPTIONS: Final = {"cluster_time_limit": "1000", "flush_packets": "1", 
 SAMPLE_RATE: Final = 48_000
 SAMPLE: Final = Fraction(1, SAMPLE_RATE)
 OPUS_FRAME: Final = 960
+KEPT: Final = "the recording holds what was written so far"
 MAX_DRIFT_S: Final = 0.5
 """Where media time differs by more from the time of receipt, it has jumped."""
 
@@ -58,6 +60,7 @@ class FileRecording:
             raise SinkError(f"The recording {path} cannot be written: {error.strerror}.") from error
         self.path = path
         self._writer = RecordingWriter(path, has_audio=has_audio)
+        self._report: Callable[[str], None] = lambda reason: None
         self._items: Handoff[_Received] = Handoff(capacity)
         self._worker = Worker(f"record {path.stem[-6:]}", self._run, stop=self._items.close)
         self._worker.start()
@@ -70,6 +73,11 @@ class FileRecording:
         """Leave audio; never blocks. What comes before the first video frame is left out."""
         self._items.put(_Received(frame, received_at), "audio")
 
+    def when_failed(self, report: Callable[[str], None]) -> None:
+        """Have ``report`` called, in the recording's thread, with the reason in one line if the recording ends too
+        early: without the file's name, since it is for the client."""
+        self._report = report
+
     def close(self) -> None:
         """Encode what is left and finish the file. One that holds nothing is removed."""
         self._worker.close()
@@ -79,8 +87,10 @@ class FileRecording:
             for item in self._items:
                 self._writer.write(item.frame, item.received_at)
         except (OSError, av.FFmpegError) as error:
-            log.error("the recording %s ends here: %s", self.path.name, error)
+            reason = str(write_failure("the recording", error, disk_full=KEPT)).rstrip(".")
+            log.error("the recording %s ends here: %s", self.path.name, reason)
             self._items.cancel()
+            self._report(reason)
         try:
             self._writer.finish()
         except (OSError, av.FFmpegError) as error:

@@ -4,6 +4,7 @@ page -> server    {"type": "controls", "values": {NAME: VALUE, ...}}      any of
 server -> page    {"type": "controls", "values": {...}}                   all of them, at the start and after a change
 server -> page    {"type": "state", ...}                                  see ``state_message``
 server -> page    {"type": "error", "message": LINE}                      a request failed; the session goes on
+server -> page    {"type": "warning", "message": LINE}                    something else failed, such as a recording
 server -> page    {"type": "bye", "reason": LINE}                         the server is about to close the session
 """
 
@@ -51,6 +52,11 @@ def controls_message(controls: Controls) -> str:
 def error_message(error: EmocolorError) -> str:
     """Why a request of the page failed."""
     return json.dumps({"type": "error", "message": str(error)})
+
+
+def warning_message(text: str) -> str:
+    """What failed while the session goes on."""
+    return json.dumps({"type": "warning", "message": text})
 
 
 def bye_message(reason: str) -> str:

@@ -4,6 +4,7 @@ Nothing here waits for anyone: each sink holds one video frame, or one second of
 for.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import av
@@ -32,6 +33,10 @@ class AudioSink(Protocol):
 
 class Recording(VideoSink, AudioSink, Protocol):
     """A file that takes video and audio, from any thread."""
+
+    def when_failed(self, report: Callable[[str], None]) -> None:
+        """Have ``report`` called, in any thread, with the reason in one line if the recording ends too early."""
+        ...
 
     def close(self) -> None:
         """Finish the file; may take a while."""

@@ -25,7 +25,7 @@ from ..session import LiveSession, RenderedFrame
 from ..statistics import Snapshot
 from .aiortc_internals import bound_decoder_queue, reorder_audio
 from .control_channel import ControlChannel
-from .control_messages import state_message
+from .control_messages import state_message, warning_message
 from .fan_out import FanOut, Recording
 from .frames import MIN_SIDE, frame_from_decoder
 from .offers import Offer, Purpose
@@ -108,6 +108,7 @@ class Publication:
     def record(self, recording: Recording) -> None:
         """Record from the next frame on; the recording is closed with the publication."""
         self._recording = recording
+        recording.when_failed(self._recording_failed)
         self._sinks.add_video(recording)
         self._sinks.add_audio(recording)
 
@@ -192,6 +193,10 @@ class Publication:
     def _controls_rejected(self, error: EmocolorError) -> None:
         """In a thread of the session."""
         self._loop.call_soon_threadsafe(self._control.send_rejection, error)
+
+    def _recording_failed(self, reason: str) -> None:
+        """In the recording's thread."""
+        self._loop.call_soon_threadsafe(self._control.send, warning_message(f"The server records no more. {reason}."))
 
     def _receive(self, track: MediaStreamTrack) -> None:
         receiver = next(t.receiver for t in self.peer.connection.getTransceivers() if t.receiver.track is track)

@@ -1,6 +1,8 @@
 """Recordings: what is put into them is in the file, at its time, even before its end."""
 
+import contextlib
 import re
+import resource
 import shutil
 from fractions import Fraction
 
@@ -112,3 +114,29 @@ def test_names_are_the_servers_own(tmp_path):
     recording = recordings_in(tmp_path)("0a1b2c", False)
     assert re.fullmatch(r"\d{8}-\d{6}-0a1b2c\.mkv", recording.path.name)
     recording.close()
+
+
+@contextlib.contextmanager
+def full_disk(size):
+    """Files of this process cannot grow beyond ``size`` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_ends_the_recording_and_is_reported_once(tmp_path, caplog):
+    recording, reported = FileRecording(tmp_path / "a.mkv", has_audio=False, capacity=ROOM), []
+    recording.when_failed(reported.append)
+    noise = np.random.default_rng(1)
+    with full_disk(30_000):
+        for index in range(60):
+            frame = video(index)
+            frame.planes[0].update(noise.integers(0, 255, frame.planes[0].buffer_size, np.uint8))
+            recording.put(frame, 10 + index / 30)
+        recording.close()
+    assert reported == ["The disk is full: the recording holds what was written so far"]
+    assert "the recording a.mkv ends here: The disk is full" in caplog.text
+    assert 0 < len(read(tmp_path / "a.mkv")[0]) < 60

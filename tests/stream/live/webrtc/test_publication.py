@@ -300,6 +300,35 @@ def test_a_session_that_does_not_ask_is_not_recorded(running_classifier, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+class FailingRecording:
+    """As on a full disk."""
+
+    def when_failed(self, report):
+        self._report = report
+
+    def put(self, frame, received_at):
+        self._report("The disk is full")
+
+    def put_audio(self, frame, received_at):
+        pass
+
+    def close(self):
+        pass
+
+
+def test_the_page_is_told_that_its_recording_has_failed(running_classifier):
+    async def go():
+        async with (
+            running(running_classifier, make_recording=lambda session, has_audio: FailingRecording()) as server,
+            page_client(server, Camera([gray_planes(100)]), record=True) as page,
+        ):
+            warning = await page.wait_message(lambda m: m["type"] == "warning")
+            assert warning["message"] == "The server records no more. The disk is full."
+            await page.video.wait_for_more(5)
+
+    run(go())
+
+
 def test_sessions_leave_nothing_behind(running_classifier):
     """No thread, no task, no object of theirs: leftovers would add up over days."""
 
