@@ -233,6 +233,8 @@ def _checked(stream: Any, format_name: str, companion: CompanionStream) -> Any:
     """The stream, unless its header would only be rejected at the end; raises ValueError then."""
     if format_name in MOV_FORMATS and companion.codec.startswith("pcm_") and _is_unnamed(stream.codec_context.layout):
         raise ValueError("MOV needs the names of the channels of PCM")
+    if format_name == "avi" and companion.codec == "vorbis":
+        raise ValueError("AVI needs packets of one length")
     return stream
 
 

@@ -16,10 +16,15 @@ DIALOGUE_FIELDS: Final = 8
 class CompanionOutput(Protocol):
     """One output stream beside the video."""
 
-    copies: bool
-    """Whether packets go into the output as they are."""
-    undecodable: int
-    """Packets so far that could not be decoded."""
+    @property
+    def copies(self) -> bool:
+        """Whether packets go into the output as they are."""
+        ...
+
+    @property
+    def undecodable(self) -> int:
+        """Packets so far that could not be decoded."""
+        ...
 
     def put(self, packet: Packet) -> list[Packet]:
         """Take a packet of the input's stream; the packets to write now."""

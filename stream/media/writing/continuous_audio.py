@@ -17,7 +17,8 @@ TOLERANCE_SECONDS: Final = Fraction(1, 50)
 CHUNK_SECONDS: Final = Fraction(1, 10)
 """Length of a packet of silent PCM."""
 FRAMED_CODECS: Final = frozenset({"mp2", "mp3", "ac3", "eac3"})
-"""Compressed audio whose packets stand for themselves, so that silent ones may be put between them."""
+"""Compressed audio whose packets stand for themselves, so that silent ones may be put between them. So do those of AAC,
+if they agree with its header."""
 _LINEAR: Final = re.compile(r"pcm_[fs](\d+)[bl]?e?")
 _SILENT_BYTE: Final = {"pcm_u8": 0x80, "pcm_alaw": 0xD5, "pcm_mulaw": 0xFF}
 
@@ -86,7 +87,7 @@ def silence(source: av.AudioCodecContext, seconds: Fraction) -> Iterator[tuple[b
     Together they come nearest to ``seconds``. ``None`` for codecs of which silence cannot be made.
     """
     name = source.codec.canonical_name
-    if name in FRAMED_CODECS:
+    if name in FRAMED_CODECS or (name == "aac" and source.profile == "LC"):
         content, length = _silent_frame(source, name)
         return iter([(content, length)] * round(seconds / length))
     linear = _LINEAR.fullmatch(name)
