@@ -163,6 +163,16 @@ def test_images_are_neither_replaced_nor_taken_from_the_input(make_clip, tmp_pat
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.png")} == before
 
 
+def test_a_reader_that_leaves_is_one_line(make_clip, tmp_path):
+    clip = make_clip(frames=10, size_wh=(320, 240))
+    with CommandProcess(clip, "-o", "-", "-f", "rawvideo", "--effect", "none", stdout=subprocess.PIPE) as command:
+        assert command.process.stdout.read(10)
+        command.process.stdout.close()
+        command.process.stdout = None
+        code, said = command.finish()
+    assert (code, said) == (5, "error: The reader of standard output went away before the video ended.\n")
+
+
 @pytest.mark.parametrize("closed", ["0<&-", "2>&-", "0<&- 2>&-"])
 def test_closed_standard_streams_are_no_error(clip, tmp_path, closed):
     words = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, str(clip), "-o", str(tmp_path / "out.mkv"), *PLAIN]

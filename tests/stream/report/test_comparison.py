@@ -15,7 +15,7 @@ from emocolor.errors import ConfigurationError, SinkError, SourceError
 from emocolor.frames import PIXEL_FORMATS
 from stream.media.frames import planes_of
 from stream.media.source import VideoSource
-from stream.report.comparison import write_comparison
+from stream.report.comparison import ComparisonWriter, write_comparison
 from tests.stream.media.clip_io import process
 
 FilmMaker = Callable[..., Path]
@@ -164,3 +164,22 @@ def test_what_cannot_be_compared_is_one_clear_line(make_numbered: FilmMaker, tmp
     with pytest.raises(SinkError, match=r"\AThe folder .* does not exist\. .*\Z"):
         write_comparison(film, film, tmp_path / "nowhere" / "strip.png")
     assert not strip.exists()
+
+
+def test_a_strip_that_cannot_be_drawn_is_only_warned_of(make_numbered: FilmMaker, tmp_path: Path) -> None:
+    """A job's video is complete by then, and may be in a form that cannot be read again."""
+    film, warnings = make_numbered("film.mkv", range(5)), list[str]()
+    (tmp_path / "out.mp4").write_text("no film")
+    writer = ComparisonWriter(
+        tmp_path / "strip.png",
+        before=str(film),
+        after=tmp_path / "out.mp4",
+        start=0.0,
+        overwrite=False,
+        warnings=warnings,
+    )
+    writer.complete()
+    assert writer.outputs == []
+    assert len(warnings) == 1
+    assert warnings[0].startswith("Frames before and after could not be drawn: ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mkv", "out.mp4"]
