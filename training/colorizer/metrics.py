@@ -8,6 +8,7 @@
 ``colorfulness``          Hasler and Suesstrunk 2003, the mean over images; ``colorfulness_truth`` likewise
 ``auc``                   area under the cumulative distribution of the ab error over 0 to 150, in percent
 ``auc_rebalanced``        the same, pixels weighted against the frequency of their true colour
+``recall_red`` and so on  share of the pixels of a true hue whose predicted hue is the same, in percent
 ========================  ==========================================================================
 
 The areas are those of Zhang et al. 2016 (section 3.1), which S2 copies. The area under a distribution up to t is ``t``
@@ -15,7 +16,10 @@ less the mean of ``min(error, t)``, so no threshold has to be swept. For the reb
 the inverse of its ab bin's probability (equation 4 with lambda = 0), with bins of grid 10 and probabilities smoothed
 by a Gaussian of sigma 5, as there. The probabilities are those of the measured images. Gray then gets 58.8 on 5,420
 photos (the papers: 58.0 on 10,000) but 62 on 300, where fewer of the rare colours occur: compare this metric within
-one set only. Needs no torch.
+one set only.
+
+Recall is over pixels whose true chroma is at least ``COLOURED``. It counts those that are predicted with at least this
+chroma and a hue of the same sector of ``HUES``. A hue that does not occur has none. Needs no torch.
 """
 
 from typing import Final
@@ -32,6 +36,11 @@ MAX_ERROR: Final = 150.0
 """Upper end of the thresholds of the areas, in units of CIELAB."""
 GRID: Final = 10
 PRIOR_SIGMA: Final = 5.0
+COLOURED: Final = 10.0
+"""Least chroma, in units of CIELAB, of a pixel that has a hue."""
+HUES: Final = {"red": 345, "orange": 45, "yellow": 80, "green": 110, "cyan": 170, "blue": 220, "violet": 295}
+"""Where each sector of hue begins, in degrees of CIELAB; it ends where the next one begins. Red includes pink, orange
+brown and skin."""
 MAX_PSNR: Final = 100.0
 """Of identical images, whose PSNR is infinite."""
 
@@ -74,6 +83,7 @@ class ColorizationMetrics:
         self._pixels_of_bin = np.zeros(len(self._bins), np.int64)
         self._error_of_bin = np.zeros(len(self._bins))
         self._clipped_of_bin = np.zeros(len(self._bins))
+        self._pixels_of_hue, self._found_of_hue = np.zeros(len(HUES), np.int64), np.zeros(len(HUES), np.int64)
         self._squared_error, self._sum, self._squares, self._values = 0, 0, 0, 0
 
     def __len__(self) -> int:
@@ -101,6 +111,9 @@ class ColorizationMetrics:
         self._pixels_of_bin += np.bincount(bins, minlength=count)
         self._error_of_bin += np.bincount(bins, errors, minlength=count)
         self._clipped_of_bin += np.bincount(bins, np.minimum(errors, MAX_ERROR), minlength=count)
+        true_hue, found_hue = _hue_of(truth), _hue_of(predicted)
+        self._pixels_of_hue += np.bincount(true_hue[true_hue >= 0], minlength=len(HUES))
+        self._found_of_hue += np.bincount(true_hue[(true_hue >= 0) & (true_hue == found_hue)], minlength=len(HUES))
 
     def compute(self) -> dict[str, float]:
         """The table above, by its names, rounded to four decimals; raises ``ValueError`` before any image."""
@@ -113,6 +126,9 @@ class ColorizationMetrics:
         found["r2"] = self._r2()
         found["auc"] = self._area(np.ones(len(self._pixels_of_bin)))
         found["auc_rebalanced"] = self._area(1 / self._smoothed_bin_probabilities())
+        for hue, pixels, right in zip(HUES, self._pixels_of_hue, self._found_of_hue, strict=True):
+            if pixels:
+                found[f"recall_{hue}"] = 100 * right / pixels
         return {name: round(float(value), 4) for name, value in found.items()}
 
     def _r2(self) -> float:
@@ -129,6 +145,15 @@ class ColorizationMetrics:
         """(Q,), positive: the pixels of every bin are spread over its neighbours in the gamut."""
         shares = self._bins.spread(self._pixels_of_bin / self._pixels_of_bin.sum(), PRIOR_SIGMA)
         return np.maximum(shares, np.finfo(float).tiny)
+
+
+def _hue_of(ab: AbMap) -> NDArray[np.int64]:
+    """Index among ``HUES`` of each pixel of ab (H, W, 2), (H * W,); -1 where it is nearly gray."""
+    a, b = ab.reshape(-1, 2).T
+    turned = (np.degrees(np.arctan2(b, a)) - HUES["red"]) % 360
+    begins = [(begin - HUES["red"]) % 360 for begin in HUES.values()]
+    sectors = np.searchsorted(begins, turned, side="right") - 1
+    return np.asarray(np.where(np.hypot(a, b) >= COLOURED, sectors, -1), np.int64)
 
 
 def _window(values: NDArray[np.float64]) -> NDArray[np.float64]:

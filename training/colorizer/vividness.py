@@ -30,11 +30,11 @@ from engines.spec import ColorChoice
 from ..data.photos import Photos, center_crop, read_photos
 from ..records import write_json
 from .export import net_of_run
-from .metrics import ColorizationMetrics
+from .metrics import HUES, ColorizationMetrics
 from .train import MEASURED_SIZE, TEMPERATURES
 
 REBALANCINGS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
-SHOWN = ("ab_error", "colorfulness", "psnr", "ssim", "auc", "auc_rebalanced")
+SHOWN = ("ab_error", "colorfulness", "psnr", "ssim", "auc", "auc_rebalanced", *(f"recall_{hue}" for hue in HUES))
 
 
 def measure_choices(net: Annealed, photos: Photos, choices: list[ColorChoice]) -> list[dict[str, float]]:
@@ -80,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     except EmocolorError as error:
         parser.exit(error.exit_code, f"error: {error}\n")
     rows: list[dict[str, Any]] = [
-        {"temperature": choice.temperature, "rebalancing": choice.rebalancing} | {key: row[key] for key in SHOWN}
+        {"temperature": choice.temperature, "rebalancing": choice.rebalancing}
+        | {key: row[key] for key in SHOWN if key in row}
         for choice, row in zip(choices, found, strict=True)
     ]
     if arguments.out:

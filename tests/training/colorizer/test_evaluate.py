@@ -36,7 +36,7 @@ def test_the_command_prints_one_json_object(photos, run_main):
     assert code == 0
     assert len(printed.splitlines()) == 1
     found = json.loads(printed)
-    assert found.keys() == KEYS
+    assert {name for name in found if not name.startswith("recall")} == KEYS
     assert (found["n"], found["size"], found["baseline"], found["weights"]) == (3, 64, "gray", None)
     assert found["colorfulness"] == 0 < found["colorfulness_truth"]
     assert found["vgg_distance"] is None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emocolor.chroma.conversion import ab_of, luma_of
-from training.colorizer.metrics import MAX_PSNR, ColorizationMetrics, colorfulness, psnr, ssim
+from training.colorizer.metrics import HUES, MAX_PSNR, ColorizationMetrics, colorfulness, psnr, ssim
 
 
 def noise(seed=0, shape=(24, 31, 3), low=0, high=256):
@@ -131,6 +131,7 @@ def test_perfect_and_gray_outputs():
     assert perfect == {
         "psnr": MAX_PSNR, "ssim": 1, "ab_error": 0, "r2": 1, "auc": 100, "auc_rebalanced": 100,
         "colorfulness": perfect["colorfulness_truth"], "colorfulness_truth": perfect["colorfulness_truth"],
+        **{f"recall_{hue}": 100 for hue in HUES},
     }  # fmt: skip
     gray = measured(*[(gray_of(t), t) for t in truth])
     assert gray["colorfulness"] == 0
@@ -153,3 +154,14 @@ def test_what_does_not_fit_is_refused():
         with pytest.raises(ValueError, match="predicted must be"):
             metrics.update(predicted, noise())
     assert len(metrics) == 0
+
+
+def test_recall_counts_pixels_of_the_same_hue():
+    """A red, a blue and a gray third, of which the prediction has half of the red right and all of the blue gray."""
+    truth, predicted = np.full((24, 30, 3), 128, np.uint8), np.full((24, 30, 3), 128, np.uint8)
+    truth[:, :10], truth[:, 10:20] = (200, 60, 80), (60, 90, 200)
+    predicted[:12, :10], predicted[12:, :10] = (170, 90, 100), (60, 150, 60)
+    metrics = ColorizationMetrics()
+    metrics.update(predicted, truth)
+    recalls = {name: value for name, value in metrics.compute().items() if name.startswith("recall")}
+    assert recalls == {"recall_red": 50.0, "recall_blue": 0.0}
