@@ -130,6 +130,8 @@ class MediaOutput:
 
     def _mux(self, packets: "Sequence[av.Packet[Any]]", *, copied: bool = False) -> None:
         try:
+            if self._sender is not None:
+                self._sender.check_connected()
             self._muxer.write(packets, copied=copied)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._failure(error) from error

@@ -8,19 +8,23 @@ time.
 """
 
 import contextlib
+import select
 import subprocess
 import sys
-from typing import Final
+from typing import IO, Final, cast
 
 import av
 
 from emocolor.errors import SinkError
 from stream.media.locations import error_text
 
+from ..clock import SYSTEM_CLOCK, Clock
 from .destinations import FORMATS, LOW_LATENCY, Destination
 
 END_TIMEOUT_S: Final = 3.0
 """How long the process may take to end the stream and say goodbye to the server."""
+CONNECT_TIMEOUT_S: Final = 15.0
+"""How long the process may take to start, to recognise the stream and to connect."""
 REASON_TIMEOUT_S: Final = 1.0
 """How long a process that closed its pipe may take to say why."""
 MAX_REASON_BYTES: Final = 2000
@@ -29,23 +33,39 @@ MAX_REASON_BYTES: Final = 2000
 class NetworkSender:
     """The running process, as seen from the one that encodes the stream."""
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: Destination, *, clock: Clock = SYSTEM_CLOCK) -> None:
         arguments = [destination.stream_format, destination.format, destination.name]
         self._shown = destination.shown
         # In a session of its own, so that Ctrl-C in a terminal does not reach it before the stream is finished.
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, *arguments],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        assert self._process.stdin is not None
-        assert self._process.stderr is not None
-        self._stdin, self._stderr = self._process.stdin, self._process.stderr
+        pipes = self._process.stdin, self._process.stdout, self._process.stderr
+        assert None not in pipes
+        self._stdin, self._stdout, self._stderr = (cast(IO[bytes], pipe) for pipe in pipes)
+        self._clock, self._started_at = clock, clock.now()
+        self._connected = False
         self.pid = self._process.pid
         self.descriptor = self._stdin.fileno()
         """Where the stream is written to."""
+
+    def check_connected(self) -> None:
+        """Raises ``TimeoutError`` where the address has not let the stream begin for ``CONNECT_TIMEOUT_S``.
+
+        The pipe to the process takes a while to be full: nobody would notice that nothing is sent.
+        """
+        if self._connected:
+            return
+        poll = select.poll()
+        poll.register(self._stdout, select.POLLIN)
+        if poll.poll(0):  # what it says once it is connected, or its end, which the next write tells
+            self._connected = True
+        elif self._clock.now() - self._started_at > CONNECT_TIMEOUT_S:
+            raise TimeoutError(f"no response for {CONNECT_TIMEOUT_S:g} s")
 
     def close(self) -> None:
         """End the stream and wait until it is sent. Raises ``SinkError`` where that fails."""
@@ -65,7 +85,8 @@ class NetworkSender:
             self._process.wait(REASON_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            return SinkError(f"Cannot write {self._shown}: it accepts no data.")
+            what = "it accepts no data" if self._connected else "it does not respond. Check the address"
+            return SinkError(f"Cannot write {self._shown}: {what}.")
         reason = self._stderr.read(MAX_REASON_BYTES).decode(errors="replace").split()
         return SinkError(f"Cannot write {self._shown}: {' '.join(reason) or 'the connection ended'}.")
 
@@ -78,6 +99,7 @@ class NetworkSender:
         """Close the pipes to a process that has ended; ``descriptor`` must not be used any more."""
         with contextlib.suppress(OSError):
             self._stdin.close()
+        self._stdout.close()
         self._stderr.close()
 
 
@@ -92,6 +114,8 @@ def send(carrier: str, format_name: str, url: str) -> None:
         av.open(url, "w", format=format_name, container_options={**LOW_LATENCY, **FORMATS[format_name]}) as sink,
     ):
         streams = {stream.index: sink.add_stream_from_template(stream, opaque=True) for stream in source.streams}
+        sink.start_encoding()  # connects, and writes the header
+        print("connected", flush=True)
         for packet in source.demux():
             if packet.dts is not None:
                 packet.stream = streams[packet.stream_index]

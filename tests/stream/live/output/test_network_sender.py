@@ -1,13 +1,16 @@
 """The process that sends a stream; a file takes the place of the network address."""
 
 import os
+import select
+import socket
 
 import av
 import pytest
 
 from emocolor.errors import SinkError
 from stream.live.output.destinations import Destination
-from stream.live.output.network_sender import NetworkSender
+from stream.live.output.network_sender import CONNECT_TIMEOUT_S, NetworkSender
+from tests.stream.live.manual_clock import ManualClock
 from tests.stream.live.stream_server import make_stream
 
 
@@ -61,3 +64,31 @@ def test_a_process_that_is_killed_leaves_nothing_open(tmp_path):
         os.kill(sender.pid, 0)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(sender.descriptor)
+
+
+def test_a_server_that_accepts_and_says_nothing_is_noticed_before_the_pipe_is_full():
+    """Without its key, and without waiting for ever."""
+    clock = ManualClock()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        name = f"rtmp://127.0.0.1:{server.getsockname()[1]}/app/secret-key"
+        destination = Destination(kind="network", shown="rtmp://127.0.0.1/app/***", name=name, format="flv")
+        sender = NetworkSender(destination, clock=clock)
+        sender.check_connected()
+        clock.advance(CONNECT_TIMEOUT_S + 1)
+        with pytest.raises(TimeoutError):
+            sender.check_connected()
+        error = sender.failure()
+        sender.release()
+    assert str(error) == "Cannot write rtmp://127.0.0.1/app/***: it does not respond. Check the address."
+
+
+def test_a_connection_that_stands_is_not_timed(tmp_path):
+    clock = ManualClock()
+    sender = NetworkSender(
+        Destination(kind="network", shown="out", name=str(tmp_path / "out.ts"), format="mpegts"), clock=clock
+    )
+    write_all(sender, make_stream(3))
+    assert select.select([sender._stdout], [], [], 60)[0]
+    clock.advance(1000)
+    sender.check_connected()
+    sender.close()
