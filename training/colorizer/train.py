@@ -53,7 +53,7 @@ from ..toml_recipe import read_recipe
 from .ab_targets import bin_prior, rebalancing_weights, soft_targets
 from .batches import batches
 from .evaluate import measure_recolorer
-from .frontier import measure_frontier
+from .frontier import measure_frontiers
 from .losses import ab_huber_loss, ab_l2_loss, class_loss, perceptual_loss, rgb_loss
 from .plots import draw_features, draw_triptychs
 from .recipe import ColorizerRecipe, initialize, make_colorizer
@@ -171,11 +171,7 @@ def measure(recipe: ColorizerRecipe, net: ColorizerNet, weights: Tensor | None, 
     photos."""
     if recipe.keep == "best":
         assert weights is not None
-        photos = held_out.spread(EPOCH_PHOTOS)
-        annealed = Annealed(net, weights).eval()
-        clean = measure_frontier(annealed, photos, MEASURED_SIZE)
-        film = measure_frontier(annealed, photos, MEASURED_SIZE, recipe.film.degradations)
-        return clean | {"film_frontier": film["frontier"]}
+        return measure_frontiers(Annealed(net, weights).eval(), held_out, recipe.film.degradations)
     recolor = trained_recolorer(net, EPOCH_TEMPERATURE)
     found = measure_recolorer(recolor, held_out.spread(EPOCH_PHOTOS), MEASURED_SIZE)
     return {key: found[key] for key in ("ab_error", "colorfulness", "psnr")}

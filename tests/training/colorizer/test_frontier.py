@@ -1,5 +1,7 @@
 """The curve of ab error over colourfulness that an epoch is chosen by."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed; the net is 
 
 from engines.nets.annealed import Annealed  # noqa: E402
 from engines.nets.video_colorizer import VideoColorizer  # noqa: E402
-from training.colorizer.frontier import error_at, measure_frontier  # noqa: E402
+from training.colorizer.frontier import error_at, main, measure_frontier  # noqa: E402
 from training.data.film_look import CLEAN, FilmLook  # noqa: E402
 from training.data.photos import read_photos  # noqa: E402
 
@@ -30,3 +32,13 @@ def test_a_degraded_copy_is_harder_and_always_the_same(two_blobs):
     assert film != clean
     undamaged = measure_frontier(net, photos, 64, CLEAN)
     assert undamaged["frontier"] == pytest.approx(clean["frontier"], abs=0.5), "equal but for rounding of luma"
+
+
+def test_a_net_that_ships_is_measured_by_a_command(one_blob, run_main):
+    pytest.importorskip("onnx", reason="onnx is not installed; weights that ship are read with it")
+    code, printed, _ = run_main(main, "--weights", "film", "--images", one_blob)
+    assert code == 0
+    assert list(json.loads(printed)) == ["ab_at_25", "ab_at_30", "ab_at_35", "frontier", "film_frontier"]
+    code, _, message = run_main(main, "--weights", "none", "--images", one_blob)
+    assert code != 0
+    assert "Unknown net 'none'" in message
