@@ -15,8 +15,8 @@ from emocolor.errors import EmocolorError
 from ..live.clock import SYSTEM_CLOCK
 from ..live.run import LiveRun, LiveSettings, OutputReport, RunReport, check_settings
 from .messages import printable
+from .signals import handle_by
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 STOPPED_AT_ONCE: Final = 128 + signal.SIGINT
 STATUS_INTERVAL_S: Final = 0.25
 REFRESH_INTERVAL_S: Final = 0.01
@@ -172,7 +172,7 @@ def _status_line() -> Iterator[StatusLine]:
 
 @contextlib.contextmanager
 def _signals(endings: "queue.SimpleQueue[Ending]") -> Iterator[Callable[[], None]]:
-    """Turn Ctrl-C and SIGTERM into an ending; once what is yielded was called, into ``KeyboardInterrupt``."""
+    """Turn what ends a command into an ending; once what is yielded was called, into ``KeyboardInterrupt``."""
 
     def end(number: int, frame: FrameType | None) -> None:
         endings.put(Ending(signal=number))
@@ -181,10 +181,9 @@ def _signals(endings: "queue.SimpleQueue[Ending]") -> Iterator[Callable[[], None
         raise KeyboardInterrupt
 
     def stop_at_once() -> None:
-        for number in SIGNALS:
-            signal.signal(number, interrupt)
+        handle_by(interrupt)
 
-    before = {number: signal.signal(number, end) for number in SIGNALS}
+    before = handle_by(end)
     try:
         yield stop_at_once
     finally:

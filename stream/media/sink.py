@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Final, NoReturn
 import av
 from av.stream import Disposition
 
-from emocolor.errors import SinkError
+from emocolor.errors import ConfigurationError, SinkError
 from emocolor.frames import Frame
 from emocolor.options import Options, Spelling, option
 
@@ -199,9 +199,9 @@ class VideoSink:
 
     @property
     def part(self) -> Path:
-        """Where the output lies until it has its name. Raises ``ValueError`` for what is no file."""
+        """Where the output lies until it has its name. Raises ConfigurationError for what is no file."""
         if not self._target.is_seekable or self._target.output is None:
-            raise ValueError(f"{self._target.display_name} is no file")
+            raise ConfigurationError(f"{self._target.display_name} is no file, so that it cannot be read again.")
         return self._target.output.part
 
     def finish(self) -> None:

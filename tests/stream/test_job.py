@@ -12,7 +12,7 @@ import pytest
 
 from emocolor.effects import OverlayOptions, TintOptions
 from emocolor.effects.tint import S0_TINT
-from emocolor.errors import ConfigurationError, SourceError
+from emocolor.errors import ConfigurationError, SinkError, SourceError
 from emocolor.smoothing import SmoothingOptions
 from stream import AnalysisOptions, Job, JobSettings, SinkOptions, SourceOptions
 from stream.pipeline.pipeline import Pipeline, Stage
@@ -120,6 +120,38 @@ def test_leaving_early_keeps_nothing(demo_clip, tmp_path):
 
     asyncio.run(leave())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cancelled_job_ends_and_keeps_nothing(make_clip, tmp_path):
+    settings = JobSettings(
+        input=str(make_clip(frames=30)), output=str(tmp_path / "out.mp4"), effects=(), analysis=None, sink=FAST
+    )
+    with Job(settings) as job:
+        for _ in job:
+            job.cancel()
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_all_outputs_of_a_job_appear_together(make_clip, tmp_path):
+    clip = make_clip(frames=5)
+    settings = JobSettings(
+        input=str(clip),
+        output=str(tmp_path / "out.mp4"),
+        strip=tmp_path / "s.png",
+        effects=(),
+        analysis=None,
+        sink=FAST,
+    )
+    with Job(settings) as job:
+        assert len(list(job)) == 5
+    assert job.warnings == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "out.mp4", "s.png"]
+    with pytest.raises(ConfigurationError, match="is no file"):
+        Job(JobSettings(input=str(clip), output="-", strip=tmp_path / "t.png", effects=(), analysis=None))
+    same = tmp_path / "one.png"
+    with pytest.raises(SinkError, match="same name"):
+        Job(JobSettings(input=str(clip), output=str(same), strip=same, effects=(), analysis=None))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "out.mp4", "s.png"]
 
 
 def test_stopping_keeps_what_was_done(demo_clip, tmp_path):

@@ -1,5 +1,6 @@
 """``emocolor-stream remaster`` as a person runs it."""
 
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from stream import JobSettings
+from stream.cli.remaster import remaster_settings
 from stream.demo.clip import demo_frames
 from stream.media.source import VideoSource
 
@@ -108,6 +111,20 @@ def test_pipes_work_and_have_no_strip(film):
         done = call("-", "-o", "-", "-f", "matroska", "--to", "0.3", stdin=piped, text=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(b"\x1aE\xdf\xa3")
+
+
+def test_the_strip_lies_beside_files_alone(film, tmp_path):
+    def strip_for(**places):
+        settings = JobSettings(**{"input": str(film), "output": str(tmp_path / "out.mp4")} | places)
+        return remaster_settings(settings, None).strip
+
+    assert strip_for() == tmp_path / "out.compare.png"
+    assert strip_for(output=f"file:{tmp_path}/out: 2.mp4") == tmp_path / "out: 2.compare.png"
+    long = strip_for(output=str(tmp_path / ("ä" * 125 + ".mp4")))
+    assert len(os.fsencode(long.name)) <= 255
+    os.mkfifo(tmp_path / "pipe.mkv")
+    for places in ({"output": "-"}, {"output": str(tmp_path / "pipe.mkv")}, {"input": str(tmp_path / "pipe.mkv")}):
+        assert strip_for(**places) is None
 
 
 @pytest.mark.parametrize(

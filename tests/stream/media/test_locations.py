@@ -10,10 +10,14 @@ from emocolor.errors import SourceError
 from stream.media.locations import (
     display_name,
     ffmpeg_url,
+    files_of,
     first_number,
     is_image_pattern,
+    is_readable_twice,
     is_standard_stream,
     is_url,
+    local_path,
+    numbered_name,
     write_failure,
 )
 from stream.media.source import VideoSource
@@ -127,3 +131,40 @@ def test_ffmpeg_and_people_get_a_location_in_their_own_spelling(location: str, u
 def test_a_failed_write_reports_what_happened(number: int, message: str) -> None:
     error = OSError(number, os.strerror(number))
     assert str(write_failure("out.mp4", error, disk_full="3 MB are left")) == message
+
+
+def test_a_colon_makes_no_protocol(tmp_path: Path) -> None:
+    for name in ("Film: Part 2.mp4", "Data: a history.mkv", "srt: the format.mp4", "HTTP:x"):
+        assert local_path(name) == Path(name)
+        assert ffmpeg_url(name) == f"file:{name}"
+    for url in ("http:x", "concat:a.ts|b.ts", "srt://host", "Unknown://host", "pipe:3"):
+        assert local_path(url) is None
+        assert ffmpeg_url(url) == url
+    assert local_path("-") is None
+    long = "http://host/" + "x" * 300
+    assert is_url(long)
+
+
+def test_the_files_of_a_location(tmp_path: Path) -> None:
+    for name in ("7.png", "08.png", "film.mp4", "%d.mkv"):
+        (tmp_path / name).touch()
+    assert files_of(f"file:{tmp_path}/film.mp4") == [tmp_path / "film.mp4"]
+    assert files_of(f"{tmp_path}/%d.png") == [tmp_path / "7.png"]
+    assert files_of(f"{tmp_path}/%02d.png") == [tmp_path / "08.png"]
+    assert files_of(f"{tmp_path}/%d.mkv") == [tmp_path / "%d.mkv"], "a file that exists is no pattern"
+    assert files_of("-") == files_of("standard input") == [Path("/dev/stdin")]
+    assert files_of("rtsp://host/1") == []
+
+
+def test_what_can_be_read_twice_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").touch()
+    os.mkfifo(tmp_path / "pipe")
+    assert is_readable_twice(f"file:{tmp_path}/film.mp4")
+    for other in (f"{tmp_path}/pipe", f"{tmp_path}/none", str(tmp_path), f"{tmp_path}/%d.png", "-", "rtsp://host/1"):
+        assert not is_readable_twice(other)
+
+
+def test_patterns_are_spelled_for_ffmpeg_and_for_files() -> None:
+    assert ffmpeg_url("50% off/%03d.png") == "50%% off/%03d.png"
+    assert ffmpeg_url("file:a%d/%03d.png") == "a%%d/%03d.png"
+    assert numbered_name("100%% %03d.png", 7) == "100% 007.png"

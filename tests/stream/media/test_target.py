@@ -6,6 +6,7 @@ import pytest
 
 from emocolor.errors import ConfigurationError, SinkError
 from stream.files.output_file import place_all
+from stream.files.pipes import PipeWriter
 from stream.media.sink import SinkOptions, VideoSink
 from stream.media.source import VideoSource
 from stream.media.target import Target
@@ -116,3 +117,39 @@ def test_places_that_cannot_be_written_to_are_refused_untouched(
 def test_an_unknown_protocol_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigurationError, match=r"'srt' of srt://127\.0\.0\.1:9 is not supported; use one of .*rtmp"):
         target_of("srt://127.0.0.1:9")
+
+
+def test_a_playlist_appears_with_its_segments(make_clip: Any, tmp_path: Path) -> None:
+    process(make_clip(frames=60, options={"g": "10"}), tmp_path / "out.m3u8")
+    names = sorted(os.listdir(tmp_path))
+    assert names[0] == "clip.mp4"
+    assert names[1:] == ["out.m3u8", *(f"out{n}.ts" for n in range(len(names) - 2))]
+    assert len(decoded_frames(tmp_path / "out.m3u8")) == 60
+
+
+def test_a_single_image_is_one_file(make_clip: Any, tmp_path: Path) -> None:
+    process(make_clip(frames=1), tmp_path / "one%.png")
+    assert sorted(os.listdir(tmp_path)) == ["clip.mp4", "one%.png"]
+
+
+@pytest.mark.parametrize("name", ["pipe.mkv", "/dev/null"])
+def test_pipes_and_devices_are_opened_by_python_whose_waits_can_be_ended(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name != "/dev/null":
+        os.mkfifo(path)
+    target = target_of(path, format_name="matroska")
+    assert isinstance(target.file, PipeWriter)
+    assert not target.is_seekable
+    assert target.disk_usage() == "the other side takes no more"
+    target.remove()
+    assert path.exists()
+
+
+def test_the_output_of_a_file_url_is_that_file(tmp_path: Path) -> None:
+    (tmp_path / "in.mp4").write_bytes(b"film")
+    for name in (f"file:{tmp_path}/in.mp4", f"{tmp_path}/./in.mp4"):
+        with pytest.raises(SinkError, match="is the input itself"):
+            target_of(name, overwrite=True, source=f"file:{tmp_path}/in.mp4")
+    target = target_of(f"file:{tmp_path}/out: 2.mp4")
+    assert target.name == f"file:{target.output.part}"
+    target.remove()
