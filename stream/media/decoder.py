@@ -111,7 +111,8 @@ class FrameDecoder:
         """Frames that ``packet`` completes, or with ``None`` those still in the decoder."""
         if packet is not None:
             self.times.note_packet(packet)
-            self._awaited.append(packet.pts)
+            if not packet.is_discard:
+                self._awaited.append(packet.pts)
         for av_frame in self._decoded(packet):
             self._note_arrival(av_frame)
             if is_too_large(av_frame, self._max_pixels):
