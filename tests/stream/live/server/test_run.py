@@ -1,12 +1,16 @@
 """The server in a process of its own: its end, its logs, its token."""
 
 import asyncio
+import contextlib
 import json
 import re
+import resource
 import signal
+import socket
 import ssl
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from fractions import Fraction
 
@@ -156,3 +160,37 @@ def test_logs_hold_no_ice_passwords():
     assert "session" in text
     for password in re.findall(r"a=ice-pwd:(\S+)", "".join(descriptions)):
         assert password not in text
+
+
+@pytest.mark.parametrize("descriptors", [128, 256])
+def test_the_health_check_responds_while_half_open_connections_take_all_descriptors(descriptors):
+    """A load balancer would take a server out that does not; and the log must not fill the disk."""
+    with started() as process, contextlib.ExitStack() as held:
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
+        address = ("127.0.0.1", urllib.parse.urlsplit(process.url).port)
+        for index in range(2 * descriptors):
+            connection = held.enter_context(socket.create_connection(address, timeout=10))
+            with contextlib.suppress(ConnectionError):  # it may be closed for a newer one by now
+                connection.sendall(b"GET / HTTP/1.1\r\nHo")
+            if index % 32 == 0:
+                with urllib.request.urlopen(f"{process.url}/healthz", timeout=10) as response:
+                    assert response.status == 200
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=30)
+    assert len(log) < 5_000
+
+
+def test_a_token_of_the_users_own_is_never_printed(tmp_path):
+    """Neither that of a file nor that of the command."""
+    token = "a-token-of-enough-letters"
+    (tmp_path / "token").write_text(f"{token}\n")
+    for options in (("--token-file", tmp_path / "token"), ("--token", token)):
+        with started(*options, "-vv") as process:
+            assert "and enter the token" in process.greeting
+            request = urllib.request.Request(f"{process.url}/api/options?token={token}")
+            with pytest.raises(urllib.error.HTTPError, match="401") as caught:
+                urllib.request.urlopen(request, timeout=30)
+            caught.value.close()
+            process.send_signal(signal.SIGTERM)
+            rest, log = process.communicate(timeout=30)
+        assert token not in process.greeting + rest + log
