@@ -24,7 +24,7 @@ from engines.runners.devices import Device, wants_cuda
 
 from .media.decoder import Hardware
 from .nets import SharedNets, WorkerNets
-from .pipeline.analysis import classify, detect_cuts, track_faces
+from .pipeline.analysis import classify, observe_cuts, track_faces
 from .pipeline.colorizing import apply_chroma, predict_chroma, stabilize_chroma
 from .pipeline.pipeline import Stage
 from .pipeline.rendering import build_scenes, render, segment, with_chroma_planes, write
@@ -113,7 +113,7 @@ def _analysing(settings: JobSettings) -> list[Stage]:
     """The stages that find out what is to be seen."""
     analysis, nets = settings.analysis, WorkerNets(settings.device)
     if analysis is None:
-        return [Stage("cuts", detect_cuts)]
+        return [Stage("cuts", observe_cuts)]
     tracker = partial(nets.face_tracker, analysis.net)
     return [
         Stage("track", partial(track_faces, make_face_tracker=tracker, rate_hz=analysis.rate_hz)),

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from emocolor.chroma.detection import is_colored
+from emocolor.cuts import CutDetector
 from emocolor.frames import Frame
 from emocolor.options import options_of
 from emocolor.protocols import Precision
@@ -17,9 +18,10 @@ from .files.stop_request import StopRequest
 from .graph import FileParts, file_stages, hardware_for
 from .media.locations import files_of, local_path
 from .media.sink import VideoSink
-from .media.source import VideoSource
+from .media.source import MediaUnit, VideoSource
 from .media.source_info import Damage, SourceInfo
 from .nets import check_nets
+from .pipeline.analysis import mark_cuts
 from .pipeline.cores import usable_cores
 from .pipeline.pipeline import Pipeline
 from .pipeline.steps import Step
@@ -65,10 +67,13 @@ class Job:
         try:
             self._open_outputs()
             stages = file_stages(settings, self._parts(cores or usable_cores()))
-            self._pipeline = Pipeline(self.source.units, stages, on_cancel=self._stop.cancel)
+            self._pipeline = Pipeline(self._units, stages, on_cancel=self._stop.cancel)
         except BaseException:
             self.discard()
             raise
+
+    def _units(self) -> Iterator[MediaUnit]:
+        return mark_cuts(self.source.units(), CutDetector())
 
     def _parts(self, cores: int) -> FileParts:
         return FileParts(

@@ -54,6 +54,8 @@ class MediaUnit:
     """``None`` where only packets are left, or where many of them come before the next frame."""
     packets: tuple[Packet, ...] = ()
     """In the order in which they were read, with times from the same zero as the frames'."""
+    cut: bool = False
+    """Whether a new shot starts with this frame, once that is known."""
     original: Frame | None = None
     """The frame as it was decoded, or a part of it, if it is to be shown beside the result."""
 

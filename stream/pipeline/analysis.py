@@ -1,6 +1,6 @@
-"""Analysis stages: which faces are where, and which emotion each shows.
+"""Analysis stages: where shots start, which faces are where, and which emotion each shows.
 
-    track_faces -> classify        or, where no face matters, detect_cuts alone
+    mark_cuts -> track_faces -> classify        or, where no face matters, mark_cuts -> observe_cuts
 
 They use media time and never the clock, so results cannot depend on the speed of the machine.
 """
@@ -8,14 +8,30 @@ They use media time and never the clock, so results cannot depend on the speed o
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Protocol
 
 from emocolor.analysis import AnalysisInput, FaceTracker, classify_faces
 from emocolor.classifier import EmotionClassifier
-from emocolor.cuts import CutDetector
 from emocolor.faces import Observation
+from emocolor.frames import Frame
 
 from ..media.source import MediaUnit
 from .steps import Pending, Step
+
+
+class Cuts(Protocol):
+    """Knows where shots start."""
+
+    def is_cut(self, frame: Frame) -> bool:
+        """Whether a new shot starts with ``frame``. It is called with every frame, in order."""
+        ...
+
+
+def mark_cuts(units: Iterable[MediaUnit], cuts: Cuts) -> Iterator[MediaUnit]:
+    """Mark the frames that start a shot, once for all stages: what is done to frames later must not move a cut."""
+    for unit in units:
+        is_cut = unit.frame is not None and cuts.is_cut(unit.frame)
+        yield replace(unit, cut=True) if is_cut else unit
 
 
 def track_faces(
@@ -27,16 +43,13 @@ def track_faces(
     decoding goes on.
     """
     tracker = make_face_tracker()
-    cuts = CutDetector()
     due = -math.inf
     try:
         for unit in units:
             found = None
-            if unit.frame is not None:
-                cut = cuts.is_cut(unit.frame)
-                if cut or unit.frame.time >= due:
-                    found = tracker.track(unit.frame, cut=cut)
-                    due = _next_due(unit.frame.time, rate_hz)
+            if unit.frame is not None and (unit.cut or unit.frame.time >= due):
+                found = tracker.track(unit.frame, cut=unit.cut)
+                due = _next_due(unit.frame.time, rate_hz)
             yield Pending(Step(unit=unit), found)
     finally:
         tracker.detector.close()
@@ -52,12 +65,10 @@ def classify(
         yield pending.step if found is None else replace(pending.step, observation=classify_faces(found, classifier))
 
 
-def detect_cuts(units: Iterable[MediaUnit]) -> Iterator[Step]:
-    """Detect where new shots start; in place of ``track_faces`` and ``classify`` where no face matters."""
-    cuts = CutDetector()
+def observe_cuts(units: Iterable[MediaUnit]) -> Iterator[Step]:
+    """Observe nothing but the cuts; in place of ``track_faces`` and ``classify`` where no face matters."""
     for unit in units:
-        is_cut = unit.frame is not None and cuts.is_cut(unit.frame)
-        seen = Observation(time=unit.frame.time, cut=True, faces=()) if unit.frame is not None and is_cut else None
+        seen = Observation(time=unit.frame.time, cut=True, faces=()) if unit.frame is not None and unit.cut else None
         yield Step(unit=unit, observation=seen)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Protocol
 
-from emocolor.cuts import CutDetector
 from emocolor.frames import ColorSpec, Frame, PixelFormat
 from emocolor.options import Options, option
 from emocolor.restoration.flicker import FlickerFilter
@@ -61,13 +60,11 @@ def restore(units: Iterable[MediaUnit], options: RestorationOptions) -> Iterator
     21 at 25 frames per second. Where a new shot begins, those of the last one are completed.
     """
     filters = make_filters(options)
-    cuts = CutDetector()
     waiting: deque[MediaUnit] = deque()
     frame_format: _FrameFormat | None = None
     for unit in units:
         if unit.frame is not None:
-            cut = cuts.is_cut(unit.frame)
-            if cut or _frame_format(unit.frame) != frame_format:
+            if unit.cut or _frame_format(unit.frame) != frame_format:
                 yield from _completed(waiting, _end(filters))
             frame_format = _frame_format(unit.frame)
         waiting.append(unit)

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emocolor.chroma.stabilizer import ChromaEstimate
+from emocolor.cuts import CutDetector
 from emocolor.effects import ColorizeOptions
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
@@ -146,7 +147,7 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     scenes = SceneBuilder(SmoothingOptions(look_ahead=0), "largest")
     chain: list[tuple[str, Callable[[Any], Any]]] = [
         ("decode", lambda _: source.units()),
-        ("detect cuts", analysis.detect_cuts),
+        ("detect cuts", lambda units: analysis.observe_cuts(analysis.mark_cuts(units, CutDetector()))),
         ("predict", lambda steps: colorizing.predict_chroma(steps, lambda: colorizer, options)),
         ("stabilize", lambda steps: colorizing.stabilize_chroma(steps, options)),
         ("colorize", colorizing.apply_chroma),

@@ -26,6 +26,7 @@ import numpy as np
 from emocolor.analysis import AnalysisInput, classify_faces
 from emocolor.arrays import Vector
 from emocolor.classifier import EmotionClassifier
+from emocolor.cuts import CutDetector
 from emocolor.errors import EmocolorError, SourceError
 from emocolor.faces import Observation
 from emocolor.scenes import MAX_GAP_SECONDS, SceneBuilder
@@ -33,7 +34,7 @@ from emocolor.smoothing import SmoothingOptions
 from engines.spec import emotion_net_names
 from stream.media.source import VideoSource
 from stream.nets import WorkerNets
-from stream.pipeline.analysis import track_faces
+from stream.pipeline.analysis import mark_cuts, track_faces
 from stream.settings import AnalysisOptions
 from tests.benchmarks.__main__ import machine
 
@@ -80,7 +81,8 @@ def analyses_of(clip: Path, options: AnalysisOptions) -> list[AnalysisInput]:
     """Every analysed frame of a clip; raises ``SourceError`` where it cannot be read."""
     source = VideoSource(str(clip))
     try:
-        tracked = track_faces(source.units(), partial(WorkerNets().face_tracker, options.net), options.rate_hz)
+        units = mark_cuts(source.units(), CutDetector())
+        tracked = track_faces(units, partial(WorkerNets().face_tracker, options.net), options.rate_hz)
         return [pending.payload for pending in tracked if pending.payload is not None]
     finally:
         source.close()

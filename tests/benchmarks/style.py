@@ -26,6 +26,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from emocolor.cuts import CutDetector
 from emocolor.effects import Style, StyleOptions
 from emocolor.scenes import SceneBuilder
 from emocolor.smoothing import SmoothingOptions
@@ -136,7 +137,7 @@ def ms_per_frame(clip: Path, target: Path) -> dict[str, float]:
     scenes = SceneBuilder(SmoothingOptions(look_ahead=0), "largest")
     chain: list[tuple[str, Callable[[Any], Any]]] = [
         ("decode", lambda _: source.units()),
-        ("detect cuts", analysis.detect_cuts),
+        ("detect cuts", lambda units: analysis.observe_cuts(analysis.mark_cuts(units, CutDetector()))),
         ("scenes", lambda steps: rendering.build_scenes(steps, scenes, 1000)),
         ("render", lambda steps: rendering.render(steps, lambda: [Style(options, style_transfer)])),
         ("encode", lambda steps: rendering.write(steps, sink, None)),

@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from emocolor.cuts import CutDetector
 from emocolor.effects import ColormapOptions, GradeOptions, OverlayOptions, StyleOptions
 from emocolor.effects.tint import S0_TINT
 from emocolor.errors import ConfigurationError
@@ -27,7 +28,7 @@ from stream.media.nvenc import NvencFrames
 from stream.media.sink import SinkOptions, VideoSink
 from stream.media.source import VideoSource
 from stream.nets import WorkerNets
-from stream.pipeline.analysis import detect_cuts
+from stream.pipeline.analysis import mark_cuts, observe_cuts
 from stream.pipeline.rendering import build_scenes, render, write
 from stream.restore.restoration import RestorationOptions
 from stream.settings import JobSettings
@@ -46,7 +47,8 @@ def job(path: Path, output: Path, effects: Sequence[Any], hardware: Hardware | N
     sink = VideoSink(str(output), source, options, on_device=source.on_device)
     nets = WorkerNets("cpu")
     made = make_device_effects(effects, nets) if source.on_device else make_effects(effects, nets)
-    steps = build_scenes(detect_cuts(source.units()), SceneBuilder(SmoothingOptions(look_ahead=0), "largest"), 10)
+    cuts = observe_cuts(mark_cuts(source.units(), CutDetector()))
+    steps = build_scenes(cuts, SceneBuilder(SmoothingOptions(look_ahead=0), "largest"), 10)
     for _ in write(render(steps, lambda: made), sink, None):
         pass
     source.close()

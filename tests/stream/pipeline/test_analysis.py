@@ -4,16 +4,21 @@ import numpy as np
 
 from emocolor.analysis import FaceTracker
 from emocolor.classifier import EmotionClassifier
+from emocolor.cuts import CutDetector
 from emocolor.face_crops import FER2013
 from emocolor.tracks import Tracks
 from engines.emotion import load_emotion_net
-from stream.pipeline.analysis import classify, detect_cuts, track_faces
+from stream.pipeline.analysis import classify, mark_cuts, observe_cuts, track_faces
 from tests.stream.pipeline.made_steps import gray_units
 
 
 def two_scenes():
     random = np.random.default_rng(0)
     return (np.kron(random.integers(0, 256, (9, 16), np.uint8), np.ones((20, 20), np.uint8)) for _ in range(2))
+
+
+def marked(frames):
+    return mark_cuts(gray_units(frames), CutDetector())
 
 
 class Watcher:
@@ -36,7 +41,7 @@ def test_a_cut_is_analysed_immediately_and_searched_everywhere():
     calls = [
         (pending.step.frame.pts, pending.payload.cut)
         for pending in track_faces(
-            gray_units([one] * 10 + [other] * 10), lambda: FaceTracker(watcher, Tracks(), FER2013, 48), 2.0
+            marked([one] * 10 + [other] * 10), lambda: FaceTracker(watcher, Tracks(), FER2013, 48), 2.0
         )
         if pending.payload
     ]
@@ -67,6 +72,6 @@ def test_what_was_not_tracked_is_not_classified():
 
 def test_cuts_alone_are_observed_where_no_face_matters():
     one, other = two_scenes()
-    steps = list(detect_cuts(gray_units([one] * 5 + [other] * 5)))
+    steps = list(observe_cuts(marked([one] * 5 + [other] * 5)))
     assert len(steps) == 10
     assert [(step.frame.pts, step.observation.faces) for step in steps if step.is_cut] == [(5, ())]

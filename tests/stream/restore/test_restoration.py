@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from emocolor.cuts import CutDetector
 from emocolor.errors import ConfigurationError
 from emocolor.frames import PIXEL_FORMATS, Frame
 from stream.media.frames import planes_of, writable
 from stream.media.source import MediaUnit, SourceOptions, VideoSource
+from stream.pipeline.analysis import mark_cuts
 from stream.restore.restoration import RestorationOptions, restore
 
 Luma = NDArray[Any]
@@ -113,7 +115,7 @@ def flagged(frame: av.VideoFrame, fields: int) -> av.VideoFrame:
 
 def units_of(path: Path, **options: Any) -> list[MediaUnit]:
     source = VideoSource(str(path), SourceOptions(**options))
-    units = list(source.units())
+    units = list(mark_cuts(source.units(), CutDetector()))
     source.close()
     return units
 
