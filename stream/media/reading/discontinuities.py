@@ -19,7 +19,7 @@ LEAP_SECONDS: Final = 10
 """A step ahead of more than this is a leap: lost packets leave shorter holes. FFmpeg's command has the same limit."""
 PATIENCE_SECONDS: Final = 2
 """How much later in the input the other streams may pass the same place."""
-MAX_HELD_PACKETS: Final = 4096
+MAX_HELD_BYTES: Final = 64 << 20
 """Bounds memory while it is unknown whether all streams leap."""
 CONSISTENT_PACKETS: Final = 2
 """After so many packets of the video a step is one of the clock; a single one has a damaged time."""
@@ -85,7 +85,9 @@ class ContinuousTimes:
     is one of all streams: then it is cut out, else it is a hole in one stream, which stays.
     """
 
-    def __init__(self, origin: Fraction, *, video: int, joins_leaps: bool = True) -> None:
+    def __init__(
+        self, origin: Fraction, *, video: int, joins_leaps: bool = True, max_held_bytes: int = MAX_HELD_BYTES
+    ) -> None:
         """``origin``: the time that becomes zero, in seconds of the input's clock. ``video``: the video stream's index.
 
         ``joins_leaps``: cut leaps ahead out, as is right where the format's clock may leap; else they are pauses.
@@ -96,6 +98,7 @@ class ContinuousTimes:
         self._expected: dict[int, Fraction] = {}
         """By the index of each dense stream, the end of its latest packet, in seconds from zero."""
         self._held: list[av.Packet[Any]] = []
+        self._held_bytes, self._max_held_bytes = 0, max_held_bytes
         self._passages: dict[int, _Passage] = {}
         self._moved: set[int] = set()
         """Streams that have passed the latest step."""
@@ -113,6 +116,7 @@ class ContinuousTimes:
         if not self._held and self._fits(packet):
             return [self._accepted(packet)]
         self._held.append(packet)
+        self._held_bytes += packet.size
         self._note(packet)
         return self._release() if self._is_decided() else []
 
@@ -139,7 +143,7 @@ class ContinuousTimes:
     def _is_decided(self) -> bool:
         """Whether the held packets suffice to know what the step was."""
         passages, video = self._passages.values(), self._passages.get(self._video)
-        if any(passage.returned for passage in passages) or len(self._held) >= MAX_HELD_PACKETS:
+        if any(passage.returned for passage in passages) or self._held_bytes >= self._max_held_bytes:
             return True
         if video is not None and video.stepped >= CONSISTENT_PACKETS and (video.step < 0 or self._others_stepped()):
             return True
@@ -164,7 +168,7 @@ class ContinuousTimes:
     def _release(self) -> "list[av.Packet[Any]]":
         """Decide what the step was; the held packets."""
         held, passages, is_hole = self._held, self._passages, self._others_go_on()
-        self._held, self._passages = [], {}
+        self._held, self._held_bytes, self._passages = [], 0, {}
         for index, passage in passages.items():
             if passage.returned:
                 self._drop_outliers(held, index, passage.start)

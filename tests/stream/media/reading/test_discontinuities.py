@@ -172,3 +172,13 @@ def test_packets_without_times_pass(streams: Streams) -> None:
     times = ContinuousTimes(Fraction(0), video=0)
     packets = [streams.packet(streams.video, None), streams.packet(streams.video, 3)]
     assert [packet.dts for packet in put(times, packets)] == [None, 3]
+
+
+def test_no_more_is_held_than_memory_allows(streams: Streams) -> None:
+    times = ContinuousTimes(Fraction(0), video=0, max_held_bytes=10)
+    audio = [streams.packet(streams.audio, dts) for dts in [*range(50), *range(90_000, 90_020)]]
+    video = [streams.packet(streams.video, dts) for dts in range(50)]
+    held = 0
+    for packet in [*video, *audio]:
+        held += 1 - len(times.put(packet))
+        assert held < 10
