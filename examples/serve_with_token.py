@@ -11,7 +11,7 @@ import sys
 from emocolor.effects import GradeOptions
 from stream.live.controls import Controls
 from stream.live.server.run import run_server
-from stream.live.server.settings import ServeSettings, new_token
+from stream.live.server.settings import AUTO_TOKEN, ServeSettings
 from stream.settings import ServerOptions
 
 
@@ -19,7 +19,7 @@ def main(port: str = "0") -> int:
     """Serve until Ctrl-C or SIGTERM."""
     settings = ServeSettings(
         server=ServerOptions(port=int(port), max_sessions=2),
-        token=new_token(),
+        token=AUTO_TOKEN,
         controls=Controls.of((GradeOptions(),)),
     )
     return run_server(settings)

@@ -18,7 +18,6 @@ from .logs import configure_logging, errors_logged
 from .parameters import chain_parameter, flags_for, parameters_of, with_parameters
 
 SERVER: Final = "Server"
-AUTO_TOKEN: Final = "auto"
 SERVE_EPILOG: Final = (
     "Exit codes: 2 wrong option, a port that is taken or a certificate that cannot be used, 5 no folder for "
     "recordings, 6 something is not installed, 7 a net cannot be used, 130 Ctrl-C and 143 SIGTERM, both with the "
@@ -66,7 +65,6 @@ class _Access:
     """Who may reach the server, and how: what is no option of presets."""
 
     token: str | None
-    token_is_new: bool
     certificate: Path | None
     key: Path | None
     origins: tuple[str, ...]
@@ -93,7 +91,6 @@ def read_access(
     """What the flags stand for, files with secrets read. Raises ``ConfigurationError``."""
     return _Access(
         token=_token(token, token_file),
-        token_is_new=token == AUTO_TOKEN,
         certificate=cert,
         key=key,
         origins=tuple(allow_origin or ()),
@@ -155,10 +152,6 @@ def _run(values: RawValues, access: _Access) -> int:
 def _token(token: str | None, file: Path | None) -> str | None:
     if token is not None and file is not None:
         raise ConfigurationError("--token and --token-file both say what the token is; pass one of them.")
-    if token == AUTO_TOKEN:
-        from ..live.server.settings import new_token
-
-        return new_token()
     return token if file is None else _first_line(file, "--token-file")
 
 
