@@ -319,3 +319,18 @@ def test_the_owner_of_a_page_session_shares_it_and_is_told_who_watches(running_c
                     await viewer.video.wait_for_more(3)
 
     run(go())
+
+
+@pytest.mark.parametrize("media_type", ["application/sdp", "application/sdp; charset=utf-8", "Application/SDP"])
+def test_the_type_of_an_offer_may_have_parameters(running_classifier, media_type):
+    async def go():
+        async with running(running_classifier) as server:
+            client = Client()
+            client.connection.addTransceiver(Camera([gray_planes(100)]), direction="sendonly")
+            headers = {"Content-Type": media_type}
+            status, head, _ = await server.call("POST", "/whip", data=await client.offer(), headers=headers)
+            assert (status, head["Content-Type"]) == (201, "application/sdp")
+            assert re.fullmatch(r"whip/[\w-]{22}", head["Location"]), "relative: a proxy may have put a path before it"
+            await client.close()
+
+    run(go())
