@@ -1,6 +1,5 @@
 """Decodes video packets to frames that all have one size and format, and increasing times."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -95,7 +94,7 @@ class FrameDecoder:
         """Known once a frame is decoded."""
         self.failure: Exception | None = None
         """The decoder's latest error."""
-        self._awaited: deque[int | None] = deque(maxlen=MAX_DUE)
+        self._awaited: list[int] = []
         """Times of packets whose frames have not come yet."""
         self._failed = 0
         """Errors since the latest frame."""
@@ -111,8 +110,8 @@ class FrameDecoder:
         """Frames that ``packet`` completes, or with ``None`` those still in the decoder."""
         if packet is not None:
             self.times.note_packet(packet)
-            if not packet.is_discard:
-                self._awaited.append(packet.pts)
+            if packet.pts is not None and not packet.is_discard:
+                self._awaited = [*self._awaited[-MAX_DUE:], packet.pts]
         for av_frame in self._decoded(packet):
             self._note_arrival(av_frame)
             if is_too_large(av_frame, self._max_pixels):
@@ -145,15 +144,14 @@ class FrameDecoder:
         self._failed = 0
         if av_frame.pts is not None:
             end = av_frame.pts + max(av_frame.duration, self.times.step)  # a second field comes with the first
-            self._awaited = deque((pts for pts in self._awaited if pts is None or pts >= end), MAX_DUE)
+            self._awaited = [pts for pts in self._awaited if pts >= end]
 
     def _note_lost_end(self) -> None:
         """Count the frames that never came out of the decoder.
 
         PyAV passes over an error at the end of the stream, and what would come after it cannot be asked for.
         """
-        lost = sum(pts is not None for pts in self._awaited) - self._failed
-        self._damage.packets += max(0, lost)
+        self._damage.packets += max(0, len(self._awaited) - self._failed)
         self._note_refused_size()
 
     def _note_refused_size(self) -> None:

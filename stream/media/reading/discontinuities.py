@@ -37,6 +37,26 @@ class Leap:
     """In seconds."""
 
 
+@dataclass(kw_only=True)
+class _Position:
+    """Where one stream is, in its own unit, so that ordinary packets cost no fractions."""
+
+    unit: Fraction
+    seconds_per_unit: float
+    """The same."""
+    end: int
+    """Of its latest packet, by the input's clock."""
+    origin: Fraction
+    """Of its latest packet, in seconds."""
+    offset: int
+    """The same, in units."""
+
+    @property
+    def expected(self) -> Fraction:
+        """Where its next packet begins, in seconds from zero."""
+        return self.end * self.unit - self.origin
+
+
 class _Passage:
     """One stream's packets while they are held, by the origin before: which continue, and which step?"""
 
@@ -95,13 +115,11 @@ class ContinuousTimes:
         self._origin, self._video, self._joins_leaps = origin, video, joins_leaps
         self._before: Fraction | None = None
         """The origin before the latest step."""
-        self._expected: dict[int, Fraction] = {}
-        """By the index of each dense stream, the end of its latest packet, in seconds from zero."""
+        self._positions: dict[int, _Position] = {}
+        """Of the dense streams, by their indices."""
         self._held: list[av.Packet[Any]] = []
         self._held_bytes, self._max_held_bytes = 0, max_held_bytes
         self._passages: dict[int, _Passage] = {}
-        self._moved: set[int] = set()
-        """Streams that have passed the latest step."""
         self.restarts = 0
         """How often the clock stepped back."""
         self.joined: list[Leap] = []
@@ -113,8 +131,11 @@ class ContinuousTimes:
 
     def put(self, packet: "av.Packet[Any]") -> "list[av.Packet[Any]]":
         """Take a packet; those that are ready, with their times changed in place."""
-        if not self._held and self._fits(packet):
-            return [self._accepted(packet)]
+        if not self._held:
+            if self._goes_on(packet):
+                return [packet]
+            if self._fits(packet):
+                return [self._accepted(packet)]
         self._held.append(packet)
         self._held_bytes += packet.size
         self._note(packet)
@@ -124,20 +145,35 @@ class ContinuousTimes:
         """The packets still held, at the end."""
         return self._release() if self._held else []
 
+    def _goes_on(self, packet: "av.Packet[Any]") -> bool:
+        """Shift a packet that continues its stream by the present origin, as nearly all do; whether it was one."""
+        position = self._positions.get(packet.stream.index)
+        dts, pts = packet.dts, packet.pts
+        if position is None or dts is None or position.origin is not self._origin:
+            return False
+        step = (dts - position.end) * position.seconds_per_unit
+        if not -STEP_BACK_SECONDS <= step <= LEAP_SECONDS:
+            return False
+        position.end = dts + (packet.duration or 0)
+        packet.dts = dts - position.offset
+        if pts is not None:
+            packet.pts = pts - position.offset
+        return True
+
     def _fits(self, packet: "av.Packet[Any]") -> bool:
         """Whether it continues its stream, by the present origin or, a little late, by the one before."""
         index = packet.stream.index
-        if packet.dts is None or packet.stream.type not in DENSE or index not in self._expected:
+        if packet.dts is None or index not in self._positions:
             return True
-        return _continues(self._time(packet) - self._expected[index], may_leap=self._joins_leaps)
+        return _continues(self._time(packet) - self._positions[index].expected, may_leap=self._joins_leaps)
 
     def _note(self, packet: "av.Packet[Any]") -> None:
         """Note a packet that is held."""
         index = packet.stream.index
-        if packet.dts is None or packet.stream.type not in DENSE or index not in self._expected:
+        if packet.dts is None or index not in self._positions:
             return
         if index not in self._passages:
-            self._passages[index] = _Passage(self._expected[index], may_leap=self._joins_leaps)
+            self._passages[index] = _Passage(self._positions[index].expected, may_leap=self._joins_leaps)
         self._passages[index].note(self._time(packet), _duration(packet))
 
     def _is_decided(self) -> bool:
@@ -153,8 +189,9 @@ class ContinuousTimes:
 
     def _others_stepped(self) -> bool:
         """Whether every stream beside the video stepped that was running."""
-        latest = self._expected[self._video] - PATIENCE_SECONDS
-        running = (index for index, expected in self._expected.items() if index != self._video and expected > latest)
+        latest = self._positions[self._video].expected - PATIENCE_SECONDS
+        others = ((index, position) for index, position in self._positions.items() if index != self._video)
+        running = (index for index, position in others if position.expected > latest)
         return all(index in self._passages and self._passages[index].stepped > 0 for index in running)
 
     def _others_go_on(self) -> bool:
@@ -162,7 +199,8 @@ class ContinuousTimes:
         video = self._passages.get(self._video)
         if video is None or video.step <= 0:
             return False
-        ends = {**self._expected, **{index: passage.expected for index, passage in self._passages.items()}}
+        ends = {index: position.expected for index, position in self._positions.items()}
+        ends |= {index: passage.expected for index, passage in self._passages.items()}
         return any(end > video.expected + PATIENCE_SECONDS for index, end in ends.items() if index != self._video)
 
     def _release(self) -> "list[av.Packet[Any]]":
@@ -185,7 +223,6 @@ class ContinuousTimes:
         else:
             self.joined.append(Leap(at=video.expected, length=video.step))
         self._before, self._origin = self._origin, self._origin + video.step
-        self._moved.clear()
 
     def _drop_outliers(self, held: "list[av.Packet[Any]]", index: int, expected: Fraction) -> None:
         """Drop the times of a stream's packets that do not continue it though those after them do."""
@@ -200,24 +237,32 @@ class ContinuousTimes:
 
     def _accepted(self, packet: "av.Packet[Any]") -> "av.Packet[Any]":
         """The packet with its new times."""
-        index, origin = packet.stream.index, self._origin_of(packet)
-        if packet.dts is not None and packet.stream.type in DENSE:
-            time, expected = packet.dts * packet.time_base - origin, self._expected.get(index)
-            if index == self._video and expected is not None and time - expected > LEAP_SECONDS:
-                self._note_pause(Leap(at=expected, length=time - expected))
-            self._expected[index] = time + _duration(packet)
-            if origin == self._origin:
-                self._moved.add(index)
+        origin = self._origin_of(packet)
         offset = in_units(origin, packet.time_base)
+        if packet.dts is not None and packet.stream.type in DENSE:
+            self._move(packet, origin, offset)
         if packet.pts is not None:
             packet.pts -= offset
         if packet.dts is not None:
             packet.dts -= offset
         return packet
 
-    def _note_pause(self, pause: Leap) -> None:
-        if self.pause is None or pause.length > self.pause.length:
-            self.pause = pause
+    def _move(self, packet: "av.Packet[Any]", origin: Fraction, offset: int) -> None:
+        """Note where the packet's stream is then; its times are still those of the input."""
+        assert packet.dts is not None
+        index, unit = packet.stream.index, packet.time_base
+        if index == self._video and index in self._positions:
+            at = self._positions[index].expected
+            length = packet.dts * unit - origin - at
+            if length > LEAP_SECONDS and (self.pause is None or length > self.pause.length):
+                self.pause = Leap(at=at, length=length)
+        self._positions[index] = _Position(
+            unit=unit,
+            seconds_per_unit=float(unit),
+            end=packet.dts + (packet.duration or 0),
+            origin=origin,
+            offset=offset,
+        )
 
     def _time(self, packet: "av.Packet[Any]") -> Fraction:
         """When it is decoded, in seconds from zero."""
@@ -226,13 +271,13 @@ class ContinuousTimes:
 
     def _origin_of(self, packet: "av.Packet[Any]") -> Fraction:
         """The present origin or, until its stream has passed the step, the one before if that fits better."""
-        index, before = packet.stream.index, self._before
-        if packet.dts is None or before is None or index in self._moved:
+        before, position = self._before, self._positions.get(packet.stream.index)
+        if packet.dts is None or before is None or (position and position.origin is self._origin):
             return self._origin
-        expected = self._expected.get(index if packet.stream.type in DENSE else self._video)
-        if expected is None:
+        position = position or (None if packet.stream.type in DENSE else self._positions.get(self._video))
+        if position is None:
             return self._origin
-        seconds = packet.dts * packet.time_base
+        seconds, expected = packet.dts * packet.time_base, position.expected
         return min((self._origin, before), key=lambda origin: abs(seconds - origin - expected))
 
 

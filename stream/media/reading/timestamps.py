@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Final
 
 import av
@@ -39,6 +40,8 @@ class FrameTimes:
         self.time_base, self.frame_rate = time_base, frame_rate
         self.repaired = 0
         """How many times were not later than the one before."""
+        self.invented = 0
+        """How many times were missing."""
         self._by_decoding = by_decoding
         self._first_dts: int | None = None
         self._decoder_delay: int | None = None
@@ -54,6 +57,7 @@ class FrameTimes:
         pts = self._pts_by_decoding(av_frame) if self._by_decoding else av_frame.pts
         if pts is None:
             pts = 0 if self._last_pts is None else self._last_pts + self.step
+            self.invented += 1
         elif self._last_pts is not None and pts <= self._last_pts:
             self.repaired += 1
             pts = self._last_pts + 1
@@ -68,6 +72,11 @@ class FrameTimes:
         return av_frame.dts - self._decoder_delay
 
     @property
+    def are_stated(self) -> bool:
+        """Whether all times so far are those that the input states for each frame."""
+        return not (self._by_decoding or self.repaired or self.invented)
+
+    @cached_property
     def step(self) -> int:
         """Units from frame to frame at the nominal rate, or at 25 frames per second where that is unknown."""
         return max(1, in_units(1 / (self.frame_rate or Fraction(25)), self.time_base))
