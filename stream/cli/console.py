@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 EXIT_DAMAGED = 3
 PATIENCE_S: Final = 3.0
 """How long what is cancelled may take to end before the process leaves it."""
+STALLS: Final = (TimeoutError, subprocess.TimeoutExpired)
+"""Causes of errors that mean that an output accepts nothing."""
 DROPPED: Final = "error: stopped at once; nothing was kept."
 
 log = logging.getLogger(__name__)
@@ -158,7 +161,7 @@ async def _run(settings: JobSettings, visible: bool) -> int:
                         if show is not None:
                             show.update()
         except EmocolorError as error:
-            if interruption.signal is None or not (interruption.dropped or isinstance(error.__cause__, TimeoutError)):
+            if interruption.signal is None or not (interruption.dropped or isinstance(error.__cause__, STALLS)):
                 raise
             say(DROPPED if interruption.dropped else f"stopped: {error} The rest is dropped.")
             return 128 + interruption.signal

@@ -47,9 +47,9 @@ class PipeReader:
 class PipeWriter(io.RawIOBase):
     """Writes to standard output, a named pipe or a device. A named pipe is opened by the first write."""
 
-    def __init__(self, place: Path | int, stop: StopRequest) -> None:
-        """``place``: a path, or a descriptor, which stays open."""
-        self._place, self._stop, self.name = place, stop, f"{PREFIX}{place}"
+    def __init__(self, place: Path | int, stop: StopRequest, *, limit_s: float | None = None) -> None:
+        """``place``: a path, or a descriptor, which stays open. ``limit_s``: how long it may accept nothing."""
+        self._place, self._stop, self._limit_s, self.name = place, stop, limit_s, f"{PREFIX}{place}"
         self._descriptor: int | None = None
         self._chunk_bytes = 0
 
@@ -68,7 +68,7 @@ class PipeWriter(io.RawIOBase):
         view = memoryview(data).cast("B")
         rest = view
         while rest:
-            self._stop.wait_writable(self._descriptor)
+            self._stop.wait_writable(self._descriptor, self._limit_s)
             with contextlib.suppress(BlockingIOError):
                 rest = rest[os.write(self._descriptor, rest[: self._chunk_bytes]) :]
         return len(view)

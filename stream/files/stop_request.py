@@ -18,7 +18,7 @@ class StopRequest:
     """Asks a job to finish (``stop``), or to drop everything (``cancel``). Both may be called more than once."""
 
     def __init__(self, stall_limit_s: float = STALL_LIMIT_S) -> None:
-        self._stall_limit_s = stall_limit_s
+        self.stall_limit_s = stall_limit_s
         self._stopping, self._cancelling = _Wakeup(), _Wakeup()
 
     @property
@@ -44,21 +44,25 @@ class StopRequest:
         _poll({descriptor: select.POLLIN, self._stopping.descriptor: select.POLLIN})
         return not self.is_stopping
 
-    def wait_writable(self, descriptor: int) -> None:
+    def wait_writable(self, descriptor: int, limit_s: float | None = None) -> None:
         """Wait until writing would not block.
 
-        Raises ``Cancelled``, and ``TimeoutError`` where a job that finishes has waited for the stall limit.
+        Raises ``Cancelled``, and ``TimeoutError`` after ``limit_s``, or where a job that finishes has waited for the
+        stall limit.
         """
         events = {descriptor: select.POLLOUT, self._cancelling.descriptor: select.POLLIN}
         ready: set[int] = set()
-        while not ready and not self.is_stopping:
-            ready = _poll({**events, self._stopping.descriptor: select.POLLIN}) & events.keys()
+        if not self.is_stopping:
+            woken = _poll({**events, self._stopping.descriptor: select.POLLIN}, limit_s)
+            if not woken and limit_s is not None:
+                raise TimeoutError(errno.ETIMEDOUT, f"it accepted nothing for {limit_s:g} s")
+            ready = woken & events.keys()
         if not ready:
-            ready = _poll(events, self._stall_limit_s)
+            ready = _poll(events, self.stall_limit_s)
         if self.is_cancelled:
             raise Cancelled
         if not ready:
-            raise TimeoutError(errno.ETIMEDOUT, f"its reader accepted nothing for {self._stall_limit_s:g} s")
+            raise TimeoutError(errno.ETIMEDOUT, f"its reader accepted nothing for {self.stall_limit_s:g} s")
 
     def pause(self, seconds: float) -> None:
         """Wait for so long, or until a stop is asked for. Raises ``Cancelled``."""

@@ -138,7 +138,7 @@ class VideoSink:
         self._container = av.open(
             self._target.file,
             "w",
-            format=self._target.format,
+            format=self._target.carrier,
             container_options=self._muxer_options(),
         )
         # Without it muxers write random identifiers and version strings, so that two runs differ.
@@ -219,7 +219,7 @@ class VideoSink:
         self._closed = True
         try:
             self._muxer.close()
-            self._target.close()
+            self._target.finish()
         except (av.FFmpegError, OSError, ValueError) as error:
             self._fail(error)
         if self._muxer.refused_at_end:

@@ -27,6 +27,7 @@ from .locations import (
     numbered_files,
     numbered_name,
 )
+from .writing.network_writer import NetworkWriter, carrier_of
 
 PIPE_NAME: Final = "pipe:1"
 OPENS_FILES_ITSELF: Final = 1
@@ -73,10 +74,12 @@ class Target:
         self.format = output_format(target, format_name)
         """FFmpeg's name of the container format."""
         self.is_pattern = self.format == "image2" and is_image_pattern(target)
+        self.carrier = self.format
+        """The container that is written here; the process that sends it may make another of it."""
         self.output = None
         if self._path is not None:
             self.output = _output(self._path, self.format, overwrite=overwrite, inputs=files_of(source))
-        self._pipe = _pipe(self.output, target, stop or StopRequest())
+        self._pipe = self._open_pipe(target, stop or StopRequest())
         self.name = self._name(target)
         """What FFmpeg is to open."""
         self.file = self._pipe or self.name
@@ -92,15 +95,15 @@ class Target:
         """Whether FFmpeg may go back and complete what it has written."""
         return isinstance(self.output, OutputFile) and not self.output.is_stream
 
-    def close(self) -> None:
-        """Release a pipe or device."""
-        if self._pipe is not None:
-            with contextlib.suppress(OSError):
-                self._pipe.close()
+    def finish(self) -> None:
+        """Send what is left to a network address, and release a pipe or device. Raises SinkError."""
+        if isinstance(self._pipe, NetworkWriter):
+            self._pipe.finish()
+        self._close()
 
     def remove(self) -> None:
         """Remove what was written, unless it has its name."""
-        self.close()
+        self._close()
         if self.output is not None:
             self.output.discard()
 
@@ -111,6 +114,23 @@ class Target:
         free = shutil.disk_usage(self._path.parent).free
         written = sum(path.stat().st_size for path in (self.output.part, *self.output.part.glob("*")) if path.is_file())
         return f"{written / 1e6:.1f} MB were written and {free / 1e6:.1f} MB are left in {self._path.parent.resolve()}"
+
+    def _close(self) -> None:
+        if self._pipe is not None:
+            with contextlib.suppress(OSError):
+                self._pipe.close()
+
+    def _open_pipe(self, target: str, stop: StopRequest) -> PipeWriter | NetworkWriter | None:
+        """What Python writes to; nothing where FFmpeg opens a file by itself."""
+        if is_standard_stream(target):
+            return PipeWriter(STANDARD_OUTPUT, stop)
+        if isinstance(self.output, OutputFile) and self.output.is_stream:
+            return PipeWriter(self.output.path, stop)
+        carrier = carrier_of(self.format)
+        if self.output is not None or carrier is None:
+            return None
+        self.carrier = carrier
+        return NetworkWriter(target, shown=self.display_name, format_name=self.format, carrier=carrier, stop=stop)
 
     def _name(self, target: str) -> str:
         if is_standard_stream(target):
@@ -156,14 +176,6 @@ def _output(path: Path, format_name: str, *, overwrite: bool, inputs: Sequence[P
         inputs=inputs,
         name_of=lambda name: numbered_name(path.name, int(name.partition(".")[0])),
     )
-
-
-def _pipe(output: OutputFile | OutputFolder | None, target: str, stop: StopRequest) -> PipeWriter | None:
-    if is_standard_stream(target):
-        return PipeWriter(STANDARD_OUTPUT, stop)
-    if isinstance(output, OutputFile) and output.is_stream:
-        return PipeWriter(output.path, stop)
-    return None
 
 
 def _url_format(target: str) -> str:

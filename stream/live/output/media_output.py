@@ -14,12 +14,12 @@ from emocolor.errors import SinkError
 from stream.media.locations import write_failure
 from stream.media.writing.companion_writers import CompanionOutput
 from stream.media.writing.muxer import Muxer
+from stream.media.writing.network_sender import NetworkSender
 
 from ..audio import AudioPacket, add_audio
 from ..media_clock import TICK
-from .destinations import Destination
+from .destinations import FORMATS, LOW_LATENCY, Destination
 from .h264 import EncoderOptions, add_h264
-from .network_sender import NetworkSender
 from .queued_output import OutputFormat
 
 NETWORK_RATE: Final = {"maxrate": "4M", "bufsize": "4M"}
@@ -44,7 +44,7 @@ class MediaOutput:
         """Open it. Raises ``SinkError``."""
         self._destination = destination
         self._pipe_timeout_s = pipe_timeout_s
-        self._sender = NetworkSender(destination) if destination.kind == "network" else None
+        self._sender = _sender_to(destination) if destination.kind == "network" else None
         self._origin: int | None = None
         """Time of the first frame, in ``TICK``."""
         self._done = False
@@ -142,6 +142,16 @@ class MediaOutput:
             return self._sender.failure()
         shown = self._destination.shown
         return write_failure(shown, error, disk_full=f"{shown} holds what was written so far")
+
+
+def _sender_to(destination: Destination) -> NetworkSender:
+    return NetworkSender(
+        destination.name,
+        shown=destination.shown,
+        carrier=destination.stream_format,
+        format_name=destination.format,
+        options={**LOW_LATENCY, **FORMATS[destination.format]},
+    )
 
 
 class BytePipe:

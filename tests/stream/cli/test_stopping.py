@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import termios
@@ -140,6 +141,22 @@ def test_a_second_signal_drops_everything_where_the_output_stalls(clip, unread_p
         assert command.process.stderr.readline() == b"finishing; press again to drop all.\n"
         command.signal(signal.SIGINT)
         assert command.finish() == (130, "error: stopped at once; nothing was kept.\n")
+
+
+def test_a_server_that_says_nothing_holds_nobody(clip, tmp_path):
+    """It accepts the connection and never responds, of which FFmpeg alone would wait without end."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        url = f"rtmp://127.0.0.1:{server.getsockname()[1]}/app/S3CRET"
+        with CommandProcess(clip, "-o", url, "--effect", "none", "--encoder-preset", "ultrafast") as command:
+            connection, _ = server.accept()
+            command.signal(signal.SIGTERM)
+            code, said = command.finish()
+        connection.close()
+    assert code == 143, said
+    assert said.startswith("finishing; signal again to drop all.\nstopped: ")
+    assert "/app/***" in said
+    assert "S3CRET" not in said
 
 
 def test_what_never_returns_is_left_behind_and_leaves_no_file(clip, tmp_path):

@@ -1,25 +1,26 @@
-"""A process that sends a live stream to a network address.
+"""A process that sends a stream to a network address.
 
 FFmpeg connects, writes its header and says goodbye in calls during which PyAV holds the interpreter's lock. An address
 that does not answer would stop all threads for minutes; here it stops only this process, which can be killed at any
 time.
 
-    python -m stream.live.output.network_sender CARRIER FORMAT URL < stream
+    python -m stream.media.writing.network_sender CARRIER FORMAT URL OPTIONS < stream
 """
 
 import contextlib
+import json
 import select
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Mapping
 from typing import IO, Final, cast
 
 import av
 
 from emocolor.errors import SinkError
-from stream.media.locations import error_text
 
-from ..clock import SYSTEM_CLOCK, Clock
-from .destinations import FORMATS, LOW_LATENCY, Destination
+from ..locations import error_text
 
 END_TIMEOUT_S: Final = 3.0
 """How long the process may take to end the stream and say goodbye to the server."""
@@ -33,9 +34,22 @@ MAX_REASON_BYTES: Final = 2000
 class NetworkSender:
     """The running process, as seen from the one that encodes the stream."""
 
-    def __init__(self, destination: Destination, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        arguments = [destination.stream_format, destination.format, destination.name]
-        self._shown = destination.shown
+    def __init__(
+        self,
+        url: str,
+        *,
+        shown: str,
+        carrier: str,
+        format_name: str,
+        options: Mapping[str, str],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``shown``: the address for messages. ``carrier``: the container in which the stream comes to the process.
+
+        ``options`` are for FFmpeg's muxer of ``format_name``, which is what the address gets.
+        """
+        arguments = [carrier, format_name, url, json.dumps(dict(options))]
+        self._shown = shown
         # In a session of its own, so that Ctrl-C in a terminal does not reach it before the stream is finished.
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, *arguments],
@@ -47,7 +61,7 @@ class NetworkSender:
         pipes = self._process.stdin, self._process.stdout, self._process.stderr
         assert None not in pipes
         self._stdin, self._stdout, self._stderr = (cast(IO[bytes], pipe) for pipe in pipes)
-        self._clock, self._started_at = clock, clock.now()
+        self._now, self._started_at = now, now()
         self._connected = False
         self.pid = self._process.pid
         self.descriptor = self._stdin.fileno()
@@ -64,17 +78,17 @@ class NetworkSender:
         poll.register(self._stdout, select.POLLIN)
         if poll.poll(0):  # what it says once it is connected, or its end, which the next write tells
             self._connected = True
-        elif self._clock.now() - self._started_at > CONNECT_TIMEOUT_S:
+        elif self._now() - self._started_at > CONNECT_TIMEOUT_S:
             raise TimeoutError(f"no response for {CONNECT_TIMEOUT_S:g} s")
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = END_TIMEOUT_S) -> None:
         """End the stream and wait until it is sent. Raises ``SinkError`` where that fails."""
         self._stdin.close()
         try:
-            self._process.wait(END_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
             self.kill()
-            raise SinkError(f"{self._shown} did not accept the end of the stream.") from None
+            raise SinkError(f"{self._shown} did not accept the end of the stream.") from error
         if self._process.returncode != 0:
             raise self.failure()
         self.release()
@@ -103,17 +117,20 @@ class NetworkSender:
         self._stderr.close()
 
 
-def send(carrier: str, format_name: str, url: str) -> None:
+def send(carrier: str, format_name: str, url: str, options: dict[str, str]) -> None:
     """Send the stream on standard input, in FFmpeg's format ``carrier``, to ``url``.
 
     Raises FFmpeg's errors.
     """
-    options = {"probesize": "1000000", "analyzeduration": "1000000"}
+    probe = {"probesize": "1000000", "analyzeduration": "1000000"}
     with (
-        av.open("pipe:0", format=carrier, container_options=options) as source,
-        av.open(url, "w", format=format_name, container_options={**LOW_LATENCY, **FORMATS[format_name]}) as sink,
+        av.open("pipe:0", format=carrier, container_options=probe) as source,
+        av.open(url, "w", format=format_name, container_options=options) as sink,
     ):
+        sink.metadata.update(source.metadata)
         streams = {stream.index: sink.add_stream_from_template(stream, opaque=True) for stream in source.streams}
+        for stream in source.streams:
+            streams[stream.index].metadata.update(stream.metadata)
         sink.start_encoding()  # connects, and writes the header
         print("connected", flush=True)
         for packet in source.demux():
@@ -123,9 +140,9 @@ def send(carrier: str, format_name: str, url: str) -> None:
 
 
 def main() -> int:
-    carrier, format_name, url = sys.argv[1:]
+    carrier, format_name, url, options = sys.argv[1:]
     try:
-        send(carrier, format_name, url)
+        send(carrier, format_name, url, json.loads(options))
     except (av.FFmpegError, OSError, ValueError) as error:
         print(error_text(error), file=sys.stderr)
         return SinkError.exit_code

@@ -8,14 +8,15 @@ import av
 import pytest
 
 from emocolor.errors import SinkError
-from stream.live.output.destinations import Destination
-from stream.live.output.network_sender import CONNECT_TIMEOUT_S, NetworkSender
+from stream.media.writing.network_sender import CONNECT_TIMEOUT_S, NetworkSender
 from tests.stream.live.manual_clock import ManualClock
 from tests.stream.live.stream_server import make_stream
 
 
-def sender_to(path):
-    return NetworkSender(Destination(kind="network", shown="rtmp://host/app/***", name=str(path), format="mpegts"))
+def sender_to(path, **options):
+    return NetworkSender(
+        str(path), shown="rtmp://host/app/***", carrier="mpegts", format_name="mpegts", options={}, **options
+    )
 
 
 def write_all(sender, data):
@@ -71,8 +72,9 @@ def test_a_server_that_accepts_and_says_nothing_is_noticed_before_the_pipe_is_fu
     clock = ManualClock()
     with socket.create_server(("127.0.0.1", 0)) as server:
         name = f"rtmp://127.0.0.1:{server.getsockname()[1]}/app/secret-key"
-        destination = Destination(kind="network", shown="rtmp://127.0.0.1/app/***", name=name, format="flv")
-        sender = NetworkSender(destination, clock=clock)
+        sender = NetworkSender(
+            name, shown="rtmp://127.0.0.1/app/***", carrier="flv", format_name="flv", options={}, now=clock.now
+        )
         sender.check_connected()
         clock.advance(CONNECT_TIMEOUT_S + 1)
         with pytest.raises(TimeoutError):
@@ -84,9 +86,7 @@ def test_a_server_that_accepts_and_says_nothing_is_noticed_before_the_pipe_is_fu
 
 def test_a_connection_that_stands_is_not_timed(tmp_path):
     clock = ManualClock()
-    sender = NetworkSender(
-        Destination(kind="network", shown="out", name=str(tmp_path / "out.ts"), format="mpegts"), clock=clock
-    )
+    sender = sender_to(tmp_path / "out.ts", now=clock.now)
     write_all(sender, make_stream(3))
     assert select.select([sender._stdout], [], [], 60)[0]
     clock.advance(1000)
