@@ -213,6 +213,10 @@ class VideoSink:
         """Write what is left; the file waits under its temporary name. Raises SinkError; call ``abort`` then."""
         if self.frames_written == 0:
             raise SinkError(f"No frame came, so {self._target.display_name} is not written.")
+        for other in self._info.companions:
+            output = self._companions.get(other.index)
+            if output is not None and output.undecodable and not output.decoded:
+                self.warnings.append(f"Nothing of {other.label} could be decoded: its track is empty.")
         self._mux(self._encoder.flush())
         for companion in self._companions.values():
             self._mux(companion.flush(), copied=companion.copies)
@@ -264,8 +268,9 @@ class VideoSink:
         skipped = first.pts * first.time_base - self._info.video_start
         rate = self._info.frame_rate
         for metadata in (self._container.metadata, self._encoder.stream.metadata):
-            if rate and (moved := shifted(metadata.get(TIMECODE, ""), round(skipped * rate), rate)):
-                metadata[TIMECODE] = moved
+            for key in [key for key in metadata if key.lower() == TIMECODE]:
+                if rate and (moved := shifted(metadata[key], round(skipped * rate), rate)):
+                    metadata[key] = moved
 
     def _copy_metadata(self) -> None:
         """Copy rotation, names, languages and chapters from the input."""

@@ -83,7 +83,7 @@ class _Clip:
         metadata: dict[str, str] | None = None,
     ) -> None:
         stream: Any = self.container.add_stream(codec, rate=rate)
-        stream.codec_context.layout = layout
+        stream.codec_context.layout, stream.codec_context.bit_rate = layout, 128_000
         stream.metadata.update(metadata or {})
         stream.codec_context.open()
         resampler = av.AudioResampler(
@@ -96,10 +96,12 @@ class _Clip:
             self.keep(stream.encode(frame))
         self.keep(stream.encode(None))
 
-    def subtitles(self, codec: str, lines: Sequence[tuple[int, int, str]], metadata: dict[str, str]) -> None:
+    def subtitles(
+        self, codec: str, lines: Sequence[tuple[int, int, str]], metadata: dict[str, str], disposition: int = 0
+    ) -> None:
         """``lines`` are (start, duration, text) in milliseconds."""
         stream: Any = self.container.add_mux_stream(codec)
-        stream.time_base = Fraction(1, 1000)
+        stream.time_base, stream.disposition = Fraction(1, 1000), disposition
         stream.metadata.update(metadata)
         for start, duration, text in lines:
             packet: Any = av.Packet(text.encode())

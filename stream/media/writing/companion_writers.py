@@ -26,6 +26,11 @@ class CompanionOutput(Protocol):
         """Packets so far that could not be decoded."""
         ...
 
+    @property
+    def decoded(self) -> bool:
+        """Whether any could be."""
+        ...
+
     def put(self, packet: Packet) -> list[Packet]:
         """Take a packet of the input's stream; the packets to write now."""
         ...
@@ -40,6 +45,7 @@ class CopiedStream:
 
     copies = True
     undecodable = 0
+    decoded = False
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -68,6 +74,7 @@ class ReencodedAudio:
         self._input_format: tuple[str, str, int] | None = None
         """Sample format, layout and rate that the resampler was made for; inputs may change them midway."""
         self.undecodable = 0
+        self.decoded = False
 
     def put(self, packet: Packet) -> list[Packet]:
         return [encoded for frame in self._decode(packet) for encoded in self._encode(frame)]
@@ -88,6 +95,7 @@ class ReencodedAudio:
             return []
 
     def _encode(self, frame: av.AudioFrame) -> list[Packet]:
+        self.decoded = True
         if frame.time_base is None:
             frame.time_base = self._source.time_base
         input_format = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -131,6 +139,7 @@ class ConvertedSubtitles:
         self._head = b""
         self._unit = Fraction(1, 1000)
         self.undecodable = 0
+        self.decoded = False
 
     def put(self, packet: Packet) -> list[Packet]:
         try:
@@ -140,7 +149,7 @@ class ConvertedSubtitles:
             return []
         if subtitles is None or not len(subtitles) or packet.pts is None:
             return []
-        self._unit = packet.time_base
+        self._unit, self.decoded = packet.time_base, True
         if self._cues is None or not packet.duration:
             return [*self.flush(), *self._write(subtitles, packet.pts, packet.duration or 0)]
         events = [rect.ass.split(b",", DIALOGUE_FIELDS) for rect in subtitles if rect.ass]

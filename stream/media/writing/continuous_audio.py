@@ -42,6 +42,10 @@ class ContinuousAudio:
     def undecodable(self) -> int:
         return self._inner.undecodable
 
+    @property
+    def decoded(self) -> bool:
+        return self._inner.decoded
+
     def put(self, packet: Packet) -> list[Packet]:
         return [ready for one in self._inner.put(packet) for ready in self._placed(one)]
 

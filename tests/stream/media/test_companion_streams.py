@@ -6,6 +6,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from stream.media.sink import SinkOptions, VideoSink
 from stream.media.source import SourceOptions, VideoSource
@@ -96,6 +97,82 @@ def test_gaps_in_the_audio_are_filled_with_silence(make_clip: Any, tmp_path: Pat
     levels = [np.abs(wave[place : place + 2000]).max() for place in at]
     assert levels[0] > 0.2 > 0.01 > levels[1]
     assert levels[2] > 0.2
+
+
+def test_mono_whose_channel_has_no_name_stays_mono(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.avi", frames=20, codec="mpeg4", audio=[{**AUDIO, "codec": "pcm_s16le", "layout": "mono"}])
+    for name in ("out.ts", "out.webm", "out.mxf"):
+        assert not any("channels" in warning for warning in process(path, tmp_path / name).warnings)
+        with av.open(str(tmp_path / name)) as made:
+            assert made.streams.audio[0].layout.nb_channels == 1
+
+
+def test_fewer_channels_are_reported(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.mkv", frames=20, audio=[{**AUDIO, "codec": "flac", "layout": "5.1"}])
+    sink = process(path, tmp_path / "out.mpg")
+    assert "mp2 has no 6 channels: audio 1 (flac) ger becomes stereo." in sink.warnings
+
+
+@pytest.mark.parametrize(
+    ("codec", "layout", "names"),
+    [
+        ("pcm_alaw", "mono", ["in.mov", "out.mov", "out.avi"]),
+        ("adpcm_ms", "mono", ["in.avi", "out.avi"]),
+        ("adpcm_ima_qt", "mono", ["in.mov", "out.mov"]),
+        ("wmav2", "stereo", ["in.wmv", "out.wmv", "out.avi"]),
+        ("ac3", "5.1", ["in.mkv", "out.mkv", "out.mp4", "out.mov", "out.ts", "out.mpg", "out.avi"]),
+    ],
+)
+def test_audio_is_copied_where_the_container_takes_it(
+    make_clip: Any, tmp_path: Path, codec: str, layout: str, names: list[str]
+) -> None:
+    given, *targets = names
+    path = make_clip(given, frames=20, codec="mpeg4", audio=[{**AUDIO, "codec": codec, "layout": layout}])
+    for name in targets:
+        sink = process(path, tmp_path / name)
+        assert not [warning for warning in sink.warnings if "audio" in warning], name
+        assert sink.lost_packets == 0
+        data = b"".join(data for *_, data in packets(tmp_path / name, 1))
+        assert data == b"".join(data for *_, data in packets(path, 1)), name
+
+
+@pytest.mark.parametrize("name", ["out.yuv", "out.h264", "out.y4m", "out.gif", "out.ivf"])
+def test_formats_for_video_alone_get_no_other_packets(make_clip: Any, tmp_path: Path, name: str) -> None:
+    text = {"codec": "subrip", "lines": [(0, 400, "x")], "metadata": {}}
+    sink = process(make_clip("in.mkv", audio=[AUDIO], subtitles=[text]), tmp_path / name)
+    assert len([warning for warning in sink.warnings if "left out" in warning]) == 2
+    if name == "out.yuv":
+        assert (tmp_path / name).stat().st_size == 10 * 64 * 48 * 3 // 2
+
+
+def test_mxf_gets_pcm(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.mkv", frames=20, audio=[{**AUDIO, "rate": 44100}, {**AUDIO, "codec": "flac"}])
+    process(path, tmp_path / "out.mxf")
+    with av.open(str(tmp_path / "out.mxf")) as made:
+        found = [(stream.codec_context.name, stream.codec_context.sample_rate) for stream in made.streams.audio]
+    assert found == [("pcm_s16le", 48000)] * 2
+
+
+def test_streams_fit_together_or_are_left_out(make_clip: Any, tmp_path: Path) -> None:
+    """The cover takes its place beside the video, which the container is asked about too."""
+    path = make_clip("in.mkv", frames=5, audio=[{**AUDIO, "codec": "mp2"}] * 3)
+    sink = process(path, tmp_path / "out.mp4")
+    assert sink.warnings == []
+    with av.open(str(tmp_path / "out.mp4")) as made:
+        assert len(made.streams.audio) == 3
+
+
+def test_forced_subtitles_are_marked(make_clip: Any, tmp_path: Path) -> None:
+    """MP4 by FFmpeg's flag and in the track's description, MOV in the description alone."""
+    lines = {"codec": "subrip", "lines": [(100, 400, "Guten Tag")], "metadata": {}, "disposition": Disposition.forced}
+    path = make_clip("in.mkv", frames=25, subtitles=[lines])
+    for name in ("out.mp4", "out.mov"):
+        sink = process(path, tmp_path / name)
+        assert any("as forced" in warning for warning in sink.warnings) == (name == "out.mov")
+        with av.open(str(tmp_path / name)) as made:
+            stream = made.streams.subtitles[0]
+            assert stream.codec_context.extradata[:4] == b"\x80\0\0\0"
+            assert bool(stream.disposition & Disposition.forced) == (name == "out.mp4")
 
 
 def test_audio_can_be_left_out(make_clip: Any, tmp_path: Path) -> None:

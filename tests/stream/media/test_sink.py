@@ -10,7 +10,7 @@ import pytest
 
 from emocolor.errors import ConfigurationError, EmocolorError, SinkError
 from stream.media.sink import SinkOptions, VideoSink
-from stream.media.source import MediaUnit, VideoSource
+from stream.media.source import MediaUnit, SourceOptions, VideoSource
 from tests.stream.media.clip_io import decoded_frames, packets, process, times
 
 AUDIO = {"codec": "aac", "parts": 40, "metadata": {"language": "ger", "title": "Ton"}}
@@ -45,6 +45,21 @@ def test_names_languages_chapters_and_metadata_are_kept(make_clip: Any, tmp_path
         ]
         assert made.streams.attachments[0].data == b"a font"
     assert packets(tmp_path / "out.mkv", 3) == [(Fraction(1, 10), b"Guten Tag")]
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+@pytest.mark.parametrize(("start", "expected"), [(None, "01:02:03:04"), (0.4, "01:02:03:14"), (0.41, "01:02:03:15")])
+def test_timecodes_begin_with_the_first_frame(
+    make_clip: Any, tmp_path: Path, name: str, start: float | None, expected: str
+) -> None:
+    path = make_clip("in.mov", frames=25, metadata={"timecode": "01:02:03:04"})
+    sink = process(path, tmp_path / name, SourceOptions(start_seconds=start))
+    assert sink.warnings == []
+    source = VideoSource(str(tmp_path / name))
+    metadata = {key.lower(): value for key, value in source.info.video_metadata.items()}
+    assert metadata["timecode"] == expected
+    assert source.info.left_out == ()
+    source.close()
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.mov"])
@@ -91,7 +106,7 @@ def test_other_containers_hold_all_frames(make_clip: Any, tmp_path: Path, name: 
     assert len(decoded_frames(tmp_path / name)) == 10
 
 
-@pytest.mark.parametrize("format_name", [None, "yuv4mpegpipe", "mpegts"])
+@pytest.mark.parametrize("format_name", [None, "yuv4mpegpipe", "mpegts", "mp4", "mov", "webm", "avi", "nut"])
 def test_standard_output(make_clip: Any, tmp_path: Path, format_name: str | None) -> None:
     path = make_clip(frames=10)
     code = (
