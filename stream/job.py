@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from emocolor.chroma.detection import is_colored
+from emocolor.chroma.detection import ColorDetection, detect_color
 from emocolor.cuts import CutDetector
 from emocolor.frames import Frame
 from emocolor.options import options_of
@@ -27,7 +27,7 @@ from .pipeline.pipeline import Pipeline
 from .pipeline.steps import Step
 from .report.comparison import ComparisonWriter
 from .report.timeline import TimelineWriter
-from .restore.color_detection import input_is_colored
+from .restore.color_detection import color_notes, detect_input_color
 from .settings import JobSettings
 
 
@@ -193,21 +193,15 @@ class Job:
             self.source.close()
 
     def _input_has_colors(self) -> bool | None:
-        found = input_is_colored(self.settings.input, self.settings.source, self.source.info)
-        if found:
-            self._note_colors()
-        return found
+        found = detect_input_color(self.settings.input, self.settings.source, self.source.info)
+        return None if found is None else self._noted(found)
 
     def _frames_have_colors(self, frames: Sequence[Frame]) -> bool:
-        found = is_colored(frames)
-        if found:
-            self._note_colors()
-        return found
+        return self._noted(detect_color(frames))
 
-    def _note_colors(self) -> None:
-        self.warnings.append(
-            "The input is in colour already, so its colours are kept; the option colorize.force gives it new ones."
-        )
+    def _noted(self, found: ColorDetection) -> bool:
+        self.warnings.extend(color_notes(found))
+        return found.is_colored
 
 
 def _precisions(settings: JobSettings) -> list[Precision]:

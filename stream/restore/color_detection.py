@@ -6,7 +6,7 @@ from typing import Final
 
 import av
 
-from emocolor.chroma.detection import is_colored
+from emocolor.chroma.detection import ColorDetection, detect_color
 from emocolor.errors import SourceError
 from emocolor.frames import Frame
 
@@ -26,20 +26,39 @@ SHORT_SECONDS: Final = 20.0
 key frames are taken."""
 
 
-def input_is_colored(location: str, options: SourceOptions, info: SourceInfo) -> bool | None:
-    """Whether the part that is read is in colour; ``None`` where it cannot be sampled beforehand."""
+def detect_input_color(location: str, options: SourceOptions, info: SourceInfo) -> ColorDetection | None:
+    """Whether the part that is read is gray, toned or in colour; ``None`` where it cannot be sampled beforehand."""
     if info.format.chroma == "none":
-        return False
+        return detect_color([])
     if info.duration is None or not is_readable_twice(location):
         return None
     try:
-        samples = list(_samples(location, options, info.duration))
-        return is_colored(samples) if samples else None
+        found = detect_color(sample_frames(location, options, info.duration))
+        return found if found.frames else None
     except (av.FFmpegError, OSError, SourceError):
         return None
 
 
-def _samples(location: str, options: SourceOptions, duration: float) -> Iterator[Frame]:
+def color_notes(found: ColorDetection) -> Iterator[str]:
+    """What a user should know about how colours are treated, one line each."""
+    if found.is_colored:
+        extent = "is in colour already"
+        if 2 * found.colored < found.frames:
+            extent = f"is partly in colour already ({found.colored} of {found.frames} frames sampled)"
+        yield f"The input {extent}, so its colours are kept; the option colorize.force gives it new ones."
+        return
+    if found.is_toned:
+        yield "The input is toned black-and-white: its luma is kept, its tone is replaced by new colours."
+    if found.has_overlays:
+        yield "A small part of the frame is in colour, such as a logo or subtitles; it gets new colours like the rest."
+    if found.colored:
+        yield (
+            f"The input counts as black-and-white, but {found.colored} of {found.frames} frames sampled seem to be in "
+            "colour; they get new colours too."
+        )
+
+
+def sample_frames(location: str, options: SourceOptions, duration: float) -> Iterator[Frame]:
     """Frames from all over the part that is read."""
     with open_container(location, options) as container:
         stream = probe.main_video(container)

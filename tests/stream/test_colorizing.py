@@ -146,7 +146,7 @@ def test_force_gives_new_colours(tmp_path):
 def test_toned_film_counts_as_gray(tmp_path):
     clip = write(tmp_path / "in.mkv", gray_of(shots(20), SEPIA))
     done, warnings = run(clip, ColorizeOptions())
-    assert warnings == []
+    assert warnings == ["The input is toned black-and-white: its luma is kept, its tone is replaced by new colours."]
     assert not np.array_equal(done[0][0][1], decoded(clip)[0][1])
 
 
