@@ -203,16 +203,31 @@ def test_frames_that_change_form_are_refused(make_clip: Any, tmp_path: Path) -> 
     source.close()
 
 
-def test_frames_with_captions_are_known(make_clip: Any) -> None:
-    """They go to NVENC by the host's memory, where PyAV keeps what is attached to them."""
-    path = make_clip("clip.h264", frames=3, options={"bf": "0"})
+def captioned(make_clip: Any, **settings: Any) -> Path:
+    """H.264 whose first frame has closed captions."""
+    path: Path = make_clip("clip.h264", frames=3, options={"bf": "0"}, **settings)
     caption = bytes.fromhex("00000001 06 04 0e b5 0031 47413934 03 41 ff fc8080 ff 80")
     data = path.read_bytes()
     first = data.index(b"\x00\x00\x01\x65")
     path.write_bytes(data[:first] + caption[1:] + data[first:])
-    with av.open(str(path)) as container:
-        assert [has_captions(one) for one in container.decode(video=0)] == [True, False, False]
+    return path
+
+
+def test_frames_with_captions_are_known(make_clip: Any) -> None:
+    """They go to NVENC by the host's memory, where PyAV keeps what is attached to them."""
+    frames = decoded_frames(captioned(make_clip))
+    assert [has_captions(one) for one in frames] == [True, False, False]
     assert not has_captions(None)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video", "libvpx-vp9", "libsvtav1", "ffv1"])
+@pytest.mark.parametrize("size_wh", [(128, 96), (127, 95)])
+def test_captions_are_kept_or_missed(make_clip: Any, tmp_path: Path, codec: str, size_wh: tuple[int, int]) -> None:
+    path = captioned(make_clip, size_wh=size_wh, pix_fmt="yuv444p")
+    sink = process(path, tmp_path / "out.mkv", codec=codec, pix_fmt="yuv420p")
+    kept = [has_captions(frame) for frame in decoded_frames(tmp_path / "out.mkv")]
+    assert kept == [codec in ("libx264", "libx265", "mpeg2video"), False, False]
+    assert any("closed captions" in warning for warning in sink.warnings) != kept[0]
 
 
 @pytest.mark.parametrize(
