@@ -1,7 +1,12 @@
 /** Records the recoloured stream in the browser, and saves files. */
 
+import { seekable } from "./webm.js";
+
 /** The first type that the browser supports is used; Safari writes MP4 alone. */
 const TYPES = ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
+
+/** Players seek to key frames. Browsers that do not know this option have some too. */
+const KEY_FRAME_INTERVAL_MS = 2000;
 
 export class Recorder {
   #recorder = null;
@@ -19,12 +24,12 @@ export class Recorder {
   start(stream) {
     const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
     this.#parts = [];
-    this.#recorder = new MediaRecorder(stream, { mimeType });
+    this.#recorder = new MediaRecorder(stream, { mimeType, videoKeyFrameIntervalDuration: KEY_FRAME_INTERVAL_MS });
     this.#recorder.ondataavailable = (event) => this.#parts.push(event.data);
     this.#recorder.start(1000);
   }
 
-  /** Resolves to the recording, a `Blob`. */
+  /** Resolves to the recording, a `Blob` that players can seek in. */
   async stop() {
     const recorder = this.#recorder;
     this.#recorder = null;
@@ -33,7 +38,9 @@ export class Recorder {
       recorder.stop();
       await stopped;
     }
-    return new Blob(this.#parts, { type: recorder.mimeType.split(";")[0] });
+    const recording = new Blob(this.#parts, { type: recorder.mimeType.split(";")[0] });
+    this.#parts = [];
+    return seekable(recording);
   }
 }
 

@@ -1,5 +1,8 @@
 """The page's modules one by one, in Chromium: what needs neither camera nor connection."""
 
+import base64
+
+import av
 import pytest
 
 from tests.stream.live.chromium import chromium
@@ -319,3 +322,54 @@ def test_why_a_camera_does_not_open_is_told_in_words(page, error, words):
     ours, message = run(page, "camera", script, error)
     assert ours
     assert words in message
+
+
+def test_what_is_no_webm_is_saved_as_it_is(page):
+    body = """async (m, [type, bytes]) => {
+      const made = await m.seekable(new Blob([new Uint8Array(bytes)], {type}));
+      return [...new Uint8Array(await made.arrayBuffer())];
+    }"""
+    head = [0x1A, 0x45, 0xDF, 0xA3, 0x80, 0x18, 0x53, 0x80, 0x67, 0x01, *[0xFF] * 7]
+    for kind, content in [("video/mp4", [1, 2]), ("video/webm", []), ("video/webm", [0] * 40), ("video/webm", head)]:
+        assert run(page, "webm", body, [kind, content]) == content
+
+
+RECORD = """async (m, mimeType) => {
+  const canvas = Object.assign(document.createElement("canvas"), {width: 160, height: 120});
+  const context = canvas.getContext("2d");
+  const recorder = new MediaRecorder(canvas.captureStream(25), {mimeType, videoKeyFrameIntervalDuration: 500});
+  const parts = [];
+  recorder.ondataavailable = (event) => parts.push(event.data);
+  const stopped = new Promise((resolve) => (recorder.onstop = resolve));
+  recorder.start(400);
+  for (const end = performance.now() + 3000; performance.now() < end; ) {
+    context.fillStyle = `hsl(${performance.now() / 10} 80% 50%)`;
+    context.fillRect(0, 0, 160, 120);
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+  }
+  recorder.stop();
+  await stopped;
+  const made = await m.seekable(new Blob(parts, {type: "video/webm"}));
+  const video = Object.assign(document.createElement("video"), {src: URL.createObjectURL(made), muted: true});
+  await new Promise((resolve) => (video.onloadedmetadata = resolve));
+  video.currentTime = 0.75 * video.duration;
+  await new Promise((resolve) => (video.onseeked = resolve));
+  const text = [...new Uint8Array(await made.arrayBuffer())].map((byte) => String.fromCharCode(byte)).join("");
+  return {duration: video.duration, end: video.seekable.end(0), at: video.currentTime, text: btoa(text)};
+}"""
+
+
+@pytest.mark.parametrize("kind", ["video/webm;codecs=vp8", "video/webm;codecs=vp9"])
+def test_a_recording_gets_a_duration_and_an_index(page, kind, tmp_path):
+    """Players can seek in it, and find key frames without reading all of it. What MediaRecorder writes has neither."""
+    made = run(page, "webm", RECORD, kind)
+    assert made["end"] == pytest.approx(made["duration"], abs=0.01)
+    assert made["at"] == pytest.approx(0.75 * made["duration"], abs=0.05)
+    path = tmp_path / "film.webm"
+    path.write_bytes(base64.b64decode(made["text"]))
+    with av.open(str(path)) as film:
+        assert len(film.streams.video[0].index_entries) > 1, "known before anything was decoded"
+        times = [frame.time for frame in film.decode(video=0)]
+        assert len(times) > 5
+        assert film.duration / 1e6 == pytest.approx(made["duration"], abs=0.01)
+        assert times[-1] < made["duration"] < times[-1] + 1

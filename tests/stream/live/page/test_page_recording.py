@@ -17,6 +17,8 @@ def test_the_browser_records_the_recoloured_video(live, tmp_path):
     path = tmp_path / download.value.suggested_filename
     download.value.save_as(path)
     assert frames_in(path) > 5
+    with av.open(str(path)) as film:
+        assert film.duration > 0, "MediaRecorder writes none"
     assert f"Saved {path.name}" in live.inner_text("#notice")
 
 
