@@ -67,13 +67,12 @@ def open_container(
         raise _refusal(location, options, settings, error) or open_failure(location, error) from error
     if not _is_repeatable(location) or _is_complete(container, location):
         return container
-    with recorded_log(av.logging.ERROR) as texts:
-        try:
-            larger = _open(location, options, {**LARGER_PROBE, **settings}, stop)
-        except (av.FFmpegError, OSError, ValueError):
-            return container
+    try:
+        larger = _open(location, options, {**LARGER_PROBE, **settings}, stop)
+    except (av.FFmpegError, OSError, ValueError):
+        return container
     container.close()
-    if not _has_size(larger) and (size := _REFUSED_SIZE.search("\n".join(texts))):
+    if not _has_size(larger) and (size := _REFUSED_SIZE.search(_log_of_opening(location, options, settings))):
         larger.close()
         raise too_large(display_name(location), (int(size[1]), int(size[2])), options.max_pixels)
     return larger
@@ -177,9 +176,7 @@ def _refusal(
         return None
     if not isinstance(error, (av.error.InvalidDataError, av.error.ArgumentError)):
         return None
-    with recorded_log(av.logging.ERROR) as texts, contextlib.suppress(av.FFmpegError, OSError, ValueError):
-        _open(location, options, settings, None).close()
-    log, name = "\n".join(texts), display_name(location)
+    log, name = _log_of_opening(location, options, settings), display_name(location)
     if (protocol := _REFUSED_PROTOCOL.search(log)) is not None:
         return SourceError(
             f"{name} wants to use the protocol {protocol[1]!r}, and only {settings['protocol_whitelist']} are allowed. "
@@ -188,3 +185,10 @@ def _refusal(
     if _NEEDS_SDP.search(log) is not None:
         return SourceError(f"{name} does not say what it sends. Give the SDP file that describes it.")
     return None
+
+
+def _log_of_opening(location: str, options: SourceOptions, settings: Mapping[str, str]) -> str:
+    """The errors that FFmpeg logs while the input is opened once more."""
+    with recorded_log(av.logging.ERROR) as texts, contextlib.suppress(av.FFmpegError, OSError, ValueError):
+        _open(location, options, settings, None).close()
+    return "\n".join(texts)
