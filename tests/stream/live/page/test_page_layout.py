@@ -25,6 +25,8 @@ def test_the_videos_are_shown_side_by_side_or_split(live):
 @pytest.mark.parametrize("width", [360, 1024, 1600])
 def test_nothing_is_cut_off_at_any_width(opened, width):
     page = start(opened(viewport={"width": width, "height": 800}))
+    page.click("#share")
+    page.wait_for_selector("#share-panel:not([hidden])")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     small = page.evaluate(
         """() => [...document.querySelectorAll("button, select, .chips label, .palettes label")]
@@ -84,6 +86,8 @@ def test_text_can_be_read_in_both_schemes(opened, scheme):
     page.wait_for_selector(".face")
     page.click("summary")
     page.click("#record")
+    page.click("#share")
+    page.wait_for_selector("#share-panel:not([hidden])")
     page.click("#snapshot")
     page.wait_for_selector("#notice:not(:empty)")
     assert page.evaluate(LOW_CONTRAST) == []
