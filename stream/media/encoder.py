@@ -17,6 +17,7 @@ from emocolor.frames import PIXEL_FORMATS, Frame, PixelFormat
 
 from .companion_streams import SEGMENT_FORMATS
 from .encoder_choice import (
+    DELIVERY_ENCODERS,
     H264_ENCODERS,
     PLAYED_EVERYWHERE,
     QUANTISERS,
@@ -48,6 +49,9 @@ ASPECT_WRITING_CODECS: Final = frozenset(
     {"libx264", "libx265", "mpeg4", "mpeg2video", "mpeg1video", "ffv1", "mjpeg", "png", "apng", "gif"}
 )
 """Encoders that put the sample aspect ratio into the stream itself."""
+STRICTNESS: Final = {"yuv4mpegpipe": {"strict": "-1"}}
+"""Options of muxers that would refuse what is no part of a standard: more than 8 bits in YUV4MPEG2, an extension of
+FFmpeg's own."""
 RGB_MATRIX: Final = 0
 """FFmpeg's code of the matrix of RGB, which YUV cannot have."""
 QUANTISER_UNIT: Final = 118
@@ -251,15 +255,15 @@ class VideoEncoder:
 
     def _warn_of_format(self, pixel_format: PixelFormat, size_wh: tuple[int, int]) -> None:
         name, choice = self._codec.name, self._choice
-        if choice.loses and self._was_rgb:
+        if choice.loses and self._was_rgb and name in DELIVERY_ENCODERS and self._requested is None:
             self._warn(
                 f"RGB is encoded in {choice.name} without all of its {choice.loses}, since few players decode 4:4:4. "
                 "The option output.pix_fmt with yuv444p keeps the chroma resolution."
             )
         elif choice.loses:
             self._warn(
-                f"The best pixel format of the encoder {name} is {choice.name}: "
-                f"{choice.loses} of {pixel_format.name} are lost."
+                f"The best pixel format of the encoder {name} is {choice.name}, "
+                f"which loses {choice.loses} of {pixel_format.name}."
             )
         if size_wh != self._size_wh:
             self._warn(
@@ -312,7 +316,8 @@ class VideoEncoder:
 
     def _try_to_open(self, pix_fmt: str, size_wh: tuple[int, int]) -> None:
         """Open the encoder and write a header to memory, so that errors show before the output is touched."""
-        trial = av.open(io.BytesIO(), "w", format=SEGMENT_FORMATS.get(self._container, self._container))
+        name = SEGMENT_FORMATS.get(self._container, self._container)
+        trial = av.open(io.BytesIO(), "w", format=name, container_options=STRICTNESS.get(name, {}))
         stream = self._add_stream(trial)
         tags = ColorTags(range=FULL if self._must_be_full_range(pix_fmt) else 0)
         self._setup(pix_fmt, size_wh, tags).apply(stream.codec_context, self._codec.name)

@@ -88,7 +88,7 @@ THREADS: Final = {
 }
 """Threads of the encoders whose output depends on how many there are: the same on every machine. All others use its
 cores. VP8's threads wait actively, which costs more than they give."""
-H264_ENCODERS: Final = frozenset({"libx264", "libx264rgb", "h264_nvenc"})
+H264_ENCODERS: Final = frozenset({"libx264", "h264_nvenc"})
 DELIVERY_ENCODERS: Final = frozenset({"libx264", "libx265", "h264_nvenc", "hevc_nvenc", "libvpx-vp9"})
 """Encoders of what players get, most of which decode 4:2:0 alone."""
 PLAYED_EVERYWHERE: Final = frozenset({"yuv420p", "yuvj420p", "nv12"})

@@ -20,7 +20,7 @@ from emocolor.options import Options, Spelling, option
 from ..files.output_file import Placeable, place_all
 from ..files.stop_request import StopRequest
 from .companion_streams import AudioPolicy, add_companions
-from .encoder import VideoEncoder
+from .encoder import STRICTNESS, VideoEncoder
 from .encoder_choice import default_encoder, encoder_options, find_encoder, holds_hdr
 from .locations import write_failure
 from .packets import Packet
@@ -47,7 +47,7 @@ all codecs are known."""
 MUXER_OPTIONS: Final[dict[str, dict[str, str]]] = {
     # Offsets between streams are rounded to units of the movie's time scale, by default a millisecond.
     **{name: {"movie_timescale": "90000"} for name in MOV_FORMATS},
-    "yuv4mpegpipe": {"strict": "-1"},  # allows more than 8 bits, an extension of FFmpeg's own
+    **STRICTNESS,
 }
 
 

@@ -106,6 +106,12 @@ def test_other_containers_hold_all_frames(make_clip: Any, tmp_path: Path, name: 
     assert len(decoded_frames(tmp_path / name)) == 10
 
 
+@pytest.mark.parametrize("pix_fmt", ["yuv422p10le", "yuv420p12le"])
+def test_y4m_holds_more_than_eight_bits(make_clip: Any, tmp_path: Path, pix_fmt: str) -> None:
+    process(make_clip("in.mkv", codec="ffv1", pix_fmt=pix_fmt, frames=3), tmp_path / "out.y4m")
+    assert [frame.format.name for frame in decoded_frames(tmp_path / "out.y4m")] == [pix_fmt] * 3
+
+
 @pytest.mark.parametrize("format_name", [None, "yuv4mpegpipe", "mpegts", "mp4", "mov", "webm", "avi", "nut"])
 def test_standard_output(make_clip: Any, tmp_path: Path, format_name: str | None) -> None:
     path = make_clip(frames=10)
