@@ -28,7 +28,7 @@ IMAGE_SIDE: Final = 320
 MIN_IMAGE_WIDTH: Final = 48
 """Pixels that an image must be wide for its caption to be readable."""
 MIN_IMAGE_HEIGHT: Final = 8
-MAX_PIXELS: Final = 1 << 30
+MAX_PIXELS: Final = 10**9
 """More than any encoder takes."""
 ROUNDED_SECONDS: Final = 0.005
 """How far a container may round a frame's time; GIF, the coarsest, counts hundredths of a second."""

@@ -159,7 +159,7 @@ def test_what_cannot_be_compared_is_one_clear_line(make_numbered: FilmMaker, tmp
             write_comparison(before, after, strip)
     with pytest.raises(SourceError, match="Start earlier"):
         write_comparison(film, film, strip, start=9.0)
-    with pytest.raises(ConfigurationError, match="0 s or later"):
+    with pytest.raises(ConfigurationError, match="must lie between 0 s"):
         write_comparison(film, film, strip, start=-1.0)
     with pytest.raises(SinkError, match=r"\AThe folder .* does not exist\. .*\Z"):
         write_comparison(film, film, tmp_path / "nowhere" / "strip.png")
