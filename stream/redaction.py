@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 RTMP: Final = ("rtmp", "rtmps", "rtmpt", "rtmpte", "rtmpts", "rtmpe")
-_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]+)://(?P<rest>[^\s'\"<>]+)")
+# The punctuation of a sentence that follows is no part of it.
+_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]+)://(?P<rest>[^\s'\"<>]+?)(?=[.,:;!?)]{0,3}(?:[\s'\"<>]|$))")
 
 
 def redacted(text: str) -> str:

@@ -21,6 +21,8 @@ from stream.redaction import redacted
         ("udp://127.0.0.1:9", "udp://127.0.0.1:9"),
         ("refused: 'http://a:b@h/x?token=1'; last", "refused: 'http://a:***@h/x?token=***'; last"),
         ("at 12:30.mp4", "at 12:30.mp4"),
+        ("Cannot write rtmp://host/app/KEY: it ended.", "Cannot write rtmp://host/app/***: it ended."),
+        ("(see http://host/a?b=c), then", "(see http://host/a?b=***), then"),
     ],
 )
 def test_urls_keep_what_is_no_secret(url, shown):
