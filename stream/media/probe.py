@@ -28,13 +28,14 @@ _MAX_PLAUSIBLE_RATE: Final = 1000
 
 def main_video(container: av.container.InputContainer) -> av.VideoStream | None:
     """The video to process: the first that is marked as default, else the first; never cover art."""
-    moving = [
-        stream
-        for stream in container.streams.video
-        if not stream.disposition & _STILL and stream.codec_context is not None
-    ]
+    moving = [stream for stream in container.streams.video if not is_still(stream) and stream.codec_context is not None]
     marked = [stream for stream in moving if stream.disposition & Disposition.default]
     return next(iter(marked or moving), None)
+
+
+def is_still(stream: Any) -> bool:
+    """Whether a video stream holds cover art or thumbnails."""
+    return stream.type == "video" and bool(stream.disposition & _STILL)
 
 
 def companions_of(container: av.container.InputContainer, main: av.VideoStream) -> tuple[CompanionStream, ...]:

@@ -82,7 +82,7 @@ def main_video(container: av.container.InputContainer, location: str, options: S
     """The video to process; raises ``SourceError`` where there is none, or none that may be processed."""
     stream, name = probe.main_video(container), display_name(location)
     if stream is None:
-        kinds = sorted({str(other.type) for other in container.streams})
+        kinds = sorted({"still images" if probe.is_still(other) else str(other.type) for other in container.streams})
         held = f"only {' and '.join(kinds)}" if kinds else "no streams at all"
         raise SourceError(f"{name} has no video that can be decoded, {held}. Give a file with moving frames.")
     context = stream.codec_context

@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import pytest
+from av.stream import Disposition
 
 from emocolor.errors import SourceError
 from stream.media.reading.opening import NETWORK_PROTOCOLS, allowed_protocols, main_video, open_container
@@ -234,4 +235,20 @@ def test_audio_alone_is_no_video(make_clip: Any, tmp_path: Path) -> None:
                 made.mux(packet)
     options = SourceOptions()
     with pytest.raises(SourceError, match="only audio"):
+        main_video(open_container(str(path), options), str(path), options)
+
+
+def test_music_with_cover_art_has_no_video(make_clip: Any, tmp_path: Path) -> None:
+    cover = make_clip("cover.jpg", codec="mjpeg", pix_fmt="yuvj420p", format_name="image2", frames=1)
+    song, path, options = make_clip("song.mkv", audio=[AUDIO]), tmp_path / "song.mp4", SourceOptions()
+    with av.open(str(song)) as sound, av.open(str(cover)) as art, av.open(str(path), "w") as made:
+        given = (sound.streams.audio[0], art.streams.video[0])
+        streams = [made.add_stream_from_template(stream) for stream in given]
+        streams[1].disposition = Disposition.attached_pic
+        for container, stream, source in zip((sound, art), streams, given, strict=True):
+            for packet in container.demux(source):
+                if packet.size:
+                    packet.stream = stream
+                    made.mux(packet)
+    with pytest.raises(SourceError, match="only audio and still images"):
         main_video(open_container(str(path), options), str(path), options)
