@@ -7,8 +7,8 @@
 difference and exits with 1 if there is one. Jobs run as commands in a process of their own, so any checkout can be
 recorded and any other compared with it. ``PATTERN`` is a shell pattern for names of jobs, such as ``'demo_tint_*'``.
 
-Nets give slightly different numbers on another type of processor or in another version of their runtime, and encoders
-another result with another number of threads. ``compare`` therefore says where the machine or the versions differ.
+Nets give slightly different numbers on another type of processor or in another version of their runtime.
+``compare`` therefore says where the machine or the versions differ.
 """
 
 import argparse
