@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from .ending import EXIT_CODES, Verbose, interruptible, perform
-from .messages import printable
+from .messages import show
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(f"emocolor-stream {version('emocolor-stream')}")
+        show(f"emocolor-stream {version('emocolor-stream')}")
         raise typer.Exit
 
 
@@ -157,7 +157,7 @@ def demo(
         from ..demo.run import run_demo
 
         for path, description in run_demo(folder, overwrite=overwrite).items():
-            print(printable(f"{path!s:<24} {description}"))
+            show(f"{path!s:<24} {description}")
         return 0
 
     perform(partial(interruptible, work), verbose)

@@ -22,7 +22,7 @@ from ..job import Job
 from ..media.locations import display_name, is_standard_stream
 from ..pipeline.steps import Step
 from ..settings import JobSettings
-from .messages import printable, release_terminal, say, show_cursor
+from .messages import release_terminal, say, show, show_cursor
 from .parameters import with_flags
 from .signals import handled_signals
 
@@ -95,7 +95,7 @@ class Interruption:
         finally:
             for number, handler in before.items():
                 self._loop.remove_signal_handler(number)
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     async def opened(self, settings: JobSettings) -> Job | None:
         """The job, or ``None`` where a signal came before it was open."""
@@ -268,7 +268,7 @@ def print_plan(settings: JobSettings) -> None:
     job = Job(settings)
     try:
         for line in _plan(job):
-            print(printable(line))
+            show(line)
     finally:
         job.discard()
 

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import platform
-import sys
 from collections.abc import Iterator
 
 from emocolor.errors import EmocolorError
@@ -10,6 +9,7 @@ from engines.runners.devices import has_nvidia_driver, wants_cuda
 
 from ..media.locations import PROTOCOLS
 from ..pipeline.cores import usable_cores
+from .messages import say, show
 
 PACKAGES = (
     "av",
@@ -38,12 +38,12 @@ ENCODERS = (
 def examine() -> int:
     """Print the findings; 0 where the main job can run, else the exit code of what is missing."""
     for title, line in _findings():
-        print(f"{title:<12} {line}")
+        show(f"{title:<12} {line}")
     try:
-        print(f"{'nets':<12} {_try_nets()}")
-        print(f"{'faces':<12} {_try_faces()}")
+        show(f"{'nets':<12} {_try_nets()}")
+        show(f"{'faces':<12} {_try_faces()}")
     except EmocolorError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}")
         return error.exit_code
     return 0
 

@@ -31,6 +31,7 @@ from engines.spec import (
 )
 
 from ..pipeline.cores import usable_cores
+from .messages import say, show
 
 WARM_UP: Final = 3
 """Runs before those that are timed."""
@@ -84,8 +85,8 @@ def list_engines() -> int:
     """Print nets, runtimes, and the engines in the cache."""
     kinds = {"emotion": emotion_net_names(), "colours": colorizer_names(), "styles": style_net_names()}
     for kind, names in kinds.items():
-        print(f"{kind:<9} {', '.join(names)}")
-    print()
+        show(f"{kind:<9} {', '.join(names)}")
+    show("")
     cuda = wants_cuda("auto")
     _print_table(
         [("runtime", "device", "precisions", "version")]
@@ -93,7 +94,7 @@ def list_engines() -> int:
     )
     cache = user_cache()
     entries = cache.entries()
-    print(f"\n{_total(entries)} in {cache.folder or 'no folder, as there is no home'}")
+    show(f"\n{_total(entries)} in {cache.folder or 'no folder, as there is no home'}")
     if entries:
         rows = [("net", "runtime", "precision", "size", "built", "usable here")]
         _print_table(rows + [_row(entry) for entry in entries])
@@ -114,14 +115,14 @@ def build_engines(nets: Sequence[str], device: Device, precision: PrecisionChoic
             if not cache.holds(key):
                 raise EngineError(f"{spec.name} was compiled, but {cache.folder} does not keep it.")
         done = "was there already" if there else f"built in {time.monotonic() - started:.1f} s"
-        print(f"{spec.name:<{width}}  {first.name} {exact}  {done}", flush=True)
+        show(f"{spec.name:<{width}}  {first.name} {exact}  {done}", flush=True)
     return 0
 
 
 def bench_engines(nets: Sequence[str], runs: int, threads: int) -> int:
     """Print how long nets take to open and to run."""
     specs, devices = _specs(nets), ("cuda", "cpu") if wants_cuda("auto") else ("cpu",)
-    print(f"{runs} runs each, {threads} CPU thread{'s' * (threads > 1)} of {usable_cores()} cores")
+    show(f"{runs} runs each, {threads} CPU thread{'s' * (threads > 1)} of {usable_cores()} cores")
     rows = [("net", "inputs", "runtime", "precision", "open s", "median ms", "95 % ms")]
     for spec in specs:
         for backend in (one for one in BACKENDS if one.device in devices):
@@ -129,7 +130,7 @@ def bench_engines(nets: Sequence[str], runs: int, threads: int) -> int:
                 try:
                     opened, times = _time(spec, backend, precision, runs, threads)
                 except EmocolorError as error:
-                    print(f"left out: {spec.name} in {backend.name}, {precision}: {error}", file=sys.stderr)
+                    say(f"left out: {spec.name} in {backend.name}, {precision}: {error}")
                     continue
                 metrics = (f"{opened:.2f}", f"{statistics.median(times):.2f}", f"{np.percentile(times, 95):.2f}")
                 rows.append((spec.name, _sizes(spec), backend.name, precision, *metrics))
@@ -142,7 +143,7 @@ def clear_engines(*, stale: bool) -> int:
     cache = user_cache()
     gone = [entry for entry in cache.entries() if not stale or _reason_against(entry)]
     cache.remove(gone)
-    print(f"{_total(gone)} removed")
+    show(f"{_total(gone)} removed")
     return 0
 
 
@@ -267,4 +268,4 @@ def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Columns as wide as they need to be."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+        show("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import queue
 import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
@@ -14,7 +13,7 @@ from emocolor.errors import EmocolorError
 
 from ..live.clock import SYSTEM_CLOCK
 from ..live.run import LiveRun, LiveSettings, OutputReport, RunReport, check_settings
-from .messages import printable
+from .messages import show_status
 from .signals import handle_by
 
 STOPPED_AT_ONCE: Final = 128 + signal.SIGINT
@@ -146,8 +145,7 @@ class StatusLine(logging.Filter):
     def show(self, text: str) -> None:
         """Replace what is shown by ``text``; empty takes it away."""
         if text or self._shown:
-            with contextlib.suppress(OSError, ValueError):  # the terminal is gone
-                print(CLEAR_LINE + printable(text), end="", file=sys.stderr, flush=True)
+            show_status(CLEAR_LINE, text)
         self._shown = bool(text)
 
     def filter(self, record: logging.LogRecord) -> bool:

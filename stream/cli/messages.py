@@ -30,6 +30,17 @@ def say(text: str, stream: TextIO | None = None) -> None:
         print(printable(text), file=stream or sys.stderr, flush=True)
 
 
+def show(text: str, *, end: str = "\n", flush: bool = False) -> None:
+    """Print what was asked for on standard output, line breaks kept. Raises ``OSError``."""
+    print(printable(text, kept="\n"), end=end, flush=flush)
+
+
+def show_status(prefix: str, text: str) -> None:
+    """Print a part of a line on standard error, after control characters of our own; as harmless as ``say``."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(prefix + printable(text), end="", file=sys.stderr, flush=True)
+
+
 def release_terminal() -> None:
     """Let nothing more be printed where the terminal is gone: writing to it would fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -59,8 +70,7 @@ def open_standard_streams() -> None:
 def show_cursor() -> None:
     """Bring back the terminal's cursor, which a progress bar hides."""
     if sys.stderr is not None and sys.stderr.isatty():
-        with contextlib.suppress(OSError, ValueError):
-            print("\x1b[?25h", end="", file=sys.stderr, flush=True)
+        show_status("\x1b[?25h", "")
 
 
 def printable(text: str, *, kept: str = "") -> str:

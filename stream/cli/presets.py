@@ -7,7 +7,7 @@ import typer
 
 from ..presets import preset_names, read_preset
 from .ending import Verbose, perform
-from .messages import printable
+from .messages import show
 
 
 def presets_app() -> typer.Typer:
@@ -38,7 +38,7 @@ def presets_app() -> typer.Typer:
 def list_presets() -> int:
     """Print names and descriptions."""
     for name in preset_names():
-        print(printable(f"{name:<12} {read_preset(name).description}"))
+        show(f"{name:<12} {read_preset(name).description}")
     return 0
 
 
@@ -46,5 +46,5 @@ def show_preset(name: str) -> int:
     """Print a preset as TOML, ready to be saved and changed."""
     preset = read_preset(name)
     values: dict[str, Any] = {"description": preset.description, **preset.values}
-    print(printable(tomli_w.dumps(values), kept="\n"), end="")
+    show(tomli_w.dumps(values), end="")
     return 0

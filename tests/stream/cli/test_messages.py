@@ -1,8 +1,10 @@
+import ast
 import io
 import logging
 import os
 import pty
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +20,7 @@ from stream.cli.messages import open_standard_streams, printable, printable_json
         ("two\nlines\r\tand \x7f\x85\x9b", "two\\nlines\\r\\tand \\x7f\\x85\\x9b"),
         ("gpj.\u202emp4\u2066\u2028", "gpj.\\u202emp4\\u2066\\u2028"),
         (os.fsdecode(b"caf\xe9.mp4"), "caf\\xe9.mp4"),
-        ("Cannot read rtsp://u:p@h/1?t=2.", "Cannot read rtsp://u:***@h/1?t=***"),
+        ("Cannot read rtsp://u:p@h/1?t=2.", "Cannot read rtsp://u:***@h/1?t=***."),
     ],
 )
 def test_a_message_is_one_harmless_line(text, printed):
@@ -96,3 +98,16 @@ def test_only_terminals_are_released():
 def test_the_cursor_is_only_shown_on_terminals(capsys):
     show_cursor()
     assert capsys.readouterr().err == ""
+
+
+def test_every_command_prints_through_this_module():
+    """Names and tags of files can be in whatever a command prints."""
+    folder = Path(__file__).parents[3] / "stream" / "cli"
+    found = [
+        f"{path.name}:{call.lineno}"
+        for path in folder.glob("*.py")
+        if path.name != "messages.py"
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("print", "typer.echo", "sys.stderr.write")
+    ]
+    assert not found, found

@@ -62,3 +62,20 @@ def test_a_folder_is_kept_under_the_next_free_name(tmp_path):
     part.mkdir()
     (tmp_path / "04d.1").mkdir()
     assert move_folder_aside(part, tmp_path / "%04d.png").name == "04d.2"
+
+
+def test_file_systems_without_hard_links_do(part, place, monkeypatch):
+    """As exFAT and some network shares. A replacement cannot be undone there."""
+
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    rename(part, place, overwrite=False)
+    assert place.read_bytes() == b"new"
+    part.write_bytes(b"newer")
+    with pytest.raises(FileExistsError):
+        rename(part, place, overwrite=False)
+    rename(part, place, overwrite=True).settle()
+    assert place.read_bytes() == b"newer"
+    assert [path.name for path in place.parent.iterdir()] == ["out.mp4"]
