@@ -171,7 +171,8 @@ def measure(recipe: ColorizerRecipe, net: ColorizerNet, weights: Tensor | None, 
     photos."""
     if recipe.keep == "best":
         assert weights is not None
-        return measure_frontiers(Annealed(net, weights).eval(), held_out, recipe.film.degradations)
+        annealed = Annealed(net, weights).to(next(net.parameters()).device).eval()
+        return measure_frontiers(annealed, held_out, recipe.film.degradations)
     recolor = trained_recolorer(net, EPOCH_TEMPERATURE)
     found = measure_recolorer(recolor, held_out.spread(EPOCH_PHOTOS), MEASURED_SIZE)
     return {key: found[key] for key in ("ab_error", "colorfulness", "psnr")}
