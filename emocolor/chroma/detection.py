@@ -28,8 +28,8 @@ NOISE_EXPONENT: Final = 0.7
 """A frame is in colour if its coherent residual exceeds ``COHERENCE * total ** NOISE_EXPONENT``: the stronger the
 residual, the less of it has to be coherent, because noise has its limits. ``COHERENCE`` was chosen on one half of the
 source clips of ``python -m tests.benchmarks.color_detection``."""
-MIN_COHERENT: Final = 0.0022
-"""Coherent residual, half a code of 8 bits, below which a frame counts as gray: rounding alone makes as much."""
+MIN_COHERENT: Final = 0.0025
+"""Coherent residual, about half a code of 8 bits, below which a frame counts as gray: rounding alone makes as much."""
 OUTLIER: Final = 0.08
 """Distance from the curve, from which a sample is an outlier, as those of coloured text and logos are."""
 MAX_OUTLIERS: Final = 0.08

@@ -24,6 +24,8 @@ SAMPLES: Final = 16
 SHORT_SECONDS: Final = 20.0
 """Inputs up to this length are decoded as a whole, since they may have a single key frame. In longer ones the nearest
 key frames are taken."""
+FEW_FRAMES_SECONDS: Final = 4.0
+"""Inputs up to this length are decoded with all frames: those that others are predicted from may be too few."""
 
 
 def detect_input_color(location: str, options: SourceOptions, info: SourceInfo) -> ColorDetection | None:
@@ -43,7 +45,7 @@ def color_notes(found: ColorDetection) -> Iterator[str]:
     """What a user should know about how colours are treated, one line each."""
     if found.is_colored:
         extent = "is in colour already"
-        if 2 * found.colored < found.frames:
+        if 4 * found.colored < found.frames:
             extent = f"is partly in colour already ({found.colored} of {found.frames} frames sampled)"
         yield f"The input {extent}, so its colours are kept; the option colorize.force gives it new ones."
         return
@@ -68,6 +70,9 @@ def sample_frames(location: str, options: SourceOptions, duration: float) -> Ite
         start = float(probe.start_of(container) + options.start)
         times = [start + duration * (number + 0.5) / SAMPLES for number in range(SAMPLES)]
         short = duration <= SHORT_SECONDS
+        if FEW_FRAMES_SECONDS < duration <= SHORT_SECONDS:
+            # Decoding is faster without frames that no other is predicted from.
+            stream.codec_context.skip_frame = "NONREF"
         frames = _decoded(container, stream, start, times) if short else _key_frames(container, stream, times)
         for frame in frames:
             yield frame_from_av(to_working_format(frame))
@@ -76,9 +81,8 @@ def sample_frames(location: str, options: SourceOptions, duration: float) -> Ite
 def _decoded(
     container: av.container.InputContainer, stream: av.VideoStream, start: float, times: list[float]
 ) -> Iterator[av.VideoFrame]:
-    """The first frame at or after each time, without those that no other is predicted from: decoding is faster so."""
+    """The first frame at or after each time."""
     container.seek(math.floor(start * av.time_base))
-    stream.codec_context.skip_frame = "NONREF"
     waiting = times[::-1]
     for frame in _frames(container, stream):
         if not waiting:

@@ -83,6 +83,12 @@ def test_colour_that_comes_late_is_seen(tmp_path):
     assert is_colored(clip)
 
 
+def test_short_clips_are_sampled_as_densely_as_long_ones(tmp_path):
+    """Three of four frames predict no other, so decoding the rest alone would leave six."""
+    found = detected(write(tmp_path / "in.mp4", patches(24, False), bf="3"))
+    assert found.frames >= 12
+
+
 def test_the_part_that_is_read_decides(tmp_path):
     clip = write(tmp_path / "in.mp4", patches(50, True) + patches(50, False), g="10", bf="0")
     assert is_colored(clip)
