@@ -36,6 +36,10 @@ def parse_amount(text: str) -> int:
     return int(found[1]) * _THOUSANDS[found[2]]
 
 
+MOST_SECONDS: Final = 1e9
+"""30 years; FFmpeg's microseconds overflow at 292,000."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions(Options):
     """Which part of an input to read, and how."""
@@ -60,7 +64,7 @@ class SourceOptions(Options):
             text=TextForm(parse=parse_time),
         ),
     ] = None
-    max_pixels: Annotated[int, option("Refuse larger frames, width times height.", ge=1)] = MAX_PIXELS
+    max_pixels: Annotated[int, option("Refuse larger frames, width times height.", ge=1, le=10**9)] = MAX_PIXELS
     format: Annotated[
         str | None, option("Input format, for pipes and raw data.", cli=Spelling(flag="input-format", metavar="NAME"))
     ] = None
@@ -70,6 +74,7 @@ class SourceOptions(Options):
             option(
                 "How much to read to find the streams, such as 50M; by default 5M, or more if that is too little.",
                 ge=32,
+                le=2**31 - 1,
                 unit="bytes",
                 cli=Spelling(metavar="BYTES"),
                 text=TextForm(parse=parse_amount),
@@ -83,6 +88,7 @@ class SourceOptions(Options):
             option(
                 "How much playing time to analyse for that, in microseconds, such as 60M.",
                 ge=0,
+                le=2**53,
                 unit="µs",
                 cli=Spelling(metavar="MICROSECONDS"),
                 text=TextForm(parse=parse_amount),
@@ -104,8 +110,8 @@ class SourceOptions(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         start, end = self.start_seconds or 0.0, math.inf if self.end_seconds is None else self.end_seconds
-        if not (math.isfinite(start) and start >= 0):
-            raise ConfigurationError(f"The start must be a time of 0 s or later, got {self.start_seconds}.")
+        if not 0 <= start <= MOST_SECONDS:
+            raise ConfigurationError(f"The start must lie between 0 s and {MOST_SECONDS:g} s, got {start:g} s.")
         if not end > start:
             raise ConfigurationError(f"The end must lie after the start ({start:g} s), got {end:g} s.")
         if self.format is not None and self.format not in av.formats_available:
