@@ -227,7 +227,7 @@ class VideoSink:
         except (av.FFmpegError, OSError, ValueError) as error:
             self._fail(error)
         if self._muxer.refused_at_end:
-            self.warnings.append("The container refused a packet at the very end: what followed it is missing.")
+            self._check_whole()
 
     def abort(self) -> None:
         """Close, and remove what was written; never raises, so that the error that led here is the one that shows."""
@@ -236,6 +236,17 @@ class VideoSink:
             with contextlib.suppress(av.FFmpegError, OSError, ValueError):
                 self._container.close()
         self._target.remove()
+
+    def _check_whole(self) -> None:
+        """A muxer that refuses something while it ends the file may refuse the whole of its index."""
+        shown = self._target.display_name
+        try:
+            whole = self._target.is_seekable and bool(av.open(self._target.name).streams.video)
+        except (av.FFmpegError, OSError):
+            whole = False
+        if not whole:
+            raise SinkError(f"{shown} cannot be ended. Set the option output.audio to aac, or use another container.")
+        self.warnings.append(f"The container refused a packet when {shown} was ended: what followed it may be missing.")
 
     def _mux(self, packets: list[Packet], *, copied: bool = False) -> None:
         try:

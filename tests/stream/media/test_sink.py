@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,24 @@ def test_standard_output(make_clip: Any, tmp_path: Path, format_name: str | None
     (tmp_path / "piped").write_bytes(done.stdout)
     assert len(decoded_frames(tmp_path / "piped")) == 10
     assert done.stderr == b""
+
+
+def test_a_packet_that_is_refused_at_the_end_ends_no_job(make_clip: Any, tmp_path: Path) -> None:
+    """MP4's muxer parses E-AC-3 when its turn comes, which is here when the file is closed."""
+    path = make_clip("in.mkv", frames=20, audio=[{**AUDIO, "codec": "eac3", "parts": 60}])
+    source = VideoSource(str(path))
+    sink = VideoSink(str(tmp_path / "out.mp4"), source, SinkOptions())
+    units = list(source.units())
+    damaged: Any = av.Packet(b"\x12" * 200)
+    last = units[-1].packets[-1]
+    damaged.stream, damaged.time_base, damaged.pts, damaged.dts = last.stream, last.time_base, last.pts, last.dts
+    for unit in [*units[:-1], replace(units[-1], packets=(*units[-1].packets[:-1], damaged))]:
+        sink.write(unit)
+    sink.finish()
+    source.close()
+    assert sink.lost_packets == 1
+    assert any("when" in warning and "was ended" in warning for warning in sink.warnings)
+    assert len(decoded_frames(tmp_path / "out.mp4")) == 20
 
 
 def test_abort_leaves_nothing_behind(make_clip: Any, tmp_path: Path) -> None:

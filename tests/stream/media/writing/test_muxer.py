@@ -61,6 +61,31 @@ def test_what_a_bitstream_filter_refuses_is_left_out_and_counted(make_clip: Any,
     assert len(packets(tmp_path / "out.mp4", 0)) == len(given) - 1
 
 
+@pytest.mark.parametrize(("place", "at_end"), [(4, False), (-1, True)])
+def test_what_a_muxer_refuses_when_its_turn_comes_is_left_out(
+    make_clip: Any, tmp_path: Path, place: int, at_end: bool
+) -> None:
+    """MP4's muxer parses E-AC-3 when it writes it, after other packets were queued, or when the file is closed."""
+    given, stream, source = copied_audio(make_clip("in.mkv", audio=[{"codec": "eac3", "parts": 40}]))
+    video: Any = source.streams.video[0]
+    source.seek(0)
+    frames: list[Any] = [packet for packet in source.demux(video) if packet.size]
+    damaged: Packet = av.Packet(b"\x12" * 200)
+    damaged.pts, damaged.dts, damaged.time_base = given[place].pts, given[place].dts, given[place].time_base
+    given[place] = damaged
+    with av.open(str(tmp_path / "out.mp4"), "w") as made:
+        streams = [made.add_stream_from_template(one, opaque=True) for one in (video, stream)]
+        muxer = Muxer(made)
+        for packets_of_one, copy in zip((frames, given), streams, strict=True):
+            for packet in packets_of_one:
+                packet.stream = copy
+        muxer.write(given, copied=True)
+        muxer.write(frames)
+        muxer.close()
+    assert (muxer.refused, muxer.refused_at_end) == (1, at_end)
+    assert (len(packets(tmp_path / "out.mp4", 0)), len(packets(tmp_path / "out.mp4", 1))) == (10, len(given) - 1)
+
+
 def test_no_packet_of_ours_is_left_out(make_clip: Any) -> None:
     given, stream, _ = copied_audio(make_clip("in.ts", audio=[AUDIO]))
     with av.open(io.BytesIO(), "w", format="mp4") as made:
