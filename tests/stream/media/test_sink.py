@@ -134,9 +134,11 @@ def test_a_packet_that_is_refused_at_the_end_ends_no_job(make_clip: Any, tmp_pat
     sink = VideoSink(str(tmp_path / "out.mp4"), source, SinkOptions())
     units = list(source.units())
     damaged: Any = av.Packet(b"\x12" * 200)
-    last = units[-1].packets[-1]
+    place = max(index for index, unit in enumerate(units) if unit.packets)
+    last = units[place].packets[-1]
     damaged.stream, damaged.time_base, damaged.pts, damaged.dts = last.stream, last.time_base, last.pts, last.dts
-    for unit in [*units[:-1], replace(units[-1], packets=(*units[-1].packets[:-1], damaged))]:
+    units[place] = replace(units[place], packets=(*units[place].packets[:-1], damaged))
+    for unit in units:
         sink.write(unit)
     sink.finish()
     source.close()
