@@ -26,8 +26,8 @@ from ..frames import Frame
 COHERENCE: Final = 0.118
 NOISE_EXPONENT: Final = 0.7
 """A frame is in colour if its coherent residual exceeds ``COHERENCE * total ** NOISE_EXPONENT``: the stronger the
-residual, the less of it has to be coherent, because noise has its limits. ``COHERENCE`` was chosen on one half of the
-source clips of ``python -m tests.benchmarks.color_detection``."""
+residual, the less of it has to be coherent, because noise has its limits. A lower threshold keeps more colours and
+takes more compressed tones for colour; ``python -m tests.benchmarks.color_detection`` measures both."""
 MIN_COHERENT: Final = 0.0025
 """Coherent residual, about half a code of 8 bits, below which a frame counts as gray: rounding alone makes as much."""
 OUTLIER: Final = 0.08
