@@ -44,6 +44,8 @@ CHAPTER_UNIT: Final = Fraction(1, 1000)
 FRAGMENTED: Final = "+frag_keyframe+empty_moov+delay_moov+default_base_moof"
 """Flags of MOV's muxer for places in which nothing can be completed later. The index follows the first fragment, when
 all codecs are known."""
+BLU_RAY_EXTENSIONS: Final = (".m2ts", ".mts")
+"""Of MPEG transport streams with a time before every packet, as on Blu-ray discs and in cameras."""
 MUXER_OPTIONS: Final[dict[str, dict[str, str]]] = {
     # Offsets between streams are rounded to units of the movie's time scale, by default a millisecond.
     **{name: {"movie_timescale": "90000"} for name in MOV_FORMATS},
@@ -261,6 +263,8 @@ class VideoSink:
     def _muxer_options(self) -> dict[str, str]:
         name = self._target.format
         options = dict(MUXER_OPTIONS.get(name, {}))
+        if self._target.extension.lower() in BLU_RAY_EXTENSIONS:
+            options["mpegts_m2ts_mode"] = "1"  # FFmpeg tells by the name, which is a temporary one here
         if name in MOV_FORMATS:
             flags = "+faststart" if self._target.is_seekable else FRAGMENTED
             table = needs_apple_table(name, current_metadata(self._info.metadata))

@@ -147,6 +147,16 @@ def test_a_packet_that_is_refused_at_the_end_ends_no_job(make_clip: Any, tmp_pat
     assert len(decoded_frames(tmp_path / "out.mp4")) == 20
 
 
+@pytest.mark.parametrize(("name", "size", "sync"), [("out.ts", 188, 0), ("out.m2ts", 192, 4), ("out.MTS", 192, 4)])
+def test_transport_streams_have_the_packets_that_their_name_promises(
+    make_clip: Any, tmp_path: Path, name: str, size: int, sync: int
+) -> None:
+    process(make_clip(frames=10), tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    assert set(data[sync::size]) == {0x47}
+    assert len(decoded_frames(tmp_path / name)) == 10
+
+
 def test_abort_leaves_nothing_behind(make_clip: Any, tmp_path: Path) -> None:
     source = VideoSource(str(make_clip(frames=30)))
     target = tmp_path / "sub" / "out.mkv"
