@@ -17,6 +17,7 @@ A new engine replaces one of the same net with other weights.
 import contextlib
 import datetime
 import fcntl
+import glob
 import hashlib
 import json
 import logging
@@ -38,6 +39,7 @@ from .regular_files import NotRegularError, open_regular, read_bounded
 Engine = TypeVar("Engine")
 
 SUFFIX: Final = ".engine"
+PART: Final = ".part"
 MAX_HEADER_BYTES: Final = 65536
 MAX_FILE_BYTES: Final = 2**31
 POLL_INTERVAL_S: Final = 0.1
@@ -218,11 +220,15 @@ class EngineCache:
             "built": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
             "seconds": round(seconds, 2),
         }
+        prefix = f".{path.name}."
+        _remove_leftovers(path.parent, prefix)
         try:
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
+            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=prefix, suffix=PART, delete=False) as file:
                 try:
+                    with contextlib.suppress(OSError):  # a file system without locks
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     file.write(json.dumps(header).encode() + b"\n" + content)
-                    file.close()
+                    file.flush()
                     os.replace(file.name, path)
                 except BaseException:
                     Path(file.name).unlink(missing_ok=True)
@@ -287,6 +293,18 @@ def _lock(path: Path, max_wait_s: float) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 path.unlink()
             os.close(file)
+
+
+def _remove_leftovers(folder: Path, prefix: str) -> None:
+    """Remove temporary files whose process was killed: nobody locks them any more."""
+    for left in folder.glob(f"{glob.escape(prefix)}*{PART}"):
+        with contextlib.suppress(OSError):
+            file = os.open(left, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+            finally:
+                os.close(file)
 
 
 def _acquire(path: Path, max_wait_s: float) -> int | None:

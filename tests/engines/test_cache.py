@@ -1,5 +1,6 @@
 """Compiled nets are kept, found again, checked before use, and never a reason to stop."""
 
+import fcntl
 import json
 import os
 import re
@@ -269,6 +270,17 @@ def test_a_build_that_fails_leaves_nothing(folder):
         EngineCache(folder).engine(KEY, bytes, fail)
     assert list(folder.iterdir()) == []
     assert get(folder)[1].built == 1
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(folder):
+    folder.mkdir(mode=0o700)
+    left, written, of_others = (folder / f".{name}.part" for name in (f"{KEY.file_name}.a", f"{KEY.file_name}.b", "c"))
+    for path in (left, written, of_others):
+        path.touch()
+    with written.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        get(folder)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([written.name, of_others.name, KEY.file_name])
 
 
 def test_of_two_threads_one_builds_and_the_other_waits(folder, caplog):
