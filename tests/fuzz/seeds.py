@@ -74,14 +74,15 @@ def make_seeds(folder: Path) -> list[Path]:
         making = folder.with_name(f"{folder.name}.making")
         making.mkdir(parents=True, exist_ok=True)
         for recipe in RECIPES:
-            _make(recipe, making / recipe.name)
+            make_clip(recipe, making / recipe.name)
         _add_exif(making / "still.jpg", making / "exif.jpg")
         _run_scripts(making)
         making.rename(folder)
     return sorted(folder.iterdir())
 
 
-def _make(recipe: Recipe, path: Path) -> Path:
+def make_clip(recipe: Recipe, path: Path) -> Path:
+    """Make the clip of a recipe at ``path``."""
     format_options = {name: value for name, value in recipe.options.items() if name == "movflags"}
     with av.open(str(path), "w", format=recipe.format_name, options=format_options) as container:
         codec_options = {name: value for name, value in recipe.options.items() if name not in format_options}
