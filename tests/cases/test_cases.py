@@ -25,7 +25,6 @@ CODES = {
 """Exit codes other than 0."""
 MAY_DIFFER = {
     "apng": {"color range": "RGB becomes video range"},
-    "au_truehd": {"audio end": "Matroska's unit is longer than a packet"},
 }
 """By case: differences by their word, and why they are right."""
 CONVERTED = ("color range", "color matrix")

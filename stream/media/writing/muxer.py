@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import av
 from av.container import OutputContainer
+from av.format import Flags
 
 from ..packets import Packet
 
@@ -22,6 +23,8 @@ class Muxer:
 
     def __init__(self, container: OutputContainer) -> None:
         self._container = container
+        self._may_be_equal = bool(container.format.flags & Flags.ts_nonstrict.value)
+        """Whether two packets of a stream may have one time: a unit of Matroska is longer than a packet of TrueHD."""
         self._units: dict[int, Fraction] = {}
         self._last_dts: dict[int, int] = {}
         self._copied = 0
@@ -65,8 +68,8 @@ class Muxer:
         unit = self._units.setdefault(stream.index, stream.time_base)
         dts = _rescaled(packet.dts, packet.time_base, unit)
         last = self._last_dts.get(stream.index)
-        # Subtitles may begin together.
-        least = dts if last is None else last + (stream.type != "subtitle")
+        # Subtitles may begin together in any container.
+        least = dts if last is None else last + (stream.type != "subtitle" and not self._may_be_equal)
         if dts < least:
             pts = least if packet.pts is None else max(least, _rescaled(packet.pts, packet.time_base, unit))
             duration = _rescaled(packet.duration or 0, packet.time_base, unit)

@@ -41,7 +41,24 @@ def test_decoding_times_rise_in_the_units_of_the_output(make_clip: Any, tmp_path
     assert muxer.refused == 0
     found = packets(tmp_path / name, 0)
     assert b"".join(data for _, data in found) == b"".join(bytes(packet) for packet in given)
-    assert all(one[0] < other[0] for one, other in pairwise(found))
+    assert all(one[0] < other[0] or (one[0] == other[0] and name == "out.mkv") for one, other in pairwise(found))
+
+
+def test_packets_shorter_than_a_unit_keep_their_times(make_clip: Any, tmp_path: Path) -> None:
+    """Matroska counts milliseconds; 1200 packets a second, as TrueHD has, must not last longer for that."""
+    given, stream, _ = copied_audio(make_clip("in.ts", audio=[{"codec": "mp2", "parts": 20}]))
+    short = [av.Packet(bytes(given[0])) for _ in range(600)]
+    with av.open(str(tmp_path / "out.mkv"), "w") as made:
+        copy = made.add_stream_from_template(stream, opaque=True)
+        for index, packet in enumerate(short):
+            packet.pts = packet.dts = index
+            packet.duration, packet.time_base, packet.stream = 1, Fraction(1, 1200), copy
+        muxer = Muxer(made)
+        muxer.write(short, copied=True)
+        muxer.close()
+    times = [time for time, _ in packets(tmp_path / "out.mkv", 0)]
+    assert len(times) == 600
+    assert float(times[-1] - times[0]) == pytest.approx(599 / 1200, abs=0.002)
 
 
 def test_what_a_bitstream_filter_refuses_is_left_out_and_counted(make_clip: Any, tmp_path: Path) -> None:
