@@ -33,10 +33,8 @@ from .restore.restoration import restore
 from .settings import JobSettings
 
 if TYPE_CHECKING:
-    from .media.sink import VideoSink
     from .media.source_info import SourceInfo
-    from .report.comparison import ComparisonWriter
-    from .report.timeline import TimelineWriter
+    from .pipeline.rendering import ObservationWriter, SideOutput, UnitWriter
 
 MAX_WORKERS: Final = 4
 """Frames that are colorized, or painted in styles, in parallel on the CPU, where that is by far the slowest stage: one
@@ -74,9 +72,9 @@ class FileParts:
     info: "SourceInfo"
     on_device: bool
     """Frames lie in a GPU's memory."""
-    sink: "VideoSink | None"
-    timeline: "TimelineWriter | None"
-    strip: "ComparisonWriter | None" = None
+    sink: "UnitWriter | None"
+    timeline: "ObservationWriter | None"
+    strip: "SideOutput | None" = None
     has_colors: Callable[[], bool | None]
     """Whether the input is in colour; ``None`` where only its frames can tell."""
     frames_have_colors: Callable[[Sequence[Frame]], bool]
@@ -105,7 +103,7 @@ def file_stages(settings: JobSettings, parts: FileParts) -> list[Stage]:
     ]
 
 
-def _present(*outputs: "ComparisonWriter | None") -> "list[ComparisonWriter]":
+def _present(*outputs: "SideOutput | None") -> "list[SideOutput]":
     return [output for output in outputs if output is not None]
 
 

@@ -35,6 +35,12 @@ def _add_remaster(app: typer.Typer, name: str, help: str) -> None:
     app.command(name, help=help)(remaster_command())
 
 
+def _add_archive(app: typer.Typer, name: str, help: str) -> None:
+    from .archive import archive_app
+
+    app.add_typer(archive_app(), name=name, help=help)
+
+
 def _add_live(app: typer.Typer, name: str, help: str) -> None:
     from .live import LIVE_EPILOG, live_command
 
@@ -75,6 +81,7 @@ COMMANDS: Final = {
     "remaster": _Command(
         "Restore old gray footage and give it natural, stable colours. Starts from the preset archive.", _add_remaster
     ),
+    "archive": _Command("Render long films in pieces, in parallel, and go on where it was stopped.", _add_archive),
     "live": _Command("Recolour a camera or a stream as it comes, within a latency budget.", _add_live),
     "serve": _Command("Serve a page that recolours the camera live, and WHIP and WHEP for other clients.", _add_serve),
     "demo": _Command("Make a short clip with a changing face, recolour it, and draw the result.", _add_demo),

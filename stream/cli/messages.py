@@ -27,7 +27,10 @@ def say(text: str, stream: TextIO | None = None) -> None:
     Where that is closed, or its terminal is gone, nothing happens.
     """
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        print(printable(text), file=stream or sys.stderr, flush=True)
+        try:
+            print(printable(text), file=stream or sys.stderr, flush=True)
+        except RuntimeError:  # a signal's handler interrupted the same stream, which is not reentrant
+            os.write((stream or sys.stderr).fileno(), f"{printable(text)}\n".encode(errors="backslashreplace"))
 
 
 def show(text: str, *, end: str = "\n", flush: bool = False) -> None:

@@ -4,7 +4,7 @@ A file appears under its name only when it is complete. The same input and optio
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +29,7 @@ from .source import MediaUnit, VideoSource
 from .source_info import SourceInfo
 from .target import Target
 from .writing.companion_writers import CompanionOutput
+from .writing.encoded_video import EncodedStream, EncodedVideo
 from .writing.metadata import MOV_FORMATS, current_metadata, needs_apple_table, stream_metadata, with_apple_keys
 from .writing.muxer import Muxer
 from .writing.timecode import shifted
@@ -101,12 +102,13 @@ class VideoSink:
         options: SinkOptions | None = None,
         *,
         on_device: bool = False,
+        encoded: EncodedStream | None = None,
         stop: StopRequest | None = None,
     ) -> None:
         """Check everything that can be checked before the work starts; the source must still be open.
 
-        ``on_device``: frames come in a GPU's memory, and NVENC encodes them there. ``stop`` ends waits for the reader
-        of a pipe.
+        ``on_device``: frames come in a GPU's memory, and NVENC encodes them there. ``encoded``: packets like those of
+        this stream come in place of frames. ``stop`` ends waits for the reader of a pipe.
 
         Raises ConfigurationError for options that do not fit, SinkError for a place or a container that cannot be used.
         """
@@ -118,14 +120,37 @@ class VideoSink:
             target, format_name=options.format, overwrite=options.overwrite, source=info.location, stop=stop
         )
         try:
-            self._prepare(options, on_device=on_device)
+            self._prepare(options, on_device=on_device, encoded=encoded)
         except BaseException:
             self._target.remove()
             raise
 
-    def _prepare(self, options: SinkOptions, *, on_device: bool) -> None:
-        info = self._info
+    def _prepare(self, options: SinkOptions, *, on_device: bool, encoded: EncodedStream | None) -> None:
         self._check_single_image()
+        self._container = av.open(
+            self._target.file,
+            "w",
+            format=self._target.carrier,
+            container_options=self._muxer_options(),
+        )
+        # Without it muxers write random identifiers and version strings, so that two runs differ.
+        self._container.flags |= BITEXACT
+        self._video = (
+            self._video_encoder(options, on_device=on_device)
+            if encoded is None
+            else EncodedVideo(self._container, encoded)
+        )
+        self._copy_metadata()
+        self._companions: dict[int, CompanionOutput] = add_companions(
+            self._container, self._info.companions, options.audio, self.warnings, video=self._video.template
+        )
+        self._muxer = Muxer(self._container)
+        self._waiting: list[Packet] = []
+        """Packets of other streams that came before the first frame."""
+        self._closed = False
+
+    def _video_encoder(self, options: SinkOptions, *, on_device: bool) -> VideoEncoder:
+        info = self._info
         codec = find_encoder(options.codec or default_encoder(self._target.format, self._target.extension))
         settings = encoder_options(
             codec,
@@ -137,15 +162,7 @@ class VideoSink:
         )
         if info.hdr is not None and not holds_hdr(codec.name):
             self.warnings.append(f"HDR metadata of the display and light levels cannot be passed to {codec.name}.")
-        self._container = av.open(
-            self._target.file,
-            "w",
-            format=self._target.carrier,
-            container_options=self._muxer_options(),
-        )
-        # Without it muxers write random identifiers and version strings, so that two runs differ.
-        self._container.flags |= BITEXACT
-        self._encoder = VideoEncoder(
+        return VideoEncoder(
             self._container,
             codec,
             info,
@@ -154,19 +171,11 @@ class VideoSink:
             warnings=self.warnings,
             on_device=on_device,
         )
-        self._copy_metadata()
-        self._companions: dict[int, CompanionOutput] = add_companions(
-            self._container, info.companions, options.audio, self.warnings, video=self._encoder.template
-        )
-        self._muxer = Muxer(self._container)
-        self._waiting: list[Packet] = []
-        """Packets of other streams that came before the first frame."""
-        self._closed = False
 
     @property
     def frames_written(self) -> int:
         """Frames given to the encoder so far."""
-        return self._encoder.frames
+        return self._video.frames
 
     @property
     def lost_packets(self) -> int:
@@ -178,7 +187,7 @@ class VideoSink:
     def summary(self) -> str:
         """Container, encoder and the other streams, in one line."""
         others = [f"with {other.label}" for other in self._info.companions if other.index in self._companions]
-        return ", ".join([self._target.format, self._encoder.summary, *others])
+        return ", ".join([self._target.format, self._video.summary, *others])
 
     def write(self, unit: MediaUnit) -> None:
         """Encode the unit's frame, and write its packets of other streams. Raises SinkError."""
@@ -187,12 +196,22 @@ class VideoSink:
             return  # the encoder is opened by the first frame, and the header is written after that
         if unit.frame is not None and self.frames_written == 0:
             self._move_timecode(unit.frame)
-        encoded = self._encoder.encode(unit.frame) if unit.frame is not None else []
-        for packet in self._waiting:
-            if (companion := self._companions.get(packet.stream.index)) is not None:
-                self._mux(companion.put(packet), copied=companion.copies)
+        assert isinstance(self._video, VideoEncoder)
+        encoded = self._video.encode(unit.frame) if unit.frame is not None else []
+        self._write_others(self._waiting)
         self._waiting.clear()
         self._mux(encoded)
+
+    def write_encoded(self, video: Sequence[Packet], others: Sequence[Packet]) -> None:
+        """Write packets of the video, in place of frames, and those of other streams before them. Raises SinkError."""
+        assert isinstance(self._video, EncodedVideo)
+        self._write_others(others)
+        self._mux(self._video.put(video))
+
+    def _write_others(self, packets: Sequence[Packet]) -> None:
+        for packet in packets:
+            if (companion := self._companions.get(packet.stream.index)) is not None:
+                self._mux(companion.put(packet), copied=companion.copies)
 
     @property
     def outputs(self) -> list[Placeable]:
@@ -219,7 +238,7 @@ class VideoSink:
             output = self._companions.get(other.index)
             if output is not None and output.undecodable and not output.decoded:
                 self.warnings.append(f"Nothing of {other.label} could be decoded: its track is empty.")
-        self._mux(self._encoder.flush())
+        self._mux(self._video.flush())
         for companion in self._companions.values():
             self._mux(companion.flush(), copied=companion.copies)
         self._closed = True
@@ -282,14 +301,14 @@ class VideoSink:
         """Let the timecode begin with the first frame that is written."""
         skipped = first.pts * first.time_base - self._info.video_start
         rate = self._info.frame_rate
-        for metadata in (self._container.metadata, self._encoder.stream.metadata):
+        for metadata in (self._container.metadata, self._video.stream.metadata):
             for key in [key for key in metadata if key.lower() == TIMECODE]:
                 if rate and (moved := shifted(metadata[key], round(skipped * rate), rate)):
                     metadata[key] = moved
 
     def _copy_metadata(self) -> None:
         """Copy rotation, names, languages and chapters from the input."""
-        info, name, stream = self._info, self._target.format, self._encoder.stream
+        info, name, stream = self._info, self._target.format, self._video.stream
         stream.metadata.update(stream_metadata(name, info.video_metadata))
         stream.disposition = Disposition(info.video_disposition)
         if info.display_matrix is not None and name in ROTATION_FORMATS:

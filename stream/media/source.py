@@ -38,6 +38,8 @@ UNINDEXED_FORMATS: Final = frozenset({"mpegts", "mpeg"})
 """Formats without an index of key frames: a seek finds a time, and may land after the key frame that leads to it."""
 UNINDEXED_MARGIN_SECONDS: Final = 15
 """How much earlier decoding begins in them; key frames are seldom more than ten seconds apart."""
+SEEK_MARGIN_SECONDS: Final = 1
+"""How much before a part decoding begins, so that its first frames need nothing that was not decoded."""
 TRAILING_SECONDS: Final = 1
 """How far beyond the end packets of other streams are read that may belong before it."""
 MAX_NAMED: Final = 5
@@ -60,6 +62,18 @@ class MediaUnit:
     """The frame as it was decoded, or a part of it, if it is to be shown beside the result."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class FilmPart:
+    """Some frames of a film, by their times; no other streams."""
+
+    first: int
+    """Time of its first frame, in units of the frames' time base."""
+    end: int | None
+    """It ends before the frame at this time."""
+    seeks: bool
+    """Whether to seek to it; else all before it is decoded and dropped."""
+
+
 class VideoSource:
     """One video being read.
 
@@ -79,22 +93,23 @@ class VideoSource:
         *,
         hardware: Hardware | None = None,
         stop: StopRequest | None = None,
+        part: FilmPart | None = None,
     ) -> None:
-        """Open the input and decode its first frame; ``hardware`` decodes what it can.
+        """Open the input and decode its first frame; ``hardware`` decodes what it can, ``part`` alone is read.
 
         ``stop`` ends waits for what is piped in, as if it ended there.
 
         Raises SourceError, with one line that says what to do, where this is impossible, and what opening the hardware
         raises.
         """
-        self._options = options or SourceOptions()
+        self._options, self._part = options or SourceOptions(), part
         self._location = location
         self.damage, self.warnings = Damage(), []
         container = open_container(location, self._options, stop)
         try:
             stream = main_video(container, location, self._options)
             stream.thread_type = "AUTO"
-            companions = probe.companions_of(container, stream)
+            companions = () if part is not None else probe.companions_of(container, stream)
             start = probe.start_of(container) + self._options.start
             handles = [companion.handle for companion in companions if companion.kind != "attachment"]
             self._reader = PacketReader(container, stream, handles, start, self.damage)
@@ -107,10 +122,11 @@ class VideoSource:
                 time_base=self._reader.video_unit,
             )
             self._promised_end = probe.promised_end(stream, start)
-            if self._options.start > 0:
-                self._seek(container, start)
+            if self._options.start > 0 or (part is not None and part.seeks):
+                self._seek(container, start + _before_part(part, self._reader.video_unit))
             self._first: deque[MediaUnit] = deque()
-            self._rest = self._read(_carried(companions))
+            self._carried = _carried(companions)
+            self._rest = self._read(self._carried)
             self._read_first_frame()
             self.info = self._gather(container, stream, companions)
         except BaseException:
@@ -127,6 +143,20 @@ class VideoSource:
         while self._first:
             yield self._first.popleft()
         yield from self._rest
+
+    def companion_packets(self) -> Iterator[Packet]:
+        """The packets of the companion streams alone, in their stored order; instead of ``units``."""
+        for unit in self._first:
+            yield from unit.packets
+        for packet in self._reader.packets():
+            if packet.stream.index in self._carried:
+                yield from self._within(packet)
+
+    @property
+    def has_seekable_times(self) -> bool:
+        """Whether all that was read has the times that its packets state, so that a seek finds them again."""
+        clock, times = self._reader.times, self._decoder.times
+        return times.are_stated and not (clock.restarts or clock.joined or clock.outliers)
 
     def stop(self) -> None:
         """End ``units`` at the next frame, as if the input ended there; may be called from any thread."""
@@ -175,7 +205,7 @@ class VideoSource:
                     if self._is_past_end(frame):
                         yield from self._trailing(waiting, companions)
                         return
-                    if frame.pts >= 0 or not self._options.start:
+                    if self._is_wanted(frame):
                         yield MediaUnit(frame=frame, packets=tuple(waiting))
                         waiting.clear()
             if len(waiting) >= MAX_PACKETS_PER_UNIT:
@@ -189,7 +219,7 @@ class VideoSource:
             for frame in self._decoder.decode(None):
                 if self._is_past_end(frame):
                     break
-                if frame.pts >= 0 or not self._options.start:
+                if self._is_wanted(frame):
                     yield MediaUnit(frame=frame, packets=tuple(waiting))
                     waiting.clear()
         if waiting:
@@ -201,7 +231,8 @@ class VideoSource:
 
     def _trailing(self, waiting: list[Packet], companions: frozenset[int]) -> Iterator[MediaUnit]:
         """The packets that belong before the end but are stored after the last frame."""
-        assert self._options.length is not None
+        if self._options.length is None:
+            return  # the end of a part, which has no other streams
         latest = self._options.length + TRAILING_SECONDS
         for packet in self._reader.packets():
             if packet.dts is not None and packet.dts * packet.time_base > latest:
@@ -239,7 +270,15 @@ class VideoSource:
             packet.duration = end - start
         return [packet]
 
+    def _is_wanted(self, frame: Frame) -> bool:
+        """Whether the frame does not lie before the part that is read."""
+        if self._part is not None:
+            return frame.pts >= self._part.first
+        return frame.pts >= 0 or not self._options.start
+
     def _is_past_end(self, frame: Frame) -> bool:
+        if self._part is not None and self._part.end is not None and frame.pts >= self._part.end:
+            return True
         return self._options.length is not None and frame.pts * frame.time_base >= self._options.length
 
     def _note_clock(self) -> None:
@@ -328,6 +367,11 @@ class VideoSource:
             chapters=probe.chapters_of(container, origin, options.length),
             video_start=probe.video_start_of(container, stream) - origin,
         )
+
+
+def _before_part(part: FilmPart | None, unit: Fraction) -> Fraction:
+    """Where to seek to for a part, in seconds from the film's start; a little before it, as key frames go."""
+    return Fraction(0) if part is None else max(Fraction(0), part.first * unit - SEEK_MARGIN_SECONDS)
 
 
 def _carried(companions: tuple[CompanionStream, ...]) -> frozenset[int]:

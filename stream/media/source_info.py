@@ -139,7 +139,9 @@ class Damage:
 
     @property
     def _truncation(self) -> str:
-        end, promised = (None if time is None else f"{time:.1f} s" for time in (self.end_seconds, self.promised_seconds))
+        end, promised = (
+            None if time is None else f"{time:.1f} s" for time in (self.end_seconds, self.promised_seconds)
+        )
         at = "" if end is None else f", at {end}"
         instead = "" if promised in (None, end) else f" instead of {promised}"
         return f"the input ends too early{at}{instead}"

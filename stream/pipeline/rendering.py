@@ -17,7 +17,7 @@ from emocolor.scenes import SceneBuilder
 
 from ..files.output_file import Placeable, place_all
 from ..media.frames import with_neutral_chroma, writable
-from ..media.sink import VideoSink
+from ..media.source import MediaUnit
 from .parallel import ordered_parallel_map
 from .steps import Step
 
@@ -31,6 +31,12 @@ class SideOutput(Protocol):
     def complete(self) -> None: ...
 
     def abort(self) -> None: ...
+
+
+class UnitWriter(SideOutput, Protocol):
+    """The output with the frames."""
+
+    def write(self, unit: MediaUnit) -> None: ...
 
 
 class ObservationWriter(SideOutput, Protocol):
@@ -95,7 +101,7 @@ def with_chroma_planes(frame: Frame) -> Frame:
 
 def write(
     steps: Iterable[Step],
-    sink: VideoSink | None,
+    sink: UnitWriter | None,
     timeline: ObservationWriter | None,
     others: Sequence[SideOutput] = (),
 ) -> Iterator[Step]:

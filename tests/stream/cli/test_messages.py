@@ -111,3 +111,21 @@ def test_every_command_prints_through_this_module():
         if isinstance(call, ast.Call) and ast.unparse(call.func) in ("print", "typer.echo", "sys.stderr.write")
     ]
     assert not found, found
+
+
+def test_a_message_from_within_a_message_is_not_lost(tmp_path):
+    """A signal's handler may speak while the main program is writing to the same stream."""
+
+    class Interrupted(io.FileIO):
+        spoken = False
+
+        def write(self, data):
+            if not self.spoken:
+                self.spoken = True
+                say("from the handler", stream)
+            return super().write(data)
+
+    path = tmp_path / "lines"
+    with io.TextIOWrapper(io.BufferedWriter(Interrupted(path, "w"))) as stream:
+        say("from the program", stream)
+    assert sorted(path.read_text().splitlines()) == ["from the handler", "from the program"]

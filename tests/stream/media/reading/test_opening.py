@@ -241,11 +241,11 @@ def test_audio_alone_is_no_video(make_clip: Any, tmp_path: Path) -> None:
 def test_music_with_cover_art_has_no_video(make_clip: Any, tmp_path: Path) -> None:
     cover = make_clip("cover.jpg", codec="mjpeg", pix_fmt="yuvj420p", format_name="image2", frames=1)
     song, path, options = make_clip("song.mkv", audio=[AUDIO]), tmp_path / "song.mp4", SourceOptions()
-    with av.open(str(song)) as sound, av.open(str(cover)) as art, av.open(str(path), "w") as made:
-        given = (sound.streams.audio[0], art.streams.video[0])
+    with av.open(str(song)) as audio, av.open(str(cover)) as art, av.open(str(path), "w") as made:
+        given = (audio.streams.audio[0], art.streams.video[0])
         streams = [made.add_stream_from_template(stream) for stream in given]
         streams[1].disposition = Disposition.attached_pic
-        for container, stream, source in zip((sound, art), streams, given, strict=True):
+        for container, stream, source in zip((audio, art), streams, given, strict=True):
             for packet in container.demux(source):
                 if packet.size:
                     packet.stream = stream

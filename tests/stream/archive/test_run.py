@@ -1,0 +1,98 @@
+"""Whole films: skipped, begun again, and kept apart from each other."""
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from emocolor.errors import ConfigurationError, SinkError
+from stream.archive.film import FilmJob, files_of, plan
+from stream.archive.run import film_jobs, run_film, run_films
+from stream.files.stop_request import StopRequest
+from tests.stream.archive.films import frames_of, make_film
+
+
+@pytest.fixture
+def job(tmp_path):
+    return FilmJob(input=make_film(tmp_path / "film.mp4"), output=tmp_path / "out.mp4", values={"effect": "none"})
+
+
+def endings(jobs, **more):
+    return [result.ending for result in run_films(jobs, **more)]
+
+
+def test_a_film_is_finished_and_its_folder_gone(job):
+    told = []
+    assert endings([job], watch=told.append) == ["done"]
+    assert len(frames_of(job.output)) == 40
+    assert not job.folder.exists()
+    assert [phase for phase in dict.fromkeys(one.phase for one in told)] == ["plan", "render", "join"]
+    assert (told[-1].frames, told[-1].total) == (40, 40)
+
+
+def test_a_finished_film_is_left_alone(job):
+    job.output.write_bytes(b"mine")
+    assert endings([job]) == ["skipped"]
+    assert job.output.read_bytes() == b"mine"
+
+
+def test_pieces_are_kept_where_that_is_wanted(job):
+    assert endings([job], keep_pieces=True) == ["done"]
+    assert (job.folder / "manifest.jsonl").exists()
+
+
+def test_a_film_that_fails_does_not_stop_the_others(job, tmp_path):
+    bad = FilmJob(input=tmp_path / "none.mp4", output=tmp_path / "none-out.mp4", values={"effect": "none"})
+    results = list(run_films([bad, job]))
+    assert [result.ending for result in results] == ["failed", "done"]
+    assert "no such file" in str(results[0].error)
+
+
+def test_after_a_stop_the_rest_is_not_begun(job):
+    stop = StopRequest()
+    stop.stop()
+    assert endings([job], stop=stop) == ["stopped"]
+    assert not job.output.exists()
+
+
+def test_a_stopped_film_goes_on(job):
+    stop = StopRequest()
+
+    def watch(progress):
+        if progress.phase == "render":
+            stop.stop()
+
+    assert run_film(job, workers=1, stop=stop, watch=watch).ending == "stopped"
+    assert (job.folder / "manifest.jsonl").exists()
+    assert run_film(job, workers=1, stop=StopRequest()).ending == "done"
+    assert len(frames_of(job.output)) == 40
+
+
+def test_a_damaged_piece_is_rendered_again(job):
+    manifest = plan(job)
+    video = files_of(manifest, manifest.pieces[0], job).video
+    video.write_bytes(b"no video at all")
+    assert endings([job]) == ["done"]
+    assert len(frames_of(job.output)) == 40
+
+
+def test_two_processes_do_not_render_one_film(job):
+    plan(job)
+    descriptor = os.open(job.folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with pytest.raises(SinkError, match="Another process renders"):
+            run_film(job, workers=1, stop=StopRequest())
+    finally:
+        os.close(descriptor)
+
+
+def test_outputs_have_the_names_of_their_films():
+    jobs = film_jobs([Path("a/one.mov"), Path("two.mkv")], Path("out"), {}, suffix=".mp4")
+    assert [str(job.output) for job in jobs] == ["out/one.mp4", "out/two.mp4"]
+
+
+def test_two_films_of_one_name_are_refused():
+    with pytest.raises(ConfigurationError, match=r"Two of the films would become out/one\.mp4"):
+        film_jobs([Path("a/one.mov"), Path("b/one.mkv")], Path("out"), {}, suffix=".mp4")
