@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import av
 from av.container import OutputContainer
-from av.format import Flags
 
 from ..packets import Packet
 
 REFUSALS: Final = (errno.EINVAL, errno.EPERM, errno.ERANGE)
 """Error numbers by which muxers refuse a packet; all others concern the output as a whole, such as a full disk."""
+EQUAL_TIMES_ALLOWED: Final = 0x20000
+"""FFmpeg's AVFMT_TS_NONSTRICT."""
 
 
 class Muxer:
@@ -23,7 +24,7 @@ class Muxer:
 
     def __init__(self, container: OutputContainer) -> None:
         self._container = container
-        self._may_be_equal = bool(container.format.flags & Flags.ts_nonstrict.value)
+        self._may_be_equal = bool(container.format.flags & EQUAL_TIMES_ALLOWED)
         """Whether two packets of a stream may have one time: a unit of Matroska is longer than a packet of TrueHD."""
         self._units: dict[int, Fraction] = {}
         self._last_dts: dict[int, int] = {}
