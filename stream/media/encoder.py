@@ -32,6 +32,7 @@ from .nvenc import ENCODERS, SURFACE, NvencFrames
 from .side_data import side_data_of
 from .source_info import SourceInfo
 from .writing.padding import even_size, padded
+from .writing.scheduling import ordinary_priority
 
 UNKNOWN_RATE: Final = Fraction(25)
 FIXED_RATE_FORMATS: Final = frozenset({"avi", "yuv4mpegpipe", "mxf", "gxf", "dv"})
@@ -248,7 +249,8 @@ class VideoEncoder:
         setup = self._setup(self._choice.name, self._size_wh, self._tags(frame))
         setup.apply(self.stream.codec_context, self._codec.name)
         try:
-            self.stream.codec_context.open()
+            with ordinary_priority():
+                self.stream.codec_context.open()
         except (av.FFmpegError, ValueError) as error:
             raise self._cannot_open(error) from error
         self._opened_for = (pixel_format, size_wh)
@@ -321,7 +323,8 @@ class VideoEncoder:
         stream = self._add_stream(trial)
         tags = ColorTags(range=FULL if self._must_be_full_range(pix_fmt) else 0)
         self._setup(pix_fmt, size_wh, tags).apply(stream.codec_context, self._codec.name)
-        stream.codec_context.open()
+        with ordinary_priority():
+            stream.codec_context.open()
         try:
             trial.start_encoding()
         except (av.FFmpegError, OSError) as error:
