@@ -81,11 +81,11 @@ COMMANDS: Final = {
     "remaster": _Command(
         "Restore old gray footage and give it natural, stable colours. Starts from the preset archive.", _add_remaster
     ),
-    "archive": _Command("Render long films in pieces, in parallel, and go on where it was stopped.", _add_archive),
     "live": _Command("Recolour a camera or a stream as it comes, within a latency budget.", _add_live),
     "serve": _Command("Serve a page that recolours the camera live, and WHIP and WHEP for other clients.", _add_serve),
     "demo": _Command("Make a short clip with a changing face, recolour it, and draw the result.", _add_demo),
     "doctor": _Command("Print versions, codecs and devices, and which backend would run.", _add_doctor),
+    "archive": _Command("Render long films in pieces, in parallel, and go on where it was stopped.", _add_archive),
     "presets": _Command("List and show presets.", _add_presets),
     "engines": _Command("List, build, time and clear compiled nets.", _add_engines),
 }
