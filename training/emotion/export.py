@@ -111,6 +111,7 @@ def export_run(
             card["temperatures"] = {
                 label_set: fit_temperature(passes, labels)
                 for label_set, (passes, labels) in passes_by_label_set(weights, held_out, PASSES).items()
+                if label_set in net.label_sets  # the other labels are read from the same output
             }
             _write(net, weights, card)
         card["parity"] = check_parity(net, weights, held_out.gray(net.size)[:256], card["temperatures"])

@@ -1,7 +1,8 @@
 """A job on the console: its plan, its warnings, its exit code."""
 
-import os
 import signal
+import subprocess
+import sys
 
 from emocolor.effects import GradeOptions, OverlayOptions, StyleOptions, TintOptions
 from stream import JobSettings, SinkOptions
@@ -70,27 +71,37 @@ def test_a_damaged_input_has_an_exit_code_of_its_own(tmp_path, capsys):
     assert "the input is damaged" in capsys.readouterr().err
 
 
-def test_a_signal_ends_the_input_and_keeps_what_was_done(demo_clip, tmp_path, capsys):
-    class Interrupting(Own):
-        """Sends the signal that a service manager sends, at the third frame."""
+INTERRUPTED = """
+import os, signal, sys
+from stream import JobSettings, SinkOptions
+from stream.cli.console import run_job
 
-        needs = frozenset()
+class Interrupting:
+    needs = frozenset()
+    frames = 0
 
-        def __init__(self) -> None:
-            self.frames = 0
+    def apply(self, frame, scene):
+        self.frames += 1
+        if self.frames == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return frame
 
-        def apply(self, frame, scene):
-            self.frames += 1
-            if self.frames == 3:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return frame
+settings = JobSettings(
+    input=sys.argv[1], output=sys.argv[2], effects=(Interrupting(),), analysis=None,
+    sink=SinkOptions(preset="ultrafast"),
+)
+sys.exit(run_job(settings, show_progress=False))
+"""
+"""A job with an effect that sends the signal of a service manager, at the third frame."""
 
+
+def test_a_signal_ends_the_input_and_keeps_what_was_done(demo_clip, tmp_path):
     out = tmp_path / "out.mp4"
-    settings = JobSettings(input=str(demo_clip), output=str(out), effects=(Interrupting(),), analysis=None, sink=FAST)
-    code = run_job(settings, show_progress=False)
-    written = capsys.readouterr().err
-    assert code == 128 + signal.SIGTERM
-    finishing, stopped = written.splitlines()
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(demo_clip), str(out)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 128 + signal.SIGTERM
+    finishing, stopped = done.stderr.splitlines()
     assert finishing == "finishing; signal again to drop all."
     assert stopped.startswith(f"stopped: {out} is whole and holds the first")
     assert out.exists()
