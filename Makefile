@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test test-slow lint docs bench clean
 
 demo: $(VENV)/.run
 	$(BIN)/emocolor-stream demo demo --overwrite
@@ -14,8 +14,12 @@ demo: $(VENV)/.run
 # Two processes, each on one core: threads of torch that share cores wait for each other. What is live keeps time by
 # the clock, so it has the machine to itself.
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/stream/live
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/stream/live -m "not slow"
 	$(BIN)/python -m pytest tests/stream/live
+
+# What takes long: kills, damaged files by the hundred, encoders on one core and two, whole training runs.
+test-slow: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/stream/live -m slow
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
