@@ -12,10 +12,10 @@ demo: $(VENV)/.run
 	$(BIN)/emocolor-stream demo demo --overwrite
 
 # Two processes, each on one core: threads of torch that share cores wait for each other. What is live keeps time by
-# the clock, so it has the machine to itself.
+# the clock, so nothing else runs beside it.
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/stream/live -m "not slow"
-	$(BIN)/python -m pytest tests/stream/live
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/stream/live
 
 # What takes long: kills, damaged files by the hundred, encoders on one core and two, whole training runs.
 test-slow: $(VENV)/.dev
