@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Protocol
 
-from emocolor.errors import EmocolorError
+from emocolor.errors import OutOfMemoryError
 
 from ..files.stop_request import StopRequest
 from ..pipeline.cores import usable_cores
@@ -19,10 +19,6 @@ MAX_LOST: Final = 3
 """A piece that so many workers did not survive is given up: it is the piece that ends them."""
 STOP_INTERVAL_S: Final = 0.2
 """How often the loop that waits for workers looks whether it is to stop."""
-
-
-class WorkerLost(EmocolorError):
-    """Worker processes end without a word."""
 
 
 class Executor(Protocol):
@@ -133,9 +129,10 @@ def _ready(workers: Sequence[_Worker]) -> list[_Worker]:
 
 
 def _again(piece: int, lost: Counter[int]) -> int:
+    """The piece, to be rendered once more. Raises ``OutOfMemoryError`` where that is useless."""
     lost[piece] += 1
     if lost[piece] >= MAX_LOST:
-        raise WorkerLost(
+        raise OutOfMemoryError(
             f"{MAX_LOST} processes that rendered piece {piece} ended without a word. "
             "The machine may lack memory: try fewer workers."
         )

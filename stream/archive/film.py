@@ -21,7 +21,7 @@ from emocolor.errors import ConfigurationError
 from emocolor.options import Options, options_of
 
 from ..files.output_file import write_whole
-from ..files.stop_request import StopRequest
+from ..files.stop_request import Cancelled, StopRequest
 from ..media.source import VideoSource
 from ..media.target import output_format
 from ..media.writing.metadata import MOV_FORMATS
@@ -111,28 +111,35 @@ def check_divisible(settings: JobSettings) -> None:
         raise ConfigurationError("Pieces are decoded in software, and without a split screen: leave both out.")
 
 
-def plan(job: FilmJob, *, lengths: PieceLengths | None = None, watch: Watch = lambda _: None) -> Manifest:
+def plan(
+    job: FilmJob,
+    *,
+    lengths: PieceLengths | None = None,
+    stop: StopRequest | None = None,
+    watch: Watch = lambda _: None,
+) -> Manifest:
     """The film's manifest: the one on the disk if it still fits, else a new one, which is written there.
 
-    Raises what sources raise, and ``ConfigurationError`` for settings that do not allow pieces.
+    Raises what sources raise, ``ConfigurationError`` for settings that do not allow pieces, and ``Cancelled`` at a
+    stop.
     """
     settings = job.settings
     check_divisible(settings)
     check_nets(settings.groups)
-    with contextlib.suppress(ManifestError, OSError):
+    with contextlib.suppress(ManifestError, FileNotFoundError):
         known = read_manifest(job.folder / MANIFEST)
         if not differences(known, job):
             return known
     job.folder.mkdir(parents=True, exist_ok=True)
     lines: list[str] = []
-    header, pieces = _read_film(job, settings, lengths, watch)
+    header, pieces = _read_film(job, settings, lengths, stop or StopRequest(), watch)
     lines.extend(write_lines(header, iter(pieces)))
     write_whole(job.folder / MANIFEST, ("\n".join(lines) + "\n").encode(), overwrite=True)
     return Manifest(header=header, pieces=tuple(pieces))
 
 
 def differences(manifest: Manifest, job: FilmJob) -> list[str]:
-    """What has changed since the plan was made, each in a few words. Raises ``OSError`` where the input is gone."""
+    """What has changed since the plan was made, each in a few words. Raises ``SourceError`` where the input is gone."""
     header = manifest.header
     changed = ["the input"] if header.input.differs_from(InputIdentity.of(job.input)) else []
     if header.values != dict(job.values):
@@ -180,10 +187,15 @@ def join(
     stop: StopRequest | None = None,
     watch: Watch = lambda _: None,
 ) -> list[str]:
-    """Write the finished film, and then remove its pieces. Returns what a user should know, a line each."""
+    """Write the finished film, and then remove its pieces. Returns what a user should know, a line each.
+
+    Raises what :func:`~stream.archive.joining.join_pieces` raises, and ``Cancelled`` at a stop.
+    """
     files = [files_of(manifest, piece, job) for piece in manifest.pieces]
 
     def tell(frames: int) -> None:
+        if stop is not None and stop.is_stopping:
+            raise Cancelled
         watch(Progress(film=job.input.name, phase="join", frames=frames, total=manifest.frame_count))
 
     warnings = join_pieces(
@@ -198,7 +210,7 @@ def join(
 
 
 def _read_film(
-    job: FilmJob, settings: JobSettings, lengths: PieceLengths | None, watch: Watch
+    job: FilmJob, settings: JobSettings, lengths: PieceLengths | None, stop: StopRequest, watch: Watch
 ) -> tuple[Header, Sequence[Piece]]:
     """One pass over the film."""
     source = VideoSource(settings.input, settings.source)
@@ -207,6 +219,8 @@ def _read_film(
 
         def frames() -> Iterator[tuple[int, bool]]:
             for count, unit_read in enumerate(mark_cuts(source.units(), CutDetector()), start=1):
+                if stop.is_stopping:
+                    raise Cancelled
                 if unit_read.frame is not None:
                     watch(Progress(film=job.input.name, phase="plan", frames=count, total=total))
                     yield unit_read.frame.pts, unit_read.cut

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Self
 
 import msgspec
 
-from emocolor.errors import ConfigurationError
+from emocolor.errors import ConfigurationError, SourceError
 
 from .frame_times import PtsList
 
@@ -43,12 +43,16 @@ class InputIdentity:
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Raises ``OSError``."""
-        status, digest = path.stat(), hashlib.sha256()
-        with path.open("rb") as file:
-            digest.update(file.read(SAMPLE_BYTES))
-            file.seek(max(0, status.st_size - SAMPLE_BYTES))
-            digest.update(file.read(SAMPLE_BYTES))
+        """Raises ``SourceError`` where the input is gone or cannot be read."""
+        digest = hashlib.sha256()
+        try:
+            status = path.stat()
+            with path.open("rb") as file:
+                digest.update(file.read(SAMPLE_BYTES))
+                file.seek(max(0, status.st_size - SAMPLE_BYTES))
+                digest.update(file.read(SAMPLE_BYTES))
+        except OSError as error:
+            raise SourceError(f"Cannot read {path}: {error.strerror}.") from error
         return cls(
             path=str(path.resolve()),
             bytes=status.st_size,

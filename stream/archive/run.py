@@ -10,7 +10,9 @@ from typing import Literal
 
 from emocolor.errors import ConfigurationError, EmocolorError, SinkError
 
-from ..files.stop_request import StopRequest
+from ..files.places import check_place
+from ..files.stop_request import Cancelled, StopRequest
+from ..files.temporary_names import not_writable
 from .executors import Executor, executor_for
 from .film import FilmJob, Progress, Watch, check_divisible, join, missing, plan
 from .joining import JoinError
@@ -72,10 +74,15 @@ def run_film(
     check_divisible(settings)
     if job.output.exists() and not job.folder.exists() and not settings.sink.overwrite:
         return FilmResult(job=job, ending="skipped")
-    job.folder.mkdir(parents=True, exist_ok=True)
-    with _alone(job.folder):
+    # Now, and not after hours.
+    check_place(job.output, overwrite=settings.sink.overwrite, inputs=[job.input])
+    try:
+        job.folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise SinkError(not_writable(job.output.parent, error)) from error
+    with _alone(job.folder), contextlib.suppress(Cancelled):
         try:
-            manifest = plan(job, watch=watch)
+            manifest = plan(job, stop=stop, watch=watch)
         except BaseException:
             with contextlib.suppress(OSError):
                 job.folder.rmdir()  # unless there is something in it

@@ -4,6 +4,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, Final
 
 import typer
@@ -20,7 +21,7 @@ from .ending import Quiet, Verbose, perform
 from .layers import OverlayFlag, PresetOption, SavePreset, applicable, raw_values, save_preset
 from .messages import say, show
 from .parameters import chain_parameter, flags_for, parameters_of, with_flags, with_parameters
-from .signals import handled_by
+from .signals import handled_by, raise_stopped
 
 DEFAULT_SUFFIX: Final = ".mp4"
 RENDER_HELP: Final = "Render films in pieces; the same command goes on where it was stopped."
@@ -98,9 +99,9 @@ def _run(jobs: Sequence[FilmJob], *, workers: int, keep_pieces: bool, quiet: boo
     """Render the films and return the exit code: that of the first that failed, or of the signal."""
     stop, signals = StopRequest(), list[int]()
 
-    def on_signal(number: int, frame: object) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         if signals:
-            raise KeyboardInterrupt
+            raise_stopped(number, frame)
         signals.append(number)
         stop.stop()
         say("stopping; what is rendered is kept, and the same command goes on from there.")

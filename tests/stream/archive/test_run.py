@@ -69,6 +69,35 @@ def test_a_stopped_film_goes_on(job):
     assert len(frames_of(job.output)) == 40
 
 
+@pytest.mark.parametrize("phase", ["plan", "join"])
+def test_a_stop_ends_every_phase(job, phase):
+    stop, told = StopRequest(), []
+
+    def watch(progress):
+        told.append(progress.phase)
+        if progress.phase == phase:
+            stop.stop()
+
+    assert run_film(job, workers=1, stop=stop, watch=watch).ending == "stopped"
+    assert told.count(phase) == 1
+    assert not job.output.exists()
+    assert job.folder.exists() == (phase == "join")
+
+
+def test_the_input_is_never_the_output(job):
+    same = FilmJob(input=job.input, output=job.input, values={"effect": "none", "output": {"overwrite": True}})
+    (result,) = run_films([same])
+    assert "is the input itself" in str(result.error)
+    assert not same.folder.exists()
+
+
+def test_an_output_that_came_meanwhile_is_told_before_the_work(job):
+    plan(job)
+    job.output.write_bytes(b"mine")
+    (result,) = run_films([job])
+    assert "exists" in str(result.error)
+
+
 def test_a_damaged_piece_is_rendered_again(job):
     manifest = plan(job)
     video = files_of(manifest, manifest.pieces[0], job).video
