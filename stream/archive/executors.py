@@ -4,30 +4,37 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from emocolor.errors import OutOfMemoryError
 
 from ..files.stop_request import StopRequest
 from ..pipeline.cores import usable_cores
-from .film import FilmJob, render
+from .film import FilmJob, PieceWork, render
 
 MAX_LOST: Final = 3
 """A piece that so many workers did not survive is given up: it is the piece that ends them."""
 STOP_INTERVAL_S: Final = 0.2
 """How often the loop that waits for workers looks whether it is to stop."""
+REPORT_INTERVAL_S: Final = 0.5
+"""How often a worker process reports the frames of its piece."""
+HERE: Final = "this process"
+
+Tell = Callable[[PieceWork], None]
 
 
 class Executor(Protocol):
     """Renders pieces of planned films."""
 
-    def finished(self, job: FilmJob, pieces: Sequence[int]) -> Iterator[int]:
+    def finished(self, job: FilmJob, pieces: Sequence[int], tell: Tell = ...) -> Iterator[int]:
         """Render these pieces; their numbers, as they are finished.
 
-        Ends early at a stop, which drops the pieces in work. Raises the first error, once all work has ended.
+        ``tell`` is called when a piece is begun, and may be called as it proceeds. Ends early at a stop, which drops
+        the pieces in work. Raises the first error, once all work has ended.
         """
         ...
 
@@ -38,9 +45,16 @@ class InProcess:
     def __init__(self, stop: StopRequest | None = None) -> None:
         self._stop = stop or StopRequest()
 
-    def finished(self, job: FilmJob, pieces: Sequence[int]) -> Iterator[int]:
+    def finished(self, job: FilmJob, pieces: Sequence[int], tell: Tell = lambda _: None) -> Iterator[int]:
         for piece in pieces:
-            if self._stop.is_stopping or not render(job, piece, cores=usable_cores(), stop=self._stop):
+
+            def on_frames(frames: int, piece: int = piece) -> None:
+                tell(PieceWork(worker=HERE, piece=piece, frames=frames))
+
+            if self._stop.is_stopping:
+                return
+            on_frames(0)
+            if not render(job, piece, cores=usable_cores(), stop=self._stop, progress=on_frames):
                 return
             yield piece
 
@@ -53,35 +67,45 @@ class Processes:
             raise ValueError(f"there cannot be {workers} workers")
         self._count, self._stop = workers, stop or StopRequest()
 
-    def finished(self, job: FilmJob, pieces: Sequence[int]) -> Iterator[int]:
+    def finished(self, job: FilmJob, pieces: Sequence[int], tell: Tell = lambda _: None) -> Iterator[int]:
         waiting, lost = deque(pieces), Counter[int]()
-        workers = [_Worker() for _ in range(min(self._count, len(pieces)))]
+        workers = [_Worker(number) for number in range(min(self._count, len(pieces)))]
         cores = max(1, usable_cores() // self._count)
         try:
             while not self._stop.is_stopping:
                 for index, worker in enumerate(workers):
                     if not worker.is_alive:
-                        workers[index] = worker = _Worker()
+                        workers[index] = worker = _Worker(index)
                     if worker.piece is None and waiting:
                         worker.begin(job, waiting.popleft(), cores)
+                        tell(worker.work(0))
                 busy = [worker for worker in workers if worker.piece is not None]
                 if not busy:
                     return
                 for worker in _ready(busy):
-                    piece = worker.end()
-                    if piece is not None:
-                        yield piece
+                    try:
+                        frames = worker.receive()
+                    except _WorkerLost:
+                        waiting.appendleft(_again(worker.end(), lost))
                         continue
-                    waiting.appendleft(_again(worker.lost_piece, lost))
+                    if frames is None:
+                        yield worker.end()
+                    else:
+                        tell(worker.work(frames))
         finally:
             for worker in workers:
                 worker.close()
 
 
+class _WorkerLost(Exception):
+    """A process ended with its piece."""
+
+
 class _Worker:
     """A process that renders one piece at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self._name = f"process {number + 1}"
         # A forked child would inherit threads' locks that nobody releases.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
@@ -90,7 +114,6 @@ class _Worker:
         theirs.close()
         self.piece: int | None = None
         """What it renders now."""
-        self.lost_piece = -1
 
     @property
     def is_alive(self) -> bool:
@@ -100,18 +123,29 @@ class _Worker:
         self.connection.send((job, piece, cores))
         self.piece = piece
 
-    def end(self) -> int | None:
-        """The piece that is finished, or ``None`` where the process ended with it. Raises the piece's error."""
+    def receive(self) -> int | None:
+        """Frames of the piece so far, or ``None`` where it is finished.
+
+        Raises the piece's error, and ``_WorkerLost``.
+        """
+        try:
+            report = self.connection.recv()
+        except (EOFError, OSError) as error:
+            self._process.join()
+            raise _WorkerLost from error
+        if isinstance(report, Exception):
+            raise report
+        return cast("int | None", report)
+
+    def work(self, frames: int) -> PieceWork:
+        """What it does now."""
+        assert self.piece is not None
+        return PieceWork(worker=self._name, piece=self.piece, frames=frames)
+
+    def end(self) -> int:
+        """The piece that it renders no more."""
         assert self.piece is not None
         piece, self.piece = self.piece, None
-        try:
-            error = self.connection.recv()
-        except (EOFError, OSError):
-            self._process.join()
-            self.lost_piece = piece
-            return None
-        if error is not None:
-            raise error
         return piece
 
     def close(self) -> None:
@@ -149,11 +183,24 @@ def _serve(connection: "Connection[Any, Any]") -> None:
         except EOFError:
             return
         try:
-            render(job, piece, cores=cores)
+            render(job, piece, cores=cores, progress=_Reports(connection))
         except Exception as error:
             connection.send(error)
         else:
             connection.send(None)
+
+
+class _Reports:
+    """Sends the frames of a piece, some times a second."""
+
+    def __init__(self, connection: "Connection[Any, Any]") -> None:
+        self._connection, self._sent = connection, time.monotonic()
+
+    def __call__(self, frames: int) -> None:
+        now = time.monotonic()
+        if now - self._sent >= REPORT_INTERVAL_S:
+            self._sent = now
+            self._connection.send(frames)
 
 
 def _end_with_parent() -> None:

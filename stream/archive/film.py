@@ -63,6 +63,17 @@ class FilmJob:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PieceWork:
+    """How far a worker is with a piece."""
+
+    worker: str
+    """Its name: the same for as long as the film is rendered, whatever replaces it."""
+    piece: int
+    frames: int
+    """Rendered so far: 0 when it begins."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """How far a film is, for whoever watches."""
 
@@ -75,6 +86,12 @@ class Progress:
     """Frames in all; ``None`` while they are being counted and the input does not say."""
     piece: int | None = None
     """The piece that was just finished."""
+    pieces: int = 0
+    """Pieces of the film; 0 while it is planned."""
+    waiting: int = 0
+    """Those of them that are not finished."""
+    work: PieceWork | None = None
+    """What a worker reports, while pieces are rendered."""
 
 
 JOINABLE: Final = MOV_FORMATS | {"matroska", "webm", "mpegts", "nut"}
@@ -166,17 +183,25 @@ def missing(manifest: Manifest, job: FilmJob) -> list[Piece]:
     return sorted(waiting, key=lambda piece: (-len(piece.times), piece.index))
 
 
-def render(job: FilmJob, index: int, *, cores: int, stop: StopRequest | None = None) -> bool:
+def render(
+    job: FilmJob,
+    index: int,
+    *,
+    cores: int,
+    stop: StopRequest | None = None,
+    progress: Callable[[int], None] = lambda frames: None,
+) -> bool:
     """Render one piece of a planned film, in any process; whether it was finished, and not dropped at a stop.
 
-    Raises ``ManifestError`` where the film, its options, a net or a library are not those of the plan, and what
-    :func:`~stream.archive.pieces.render_piece` raises.
+    ``progress`` is told the frames so far. Raises ``ManifestError`` where the film, its options, a net or a library are
+    not those of the plan, and what :func:`~stream.archive.pieces.render_piece` raises.
     """
     manifest = read_manifest(job.folder / MANIFEST)
     if changed := differences(manifest, job):
         raise ManifestError(f"{job.input} was planned with something else: {', '.join(changed)}. Plan it anew.")
     piece = manifest.pieces[index]
-    return render_piece(manifest, piece, job.settings, files_of(manifest, piece, job), cores=cores, stop=stop)
+    files = files_of(manifest, piece, job)
+    return render_piece(manifest, piece, job.settings, files, cores=cores, stop=stop, progress=progress)
 
 
 def join(

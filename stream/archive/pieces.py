@@ -3,7 +3,7 @@
 The file has the container and encoder of the finished film, holds nothing but the video, and starts at zero.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,12 +47,13 @@ def render_piece(
     *,
     cores: int,
     stop: StopRequest | None = None,
+    progress: Callable[[int], None] = lambda frames: None,
 ) -> bool:
     """Render it; whether it was finished, and not dropped at a stop.
 
     Its files appear when they are whole and hold exactly the planned frames.
-    ``settings`` are those of the film. Raises ``PieceError`` where the input gives other frames than were planned, and
-    whatever a job raises.
+    ``settings`` are those of the film; ``progress`` is told the frames so far. Raises ``PieceError`` where the input
+    gives other frames than were planned, and whatever a job raises.
     """
     source = VideoSource(settings.input, settings.source, stop=stop, part=part_of(manifest, piece, settings))
     try:
@@ -68,6 +69,7 @@ def render_piece(
             for _ in pipeline:
                 if stop is not None and stop.is_stopping:
                     return False
+                progress(sink.frames_written)
         return True
     finally:
         source.close()
@@ -127,6 +129,10 @@ class _PieceSink:
     @property
     def outputs(self) -> Sequence[Placeable]:
         return self._sink.outputs
+
+    @property
+    def frames_written(self) -> int:
+        return self._sink.frames_written
 
     def write(self, unit: MediaUnit) -> None:
         frame = unit.frame

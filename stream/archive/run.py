@@ -14,7 +14,7 @@ from ..files.places import check_place
 from ..files.stop_request import Cancelled, StopRequest
 from ..files.temporary_names import not_writable
 from .executors import Executor, executor_for
-from .film import FilmJob, Progress, Watch, check_divisible, join, missing, plan
+from .film import FilmJob, PieceWork, Progress, Watch, check_divisible, join, missing, plan
 from .joining import JoinError
 from .manifest import Manifest
 
@@ -104,12 +104,32 @@ def run_film(
 
 def _render_missing(manifest: Manifest, job: FilmJob, executor: Executor, watch: Watch) -> bool:
     """Render what is missing; whether everything is there then."""
-    waiting = missing(manifest, job)
-    frames = manifest.frame_count - sum(len(piece.times) for piece in waiting)
-    watch(Progress(film=job.input.name, phase="render", frames=frames, total=manifest.frame_count))
-    for index in executor.finished(job, [piece.index for piece in waiting]):
-        frames += len(manifest.pieces[index].times)
-        watch(Progress(film=job.input.name, phase="render", frames=frames, total=manifest.frame_count, piece=index))
+    waiting = {piece.index: len(piece.times) for piece in missing(manifest, job)}
+    at_work: dict[int, PieceWork] = {}
+
+    def tell(work: PieceWork | None = None, finished: int | None = None) -> None:
+        rendered = manifest.frame_count - sum(waiting.values()) + sum(each.frames for each in at_work.values())
+        watch(
+            Progress(
+                film=job.input.name,
+                phase="render",
+                frames=rendered,
+                total=manifest.frame_count,
+                piece=finished,
+                pieces=len(manifest.pieces),
+                waiting=len(waiting),
+                work=work,
+            )
+        )
+
+    def on_work(work: PieceWork) -> None:
+        at_work[work.piece] = work
+        tell(work)
+
+    tell()
+    for index in executor.finished(job, list(waiting), on_work):
+        del waiting[index]
+        tell(at_work.pop(index, None), finished=index)
     return not missing(manifest, job)
 
 

@@ -36,6 +36,25 @@ def test_processes_render_what_one_process_renders(tmp_path):
         assert one.read_bytes() == two.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("make", "names"), [(InProcess, {"this process"}), (lambda: Processes(2), {"process 1", "process 2"})]
+)
+def test_workers_tell_what_they_begin(tmp_path, make, names):
+    job, told = film_job(tmp_path), []
+    planned(job)
+    assert sorted(make().finished(job, [0, 1, 2], told.append)) == [0, 1, 2]
+    assert {work.worker for work in told} == names
+    assert sorted(work.piece for work in told if work.frames == 0) == [0, 1, 2]
+
+
+def test_frames_of_a_piece_are_told_as_they_are_rendered(tmp_path):
+    job, told = film_job(tmp_path), []
+    manifest = planned(job)
+    list(InProcess().finished(job, [1], told.append))
+    assert [work.frames for work in told] == sorted(work.frames for work in told)
+    assert told[-1].frames == len(manifest.pieces[1].times)
+
+
 def test_a_worker_that_is_killed_is_replaced(tmp_path):
     job = film_job(tmp_path)
     planned(job)

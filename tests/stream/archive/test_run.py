@@ -29,6 +29,10 @@ def test_a_film_is_finished_and_its_folder_gone(job):
     assert not job.folder.exists()
     assert [phase for phase in dict.fromkeys(one.phase for one in told)] == ["plan", "render", "join"]
     assert (told[-1].frames, told[-1].total) == (40, 40)
+    rendering = [one for one in told if one.phase == "render"]
+    assert (rendering[0].frames, rendering[0].waiting, rendering[0].pieces) == (0, 1, 1)
+    assert (rendering[-1].frames, rendering[-1].waiting, rendering[-1].piece) == (40, 0, 0)
+    assert rendering[-1].work.worker == "this process"
 
 
 def test_a_finished_film_is_left_alone(job):
