@@ -15,6 +15,7 @@ from emocolor.errors import OutOfMemoryError
 from ..files.stop_request import StopRequest
 from ..pipeline.cores import usable_cores
 from .film import FilmJob, PieceWork, render
+from .gpus import gpu_of_worker, gpus_for, see_alone
 
 MAX_LOST: Final = 3
 """A piece that so many workers did not survive is given up: it is the piece that ends them."""
@@ -60,7 +61,7 @@ class InProcess:
 
 
 class Processes:
-    """Renders several pieces in parallel, each in a process with its share of the cores."""
+    """Renders several pieces in parallel, each in a process with its share of the cores, and of the GPUs."""
 
     def __init__(self, workers: int, stop: StopRequest | None = None) -> None:
         if workers < 1:
@@ -69,13 +70,13 @@ class Processes:
 
     def finished(self, job: FilmJob, pieces: Sequence[int], tell: Tell = lambda _: None) -> Iterator[int]:
         waiting, lost = deque(pieces), Counter[int]()
-        workers = [_Worker(number) for number in range(min(self._count, len(pieces)))]
-        cores = max(1, usable_cores() // self._count)
+        gpus, cores = gpus_for(job.settings.device), max(1, usable_cores() // self._count)
+        workers = [_Worker(number, gpus) for number in range(min(self._count, len(pieces)))]
         try:
             while not self._stop.is_stopping:
                 for index, worker in enumerate(workers):
                     if not worker.is_alive:
-                        workers[index] = worker = _Worker(index)
+                        workers[index] = worker = _Worker(index, gpus)
                     if worker.piece is None and waiting:
                         worker.begin(job, waiting.popleft(), cores)
                         tell(worker.work(0))
@@ -104,12 +105,12 @@ class _WorkerLost(Exception):
 class _Worker:
     """A process that renders one piece at a time."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, gpus: Sequence[str]) -> None:
         self._name = f"process {number + 1}"
         # A forked child would inherit threads' locks that nobody releases.
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, gpu_of_worker(number, gpus)), daemon=True)
         self._process.start()
         theirs.close()
         self.piece: int | None = None
@@ -173,8 +174,9 @@ def _again(piece: int, lost: Counter[int]) -> int:
     return piece
 
 
-def _serve(connection: "Connection[Any, Any]") -> None:
+def _serve(connection: "Connection[Any, Any]", gpu: str | None) -> None:
     """What a worker process does: render what it is told, until nobody tells it any more."""
+    see_alone(gpu)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
