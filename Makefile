@@ -12,14 +12,16 @@ demo: $(VENV)/.run
 	$(BIN)/emocolor-stream demo demo --overwrite
 
 # Two processes, each on one core: threads of torch that share cores wait for each other. What is live keeps time by
-# the clock, so nothing else runs beside it.
+# the clock, so nothing else runs beside it. A process that dies ends the run, which would wait for it forever.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
+
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/stream/live -m "not slow"
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/stream/live
+	$(PYTEST) --ignore tests/stream/live -m "not slow"
+	$(PYTEST) tests/stream/live
 
 # What takes long: kills, damaged files by the hundred, encoders on one core and two, whole training runs.
 test-slow: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/stream/live -m slow
+	$(PYTEST) --ignore tests/stream/live -m slow
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

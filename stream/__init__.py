@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .job import Job
-    from .media.sink import SinkOptions
-    from .media.source import SourceOptions
+    from .media.reading.source_options import SourceOptions
+    from .media.writing.sink_options import SinkOptions
     from .pipeline.steps import Step
     from .settings import AnalysisOptions, JobSettings
 
@@ -18,8 +18,8 @@ _HOMES = {
     "AnalysisOptions": "settings",
     "Job": "job",
     "JobSettings": "settings",
-    "SinkOptions": "media.sink",
-    "SourceOptions": "media.source",
+    "SinkOptions": "media.writing.sink_options",
+    "SourceOptions": "media.reading.source_options",
     "Step": "pipeline.steps",
 }
 

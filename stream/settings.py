@@ -22,9 +22,9 @@ from engines.runners.devices import Device
 from engines.spec import colorizer_names, emotion_net_names, style_net_names
 
 from .config_files import palette_names, read_palette
-from .media.sink import SinkOptions
-from .media.source import SourceOptions
-from .restore.restoration import RestorationOptions
+from .media.reading.source_options import SourceOptions
+from .media.writing.sink_options import SinkOptions
+from .restore.restoration_options import RestorationOptions
 
 DecoderChoice = Literal["auto", "software", "nvdec"]
 RawValues = Mapping[str, Any]

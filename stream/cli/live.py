@@ -12,7 +12,7 @@ from emocolor.errors import ConfigurationError
 
 from ..media.locations import display_name, is_standard_stream
 from ..media.reading.source_options import SourceOptions
-from ..media.sink import SinkOptions
+from ..media.writing.sink_options import SinkOptions
 from ..settings import AnalysisOptions, JobSettings, LiveOptions, RawValues, chain_of, section_of
 from .ending import Quiet, Verbose, end
 from .layers import OverlayFlag, PresetOption, SavePreset, applicable, raw_values, save_preset

@@ -11,8 +11,8 @@ from emocolor.errors import SinkError
 from ..files.places import check_place
 from ..job import Job
 from ..media.frames import to_rgb
-from ..media.sink import SinkOptions
 from ..media.source import VideoSource
+from ..media.writing.sink_options import SinkOptions
 from ..pipeline.steps import Step
 from ..report.drawing import write_png
 from ..report.frame_strip import make_strip

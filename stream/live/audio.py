@@ -7,10 +7,11 @@ from typing import Final
 
 import av
 
-from ..media.companion_streams import AudioPolicy, add_companions
+from ..media.companion_streams import add_companions
 from ..media.packets import Packet
 from ..media.source_info import CompanionStream
 from ..media.writing.companion_writers import CompanionOutput
+from ..media.writing.sink_options import AudioPolicy
 
 WIDELY_PLAYED: Final = {
     "flv": frozenset({"aac", "mp3"}),

@@ -19,7 +19,7 @@ from emocolor.faces import Scene
 from engines.runners.devices import Device, check_device
 
 from ..graph import LiveChainBuilder
-from ..media.sink import SinkOptions
+from ..media.writing.sink_options import SinkOptions
 from ..settings import AnalysisOptions, LiveOptions
 from .audio import AudioPacket
 from .batched_classifier import BatchedClassifier

@@ -4,7 +4,7 @@ import contextlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 import av
 from av.codec import Codec
@@ -15,8 +15,8 @@ from .source_info import CompanionStream
 from .writing.companion_writers import CompanionOutput, ConvertedSubtitles, CopiedStream, ReencodedAudio
 from .writing.continuous_audio import UNTIMED_FORMATS, ContinuousAudio
 from .writing.metadata import MOV_FORMATS, language_is_lost, lost_flags, stream_metadata
+from .writing.sink_options import AudioPolicy
 
-AudioPolicy = Literal["copy", "aac", "none"]
 
 AUDIO_ENCODERS: Final = {
     **dict.fromkeys(("webm", "ogg", "ogv"), "libopus"),

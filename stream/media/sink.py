@@ -4,22 +4,20 @@ A file appears under its name only when it is complete. The same input and optio
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, NoReturn
+from typing import Final, NoReturn
 
 import av
 from av.stream import Disposition
 
 from emocolor.errors import ConfigurationError, SinkError
 from emocolor.frames import Frame
-from emocolor.options import Options, Spelling, option
 
 from ..files.output_file import Placeable, place_all
 from ..files.stop_request import StopRequest
-from .companion_streams import AudioPolicy, add_companions
+from .companion_streams import add_companions
 from .encoder import STRICTNESS, VideoEncoder
 from .encoder_choice import default_encoder, encoder_options, find_encoder, holds_hdr
 from .locations import write_failure
@@ -32,6 +30,7 @@ from .writing.companion_writers import CompanionOutput
 from .writing.encoded_video import EncodedStream, EncodedVideo
 from .writing.metadata import MOV_FORMATS, current_metadata, needs_apple_table, stream_metadata, with_apple_keys
 from .writing.muxer import Muxer
+from .writing.sink_options import AudioPolicy, SinkOptions
 from .writing.timecode import shifted
 
 __all__ = ["AudioPolicy", "SinkOptions", "VideoSink"]
@@ -52,38 +51,6 @@ MUXER_OPTIONS: Final[dict[str, dict[str, str]]] = {
     **{name: {"movie_timescale": "90000"} for name in MOV_FORMATS},
     **STRICTNESS,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class SinkOptions(Options):
-    """How to encode, and what to do with the other streams."""
-
-    section: ClassVar[str] = "output"
-
-    codec: Annotated[
-        str | None,
-        option("FFmpeg's name of the video encoder; by default what suits the output.", cli=Spelling(metavar="NAME")),
-    ] = None
-    crf: Annotated[float | None, option("Constant quality, lower is better; by default the encoder's own.")] = None
-    preset: Annotated[
-        str | None,
-        option("Speed preset of the encoder, such as veryfast.", cli=Spelling(flag="encoder-preset", metavar="NAME")),
-    ] = None
-    pix_fmt: Annotated[
-        str | None,
-        option(
-            "Pixel format; by default the input's, or the nearest that the encoder takes.",
-            cli=Spelling(metavar="NAME"),
-        ),
-    ] = None
-    audio: Annotated[AudioPolicy, option("Copy the audio, encode it as AAC, or leave it out.")] = "copy"
-    format: Annotated[
-        str | None,
-        option("Container format; by default told by the output's name.", cli=Spelling(letter="f", metavar="NAME")),
-    ] = None
-    overwrite: Annotated[bool, option("Replace existing outputs.", cli=Spelling(letter="y"))] = False
-    options: Mapping[str, str] = field(default_factory=dict)
-    """More options of the encoder, by FFmpeg's names."""
 
 
 class VideoSink:

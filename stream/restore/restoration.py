@@ -8,38 +8,19 @@ shot is filtered by itself, so that nothing of a frame gets across a cut.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 from emocolor.frames import ColorSpec, Frame, PixelFormat
-from emocolor.options import Options, option
 from emocolor.restoration.flicker import FlickerFilter
 from emocolor.restoration.grain import GrainFilter
 
 from ..media.frames import frame_to_av, planes_of
 from ..media.source import MediaUnit
 from .interlacing import Deinterlacer
+from .restoration_options import RestorationOptions
 
-Deinterlacing = Literal["auto", "on", "off"]
 _FrameFormat = tuple[PixelFormat, tuple[int, int], ColorSpec]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RestorationOptions(Options):
-    """How old footage is restored before it is analysed and recoloured."""
-
-    section: ClassVar[str] = "restoration"
-
-    deinterlace: Annotated[
-        Deinterlacing, option("Make interlaced frames progressive: where they are found, everywhere, or nowhere.")
-    ] = "off"
-    denoise: Annotated[float, option("How much grain is taken out of luma; 0.5 suits most film.", ge=0, le=1)] = 0.0
-    deflicker: Annotated[bool, option("Even out exposure that varies from frame to frame.")] = False
-
-    @property
-    def is_needed(self) -> bool:
-        """Whether any filter is on."""
-        return self != RestorationOptions()
 
 
 class ShotFilter(Protocol):

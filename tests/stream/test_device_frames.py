@@ -30,7 +30,7 @@ from stream.media.source import VideoSource
 from stream.nets import WorkerNets
 from stream.pipeline.analysis import mark_cuts, observe_cuts
 from stream.pipeline.rendering import build_scenes, render, write
-from stream.restore.restoration import RestorationOptions
+from stream.restore.restoration_options import RestorationOptions
 from stream.settings import JobSettings
 from tests.stream.conftest import gradient_frame
 from tests.stream.media.test_guarded_decoder import GROUPS, PlayedHardware

@@ -27,7 +27,7 @@ from stream.graph import (
 )
 from stream.media.source import VideoSource
 from stream.nets import SharedNets, WorkerNets
-from stream.restore.restoration import RestorationOptions
+from stream.restore.restoration_options import RestorationOptions
 from stream.settings import AnalysisOptions, JobSettings
 
 

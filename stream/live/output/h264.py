@@ -8,7 +8,7 @@ import av
 
 from stream.media.encoder import describe_frames
 from stream.media.encoder_choice import encoder_options, find_encoder
-from stream.media.sink import SinkOptions
+from stream.media.writing.sink_options import SinkOptions
 
 from ..media_clock import TICK
 from .canvas import FORMAT, Canvas

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, ClassVar, Final
 
-import av
-
 from emocolor.errors import ConfigurationError
 from emocolor.options import Options, Spelling, TextForm, option
 
@@ -114,8 +112,8 @@ class SourceOptions(Options):
             raise ConfigurationError(f"The start must lie between 0 s and {MOST_SECONDS:g} s, got {start:g} s.")
         if not end > start:
             raise ConfigurationError(f"The end must lie after the start ({start:g} s), got {end:g} s.")
-        if self.format is not None and self.format not in av.formats_available:
-            raise ConfigurationError(f"FFmpeg has no format {self.format!r}.")
+        if self.format is not None:
+            _check_format(self.format)
 
     @property
     def start(self) -> Fraction:
@@ -128,6 +126,13 @@ class SourceOptions(Options):
         if self.end_seconds is None or math.isinf(self.end_seconds):
             return None
         return _exact(self.end_seconds) - self.start
+
+
+def _check_format(name: str) -> None:
+    import av  # here, because options are read where nothing is decoded, and loading codecs takes its time
+
+    if name not in av.formats_available:
+        raise ConfigurationError(f"FFmpeg has no format {name!r}.")
 
 
 def _exact(seconds: float) -> Fraction:

@@ -3,7 +3,7 @@ import pytest
 from emocolor.effects import ColorizeOptions, TintOptions
 from emocolor.smoothing import SmoothingOptions
 from stream.archive.memory import Memory, memory_of
-from stream.restore.restoration import RestorationOptions
+from stream.restore.restoration_options import RestorationOptions
 from stream.settings import JobSettings
 
 

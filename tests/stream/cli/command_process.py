@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,6 +23,16 @@ def call(*arguments, **options):
     return subprocess.run([*COMMAND, *map(str, arguments)], check=False, **options)
 
 
+@contextlib.contextmanager
+def hangups_passed_on():
+    """What starts here gets SIGHUP, even where the tests themselves run under ``nohup``: it would inherit that."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 class CommandProcess:
     """Runs from the entry into its ``with`` block, and is killed at the latest at the exit."""
 
@@ -29,7 +41,8 @@ class CommandProcess:
         self._options = {"stderr": subprocess.PIPE, **options}
 
     def __enter__(self):
-        self.process = subprocess.Popen(self._command, **self._options)
+        with hangups_passed_on():
+            self.process = subprocess.Popen(self._command, **self._options)
         return self
 
     def __exit__(self, *error):
@@ -63,11 +76,13 @@ class CommandProcess:
         """Until a temporary file there has grown."""
         self.wait_until(lambda: any(_size(path) for path in Path(folder).glob(".*.part")))
 
-    def finish(self, within_s=PATIENCE_S):
-        """Its exit code and what it printed on standard error; ``within_s`` it must have ended."""
-        said = self.process.stderr.read() if within_s == PATIENCE_S else None
-        code = self.process.wait(within_s)
-        return code, (said if said is not None else self.process.stderr.read()).decode()
+    def finish(self):
+        """Its exit code and what it printed on standard error; it is killed where it does not end."""
+        ends = threading.Timer(PATIENCE_S, self.process.kill)
+        ends.start()
+        printed = self.process.stderr.read()
+        ends.cancel()
+        return self.process.wait(PATIENCE_S), printed.decode()
 
 
 def _size(path):

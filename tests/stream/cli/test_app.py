@@ -8,8 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import av
@@ -17,14 +15,9 @@ import pytest
 
 from engines.spec import EMOTION_FOLDER, emotion_net_names
 from stream.demo.clip import make_demo_clip
+from tests.stream.cli.command_process import COMMAND, CommandProcess, call
 
-COMMAND = [sys.executable, "-m", "stream.cli"]
 SHIPPED = ", ".join(emotion_net_names())
-
-
-def call(*arguments, **options):
-    options = {"capture_output": True, "text": True, "timeout": 120} | options
-    return subprocess.run([*COMMAND, *map(str, arguments)], check=False, **options)
 
 
 def frames_in(path):
@@ -134,23 +127,24 @@ def test_a_damaged_file_gives_what_decodes(demo_clip, tmp_path):
     assert 20 < frames_in(tmp_path / "out.mp4") < 100
 
 
+@pytest.fixture(scope="module")
+def longer_clip(tmp_path_factory):
+    path = tmp_path_factory.mktemp("clips") / "longer.mp4"
+    make_demo_clip(path, seconds=12, size_wh=(480, 270))
+    return path
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopping_leaves_a_playable_file_and_says_so(number, code, tmp_path):
-    clip, out = tmp_path / "clip.mp4", tmp_path / "out.mp4"
-    make_demo_clip(clip, seconds=30, size_wh=(640, 360))
-    process = subprocess.Popen(
-        [*COMMAND, str(clip), "-o", str(out), "--encoder-preset", "slow"], stderr=subprocess.PIPE, text=True
-    )
-    try:
-        _wait_until(lambda: _bytes_written(tmp_path) > 10_000, process)
-        process.send_signal(number)
-        _, said = process.communicate(timeout=60)
-    finally:
-        _end(process)
-    assert process.returncode == code, said
+def test_stopping_leaves_a_playable_file_and_says_so(number, code, longer_clip, tmp_path):
+    out = tmp_path / "out.mp4"
+    with CommandProcess(longer_clip, "-o", out, "--encoder-preset", "veryslow") as command:
+        command.wait_until(lambda: _bytes_written(tmp_path) > 10_000)
+        command.signal(number)
+        ended, said = command.finish()
+    assert ended == code, said
     assert "stopped" in said
-    assert 0 < frames_in(out) < 750
-    assert {p.name for p in tmp_path.iterdir()} == {"clip.mp4", "out.mp4"}
+    assert 0 < frames_in(out) < 300
+    assert {p.name for p in tmp_path.iterdir()} == {"out.mp4"}
 
 
 def test_dry_run_writes_nothing(demo_clip, tmp_path):
@@ -340,17 +334,3 @@ def _bytes_written(folder):
         with contextlib.suppress(FileNotFoundError):
             return path.stat().st_size
     return 0
-
-
-def _end(process):
-    process.kill()
-    process.communicate()
-
-
-def _wait_until(condition, process, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        with contextlib.suppress(subprocess.TimeoutExpired):  # files tell nothing to wait for; the process's end does
-            process.wait(0.02)
-            pytest.fail(process.communicate()[1])

@@ -10,7 +10,7 @@ from stream.cli.console import EXIT_DAMAGED, Tally, print_plan, run_job
 from stream.demo.clip import make_demo_clip
 from stream.media.source import MediaUnit
 from stream.pipeline.steps import Step
-from stream.restore.restoration import RestorationOptions
+from stream.restore.restoration_options import RestorationOptions
 
 
 class Own:

@@ -20,7 +20,8 @@ from stream.media.source import MediaUnit, VideoSource
 from stream.pipeline.rendering import render
 from stream.pipeline.split_screen import keep_original, split_screen
 from stream.pipeline.steps import Step
-from stream.restore.restoration import RestorationOptions, restore
+from stream.restore.restoration import restore
+from stream.restore.restoration_options import RestorationOptions
 
 BEFORE, AFTER = 90, 160
 WARM = Colormap(ColormapOptions(gradient=parse_gradient("hot")))

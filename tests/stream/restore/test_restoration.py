@@ -19,7 +19,8 @@ from emocolor.frames import PIXEL_FORMATS, Frame
 from stream.media.frames import planes_of, writable
 from stream.media.source import MediaUnit, SourceOptions, VideoSource
 from stream.pipeline.analysis import mark_cuts
-from stream.restore.restoration import RestorationOptions, restore
+from stream.restore.restoration import restore
+from stream.restore.restoration_options import RestorationOptions
 
 Luma = NDArray[Any]
 FilmMaker = Callable[..., Path]
