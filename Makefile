@@ -19,8 +19,8 @@ test: $(VENV)/.dev
 	$(PYTEST) --ignore tests/stream/live -m "not slow"
 	$(PYTEST) tests/stream/live
 
-# What takes long: kills, damaged files by the hundred, encoders on one core and two, whole training runs.
-test-slow: $(VENV)/.dev
+# What takes long: kills, damaged files by the hundred, encoders on one core and two, training runs, Ray clusters.
+test-slow: $(VENV)/.cluster
 	$(PYTEST) --ignore tests/stream/live -m slow
 
 lint: $(VENV)/.dev
@@ -44,6 +44,11 @@ $(VENV)/.run: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.run
 	$(PIP) install --constraint constraints.txt --editable '.[dev,docs,train]'
+	touch $@
+
+# Ray and what it brings are 300 MB, which no other tests need.
+$(VENV)/.cluster: $(VENV)/.dev
+	$(PIP) install --constraint constraints.txt --editable '.[cluster,dev-cluster]'
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.run

@@ -16,7 +16,7 @@ PINS = {
     canonicalize_name(name): Version(version)
     for name, version in re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
 }
-SET_UP = ("dev", "docs", "train")
+SET_UP = ("dev", "docs", "train", "cluster", "dev-cluster")
 """The extras that ``make`` installs."""
 RELIED_ON = ("aiortc", "av", "mediapipe", "openvino")
 """Packages whose inner parts our code knows."""
