@@ -11,12 +11,13 @@ from av.codec import Codec
 from av.container import OutputContainer
 from av.stream import Disposition
 
+from .probe import ALL_CUES_ARE_FORCED, TIMED_TEXT
 from .source_info import CompanionStream
+from .writing.acceptance import takes_packets
 from .writing.companion_writers import CompanionOutput, ConvertedSubtitles, CopiedStream, ReencodedAudio
 from .writing.continuous_audio import UNTIMED_FORMATS, ContinuousAudio
 from .writing.metadata import MOV_FORMATS, language_is_lost, lost_flags, stream_metadata
 from .writing.sink_options import AudioPolicy
-
 
 AUDIO_ENCODERS: Final = {
     **dict.fromkeys(("webm", "ogg", "ogv"), "libopus"),
@@ -25,12 +26,17 @@ AUDIO_ENCODERS: Final = {
     "avi": "libmp3lame",
 }
 """The encoder for audio that cannot be copied, by container format; AAC for all others."""
+LOSSLESS_ENCODERS: Final = {"matroska": "flac"}
+"""The encoder, by container format, for audio that decodes to 16 bits in one exact way."""
+SIXTEEN_BITS: Final = ("pcm_alaw", "pcm_mulaw", "adpcm_")
+"""Beginnings of the names of such codecs. Matroska holds them under Windows' names, for which PyAV has no way:
+it asks the muxer for what belongs to the container's own names alone."""
 STUDIO_RATE: Final = 48_000
 """Samples per second that every container takes, and MXF alone."""
 DEEP_AUDIO: Final = ("pcm_s24", "pcm_s32", "pcm_f", "pcm_bluray")
 """Beginnings of the names of codecs with more than 16 bits per sample."""
 SUBTITLE_ENCODERS: Final = {
-    **dict.fromkeys(("mp4", "mov", "ipod", "3gp"), "mov_text"),
+    **dict.fromkeys(("mp4", "mov", "ipod", "3gp"), TIMED_TEXT),
     "matroska": "subrip",
     "webm": "webvtt",
 }
@@ -55,8 +61,8 @@ DEFAULT_LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 
 """Channel layouts by number of channels, where the input does not name one; the same as FFmpeg's defaults."""
 BITS_PER_CHANNEL: Final = 80_000
 """Bits per second and channel of re-encoded audio."""
-ALL_CUES_ARE_FORCED: Final = b"\x80\0\0\0"
-"""The display flags at the beginning of a timed text track's description."""
+ADTS_SYNC: Final = b"\xff"
+"""The first byte of AAC whose packets state what they are."""
 
 
 def add_companions(
@@ -124,6 +130,8 @@ class _Builder:
         return self._container.default_audio_codec != "none"
 
     def _audio_encoder(self, companion: CompanionStream) -> str:
+        if self._audio == "copy" and self._format in LOSSLESS_ENCODERS and companion.codec.startswith(SIXTEEN_BITS):
+            return LOSSLESS_ENCODERS[self._format]
         encoder = AUDIO_ENCODERS.get(self._format, "aac")
         return "pcm_s24le" if encoder == "pcm_s16le" and companion.codec.startswith(DEEP_AUDIO) else encoder
 
@@ -158,13 +166,9 @@ class _Builder:
         stream.codec_context.subtitle_header = source.subtitle_header
         stream.codec_context.time_base = stream.time_base = companion.handle.time_base
         stream.codec_context.open()
-        timed_text = encoder == "mov_text"
-        if timed_text and companion.handle.disposition & Disposition.forced:
-            context = stream.codec_context
-            context.extradata = ALL_CUES_ARE_FORCED + context.extradata[len(ALL_CUES_ARE_FORCED) :]
         self._describe(stream, companion)
         self._warn_conversion(companion, encoder)
-        return ConvertedSubtitles(companion.handle, stream, consecutive=timed_text)
+        return ConvertedSubtitles(companion.handle, stream, consecutive=encoder == TIMED_TEXT)
 
     def _add_file(self, companion: CompanionStream) -> CompanionOutput | None:
         """Add cover art or an attached file."""
@@ -190,14 +194,21 @@ class _Builder:
         """Whether the container holds the stream's packets as they are."""
         if not self._holds_audio or companion.codec not in PLAYABLE.get(self._format, {companion.codec}):
             return False
-        return self._fits(lambda trial: _checked(_add_stream_like(trial, companion), self._format, companion))
+        return self._fits(
+            lambda trial: _checked(_add_stream_like(trial, companion), self._format, companion)
+        ) and takes_packets(self._plain_format, lambda trial: _add_stream_like(trial, companion), companion.beginning)
+
+    @property
+    def _plain_format(self) -> str:
+        """The format of the one file that a trial writes."""
+        return SEGMENT_FORMATS.get(self._format, self._format)
 
     def _fits(self, add: Callable[[OutputContainer], Any]) -> bool:
         """Whether the container takes one more stream beside those that it has.
 
         FFmpeg has no list of that, so a header with all of them is written to memory.
         """
-        trial = av.open(io.BytesIO(), "w", format=SEGMENT_FORMATS.get(self._format, self._format))
+        trial = av.open(io.BytesIO(), "w", format=self._plain_format)
         try:
             for add_known in self._there:
                 add_known(trial)
@@ -213,8 +224,11 @@ class _Builder:
     def _describe(self, stream: Any, companion: CompanionStream) -> None:
         """Give the output's stream the input's metadata and marks."""
         stream.metadata.update(stream_metadata(self._format, companion.metadata))
-        stream.disposition = int(companion.handle.disposition)
-        lost = lost_flags(self._format, int(companion.handle.disposition))
+        stream.disposition = companion.disposition
+        lost = lost_flags(self._format, companion.disposition)
+        if companion.disposition & Disposition.forced and _mark_as_forced(stream) and "forced" in lost:
+            lost.remove("forced")
+            self._warnings.append(f"{self._format} marks {companion.label} as forced for QuickTime alone; mp4 for all.")
         if lost:
             self._warnings.append(f"{self._format} cannot mark {companion.label} as {' and '.join(lost)}; mp4 can.")
         if language_is_lost(self._format, stream.metadata.get("language", "")):
@@ -235,7 +249,24 @@ def _checked(stream: Any, format_name: str, companion: CompanionStream) -> Any:
         raise ValueError("MOV needs the names of the channels of PCM")
     if format_name == "avi" and companion.codec == "vorbis":
         raise ValueError("AVI needs packets of one length")
+    if SEGMENT_FORMATS.get(format_name, format_name) == "mpegts" and companion.codec == "aac" and _is_bare(companion):
+        raise ValueError("MPEG-TS needs to know what every packet of AAC states in it")
     return stream
+
+
+def _is_bare(aac: CompanionStream) -> bool:
+    """Whether neither the stream nor its packets have the header by which AAC is decoded elsewhere."""
+    return not aac.handle.codec_context.extradata and any(bytes(packet)[:1] != ADTS_SYNC for packet in aac.beginning)
+
+
+def _mark_as_forced(stream: Any) -> bool:
+    """Mark timed text in its description, where QuickTime looks; whether it is such."""
+    context = stream.codec_context
+    if context.codec.canonical_name != TIMED_TEXT or not context.extradata:
+        return False
+    flags = context.extradata[0] | ALL_CUES_ARE_FORCED
+    context.extradata = bytes([flags]) + context.extradata[1:]
+    return True
 
 
 def _rates(encoder: str, rate: int) -> Iterator[int]:

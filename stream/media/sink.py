@@ -26,6 +26,7 @@ from .probe import TIMECODE
 from .source import MediaUnit, VideoSource
 from .source_info import SourceInfo
 from .target import Target
+from .writing.acceptance import streams_without_packets
 from .writing.companion_writers import CompanionOutput
 from .writing.encoded_video import EncodedStream, EncodedVideo
 from .writing.metadata import MOV_FORMATS, current_metadata, needs_apple_table, stream_metadata, with_apple_keys
@@ -112,6 +113,8 @@ class VideoSink:
             self._container, self._info.companions, options.audio, self.warnings, video=self._video.template
         )
         self._muxer = Muxer(self._container)
+        self._copied: dict[int, int] = {}
+        """The streams that are copied: from their index in the output to that in the input."""
         self._waiting: list[Packet] = []
         """Packets of other streams that came before the first frame."""
         self._closed = False
@@ -177,8 +180,12 @@ class VideoSink:
 
     def _write_others(self, packets: Sequence[Packet]) -> None:
         for packet in packets:
-            if (companion := self._companions.get(packet.stream.index)) is not None:
-                self._mux(companion.put(packet), copied=companion.copies)
+            index = packet.stream.index
+            if (companion := self._companions.get(index)) is not None:
+                written = companion.put(packet)
+                if written and companion.copies:
+                    self._copied[written[0].stream.index] = index
+                self._mux(written, copied=companion.copies)
 
     @property
     def outputs(self) -> list[Placeable]:
@@ -216,6 +223,8 @@ class VideoSink:
             self._fail(error)
         if self._muxer.refused_at_end:
             self._check_whole()
+        if self._muxer.refused and self._target.is_seekable:
+            self._warn_of_empty_streams()
 
     def abort(self) -> None:
         """Close, and remove what was written; never raises, so that the error that led here is the one that shows."""
@@ -235,6 +244,14 @@ class VideoSink:
         if not whole:
             raise SinkError(f"{shown} cannot be ended. Set the option output.audio to aac, or use another container.")
         self.warnings.append(f"The container refused a packet when {shown} was ended: what followed it may be missing.")
+
+    def _warn_of_empty_streams(self) -> None:
+        empty = [self._copied[index] for index in streams_without_packets(self._target.name, self._copied)]
+        for other in [other for other in self._info.companions if other.index in empty]:
+            self.warnings.append(
+                f"{self._target.format} took no packet of {other.label}: its track is empty."
+                + " Set the option output.audio to aac to convert it." * (other.kind == "audio")
+            )
 
     def _mux(self, packets: list[Packet], *, copied: bool = False) -> None:
         try:

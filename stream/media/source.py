@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
+from itertools import islice
 from typing import Final
 
 import av
@@ -34,12 +36,8 @@ __all__ = ["MediaUnit", "SourceOptions", "VideoSource"]
 
 MAX_PACKETS_PER_UNIT: Final = 512
 """Bounds memory where the video starts late, or pauses."""
-UNINDEXED_FORMATS: Final = frozenset({"mpegts", "mpeg"})
-"""Formats without an index of key frames: a seek finds a time, and may land after the key frame that leads to it."""
-UNINDEXED_MARGIN_SECONDS: Final = 15
-"""How much earlier decoding begins in them; key frames are seldom more than ten seconds apart."""
-SEEK_MARGIN_SECONDS: Final = 1
-"""How much before a part decoding begins, so that its first frames need nothing that was not decoded."""
+MAX_BEGINNING: Final = 8
+"""Packets of each other stream by which a sink tells whether its container takes them."""
 TRAILING_SECONDS: Final = 1
 """How far beyond the end packets of other streams are read that may belong before it."""
 MAX_NAMED: Final = 5
@@ -319,13 +317,14 @@ class VideoSource:
             self.damage.end_seconds = float(end)
             self.damage.promised_seconds = None if promised is None else float(promised)
 
-    def _with_cover(self, companion: CompanionStream) -> CompanionStream:
-        """Cover art with its data, which FFmpeg gives before all other packets."""
-        if companion.kind != "cover":
-            return companion
+    def _with_beginning(self, companion: CompanionStream) -> CompanionStream:
+        """The stream with what was read of it so far; cover art comes before all other packets."""
         read = (packet for unit in self._first for packet in unit.packets)
-        content = next((bytes(packet) for packet in read if packet.stream.index == companion.index), b"")
-        return replace(companion, content=content)
+        own = (packet for packet in read if packet.stream.index == companion.index)
+        beginning = tuple(islice(own, MAX_BEGINNING))
+        if companion.kind == "cover":
+            return replace(companion, content=bytes(beginning[0]) if beginning else b"")
+        return replace(companion, beginning=beginning)
 
     def _gather(
         self,
@@ -359,7 +358,7 @@ class VideoSource:
             display_matrix=stream_format.display_matrix,
             field_order=probe.field_order_of(stream, stream_format.first),
             hdr=probe.hdr_of(stream_format.first),
-            companions=tuple(self._with_cover(companion) for companion in companions),
+            companions=tuple(self._with_beginning(companion) for companion in companions),
             left_out=probe.left_out(container, {stream.index, *(other.index for other in companions)}),
             metadata=dict(container.metadata),
             video_metadata=dict(stream.metadata),

@@ -45,8 +45,12 @@ class CompanionStream:
     """FFmpeg's name of the codec, empty for attachments."""
     metadata: dict[str, str]
     """Language, title and the like, by FFmpeg's keys."""
+    disposition: int = 0
+    """FFmpeg's flags of the stream."""
     content: bytes = field(default=b"", repr=False)
     """The cover image or the attached file; empty for other kinds."""
+    beginning: tuple[Any, ...] = field(default=(), repr=False)
+    """Its first packets, as far as they were read before the video's first frame; a sink changes them in place."""
     handle: Any = field(repr=False)
     """The input's own stream; valid until the source is closed."""
 

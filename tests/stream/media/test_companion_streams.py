@@ -136,6 +136,67 @@ def test_audio_is_copied_where_the_container_takes_it(
         assert data == b"".join(data for *_, data in packets(path, 1)), name
 
 
+@pytest.mark.parametrize(
+    ("codec", "given"),
+    [("pcm_alaw", "in.mov"), ("pcm_mulaw", "in.avi"), ("adpcm_ms", "in.avi"), ("adpcm_ima_qt", "in.mov")],
+)
+def test_audio_that_pyav_does_not_copy_into_matroska_loses_nothing(
+    make_clip: Any, tmp_path: Path, codec: str, given: str
+) -> None:
+    path = make_clip(given, frames=20, codec="mpeg4", audio=[{**AUDIO, "codec": codec, "layout": "mono"}])
+    trial = av.open(str(tmp_path / "trial.mkv"), "w")
+    with av.open(str(path)) as clip, pytest.raises(ValueError, match="does not support"):  # else it can be copied
+        trial.add_stream_from_template(clip.streams.audio[0], opaque=True)
+    sink = process(path, tmp_path / "out.mkv")
+    assert any("converted to flac" in warning for warning in sink.warnings)
+    (before_start, before), (after_start, after) = samples(path), samples(tmp_path / "out.mkv")
+    assert after_start == pytest.approx(before_start, abs=0.001)
+    assert np.array_equal(before, after)
+    process(path, tmp_path / "lossy.mkv", audio="aac")
+    with av.open(str(tmp_path / "lossy.mkv")) as made:
+        assert made.streams.audio[0].codec_context.name == "aac"
+
+
+def without_description(path: Path, target: Path) -> Path:
+    """Copy a clip and lose the description of its audio."""
+    with av.open(str(path)) as given, av.open(str(target), "w") as made:
+        streams = [made.add_stream_from_template(stream, opaque=True) for stream in given.streams]
+        streams[1].codec_context.extradata = None
+        for packet in given.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream.index]
+                made.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.ts", "out.mp4"])
+def test_audio_of_which_no_packet_would_be_taken_is_reencoded(make_clip: Any, tmp_path: Path, name: str) -> None:
+    """Headers take AAC without its description; Matroska then refuses each packet, and MPEG-TS makes noise of it."""
+    path = without_description(make_clip("in.mp4", frames=20, audio=[AUDIO]), tmp_path / "bare.mov")
+    sink = process(path, tmp_path / name)
+    assert sink.lost_packets == 0
+    assert any("converted to aac" in warning for warning in sink.warnings) == (name != "out.mp4")
+    start, wave = samples(tmp_path / name)
+    assert start + len(wave) / 48000 == pytest.approx(40 * 1024 / 48000, abs=0.09)
+    assert np.abs(wave).max() == pytest.approx(8000 / 32768, rel=0.3)
+
+
+def test_audio_that_turns_out_to_be_refused_is_named(make_clip: Any, tmp_path: Path) -> None:
+    """Where none of it was read before the first frame."""
+    source = VideoSource(str(without_description(make_clip("in.mp4", frames=20, audio=[AUDIO]), tmp_path / "bare.mov")))
+    late = replace(source.info, companions=tuple(replace(one, beginning=()) for one in source.info.companions))
+    sink = VideoSink(str(tmp_path / "out.mkv"), late)
+    for unit in source.units():
+        sink.write(unit)
+    sink.finish()
+    source.close()
+    assert sink.lost_packets > 0
+    assert sink.warnings[-1] == (
+        "matroska took no packet of audio 1 (aac): its track is empty. "
+        "Set the option output.audio to aac to convert it."
+    )
+
+
 @pytest.mark.parametrize("name", ["out.yuv", "out.h264", "out.y4m", "out.gif", "out.ivf"])
 def test_formats_for_video_alone_get_no_other_packets(make_clip: Any, tmp_path: Path, name: str) -> None:
     text = {"codec": "subrip", "lines": [(0, 400, "x")], "metadata": {}}
@@ -163,7 +224,7 @@ def test_streams_fit_together_or_are_left_out(make_clip: Any, tmp_path: Path) ->
 
 
 def test_forced_subtitles_are_marked(make_clip: Any, tmp_path: Path) -> None:
-    """MP4 by FFmpeg's flag and in the track's description, MOV in the description alone."""
+    """MP4 by FFmpeg's flag and in the track's description, MOV in the description alone; both are read."""
     lines = {"codec": "subrip", "lines": [(100, 400, "Guten Tag")], "metadata": {}, "disposition": Disposition.forced}
     path = make_clip("in.mkv", frames=25, subtitles=[lines])
     for name in ("out.mp4", "out.mov"):
@@ -171,8 +232,24 @@ def test_forced_subtitles_are_marked(make_clip: Any, tmp_path: Path) -> None:
         assert any("as forced" in warning for warning in sink.warnings) == (name == "out.mov")
         with av.open(str(tmp_path / name)) as made:
             stream = made.streams.subtitles[0]
-            assert stream.codec_context.extradata[:4] == b"\x80\0\0\0"
+            assert stream.codec_context.extradata[0] == 0x80
             assert bool(stream.disposition & Disposition.forced) == (name == "out.mp4")
+        again = process(tmp_path / name, tmp_path / f"{name}.mkv")
+        assert not any("forced" in warning for warning in again.warnings)
+        with av.open(str(tmp_path / f"{name}.mkv")) as made:
+            assert made.streams.subtitles[0].disposition & Disposition.forced
+
+
+def test_forced_timed_text_is_copied_with_its_mark(make_clip: Any, tmp_path: Path) -> None:
+    lines = {"codec": "subrip", "lines": [(100, 400, "Guten Tag")], "metadata": {}, "disposition": Disposition.forced}
+    process(make_clip("in.mkv", frames=25, subtitles=[lines]), tmp_path / "first.mov")
+    sink = process(tmp_path / "first.mov", tmp_path / "second.mov")
+    assert [warning for warning in sink.warnings if "forced" in warning] == [
+        "mov marks subtitle 1 (mov_text) as forced for QuickTime alone; mp4 for all."
+    ]
+    process(tmp_path / "second.mov", tmp_path / "third.mp4")
+    with av.open(str(tmp_path / "third.mp4")) as made:
+        assert made.streams.subtitles[0].disposition & Disposition.forced
 
 
 def test_audio_can_be_left_out(make_clip: Any, tmp_path: Path) -> None:
