@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -38,6 +37,12 @@ MAX_PACKETS_PER_UNIT: Final = 512
 """Bounds memory where the video starts late, or pauses."""
 MAX_BEGINNING: Final = 8
 """Packets of each other stream by which a sink tells whether its container takes them."""
+UNINDEXED_FORMATS: Final = frozenset({"mpegts", "mpeg"})
+"""Formats without an index of key frames: a seek finds a time, and may land after the key frame that leads to it."""
+UNINDEXED_MARGIN_SECONDS: Final = 15
+"""How much earlier decoding begins in them; key frames are seldom more than ten seconds apart."""
+SEEK_MARGIN_SECONDS: Final = 1
+"""How much before a part decoding begins, so that its first frames need nothing that was not decoded."""
 TRAILING_SECONDS: Final = 1
 """How far beyond the end packets of other streams are read that may belong before it."""
 MAX_NAMED: Final = 5
