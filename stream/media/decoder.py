@@ -1,6 +1,6 @@
 """Decodes video packets to frames that all have one size and format, and increasing times."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -17,7 +17,8 @@ from .reading.source_options import MAX_PIXELS
 from .reading.timestamps import FrameTimes
 from .source_info import Damage
 
-FORMATS_WITHOUT_PRESENTATION_TIMES: Final = frozenset({"avi"})
+TIMES_ARE_OF_DECODING: Final[Mapping[str, bool | None]] = {"avi": True, "mxf": None}
+"""Formats without times of presentation, by FFmpeg's name; ``None`` for those that may lack them."""
 CUDA: Final = "cuda"
 """FFmpeg's pixel format for frames in a GPU's memory."""
 
@@ -88,7 +89,7 @@ class FrameDecoder:
         self.times = FrameTimes(
             time_base or stream.time_base,
             probe.frame_rate_of(stream),
-            by_decoding=stream.container.format.name in FORMATS_WITHOUT_PRESENTATION_TIMES,
+            by_decoding=TIMES_ARE_OF_DECODING.get(stream.container.format.name, False),
         )
         self.format: StreamFormat | None = None
         """Known once a frame is decoded."""
@@ -231,6 +232,19 @@ class FrameDecoder:
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.append(text)
+
+
+def delay_of(stream: av.VideoStream, packets: "Iterable[av.Packet[Any]]", max_pixels: int) -> Fraction:
+    """How much later than its packet the first frame of an input leaves the decoder, in seconds; these are its packets.
+
+    Where times are those of decoding, that holds for the whole input. An encoder of B-frames may leave a hole after its
+    first packet, so that the delay cannot be measured elsewhere.
+    """
+    decoder = FrameDecoder(stream, Damage(), [], max_pixels=max_pixels)
+    for packet in packets:
+        if packet.size and next(decoder.decode(packet), None) is not None:
+            break
+    return (decoder.times.decoder_delay or 0) * decoder.times.time_base
 
 
 def _describe(av_frame: av.VideoFrame) -> str:

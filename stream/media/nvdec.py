@@ -15,7 +15,7 @@ from av.codec.hwaccel import HWAccel
 
 from emocolor.errors import EngineError
 
-from .decoder import CUDA, FORMATS_WITHOUT_PRESENTATION_TIMES
+from .decoder import CUDA, TIMES_ARE_OF_DECODING
 from .packets import Packet
 
 EXACT_CODECS: Final = frozenset({"h264", "hevc", "av1", "vp8", "vp9"})
@@ -70,7 +70,7 @@ def open_nvdec(stream: av.VideoStream, *, required: bool = False) -> NvdecDecode
 
 def unsuitable(software: av.VideoCodecContext, container: str) -> str | None:
     """Why NVDEC is not used for the video that ``software`` decodes, in one sentence; ``None`` where it is."""
-    if container in FORMATS_WITHOUT_PRESENTATION_TIMES:
+    if container in TIMES_ARE_OF_DECODING:
         return f"NVDEC is used where packets have presentation times, which {container} files lack."
     name, pix_fmt = software.codec.canonical_name, software.pix_fmt
     if name not in EXACT_CODECS:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import av
 
+from .probe import start_of
 from .reading.discontinuities import ContinuousTimes
 from .reading.ffmpeg_log import recorded_log
-from .reading.timestamps import unit_for
+from .reading.timestamps import in_units, unit_for
 from .source_info import Damage
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ else:
 
 CLOCK_MAY_LEAP: Final = 0x200
 """FFmpeg's AVFMT_TS_DISCONT: broadcast formats, whose clocks are not the recording's own."""
+NO_TIMESTAMPS: Final = 0x80
+"""FFmpeg's AVFMT_NOTIMESTAMPS: formats of raw streams."""
+MAX_AHEAD: Final = 256
+"""Packets that are read ahead of the video's first one that has a time."""
 _DESCRIBED_STREAM: Final = re.compile(r"^ *Stream #0:(\d+)[^:]*: (.*)$", re.MULTILINE)
 
 
@@ -79,6 +84,8 @@ class PacketReader:
         """Tells where the input's clock stepped."""
         self._ready: deque[Packet] = deque()
         self._demuxed = demux(container, [video, *others])
+        self._ahead: deque[Packet] | None = None
+        """Packets read ahead; ``None`` before the first."""
         self._lock, self._stopped = threading.Lock(), threading.Event()
         self.failure: Exception | None = None
         """The error that ended the reading, if any did."""
@@ -141,12 +148,41 @@ class PacketReader:
         with self._lock:
             if self._stopped.is_set():
                 return None
-            try:
-                return next(self._demuxed, None)
-            except (av.FFmpegError, OSError) as error:
-                self.failure = error
-                self._damage.truncated = True
-                return None
+            if self._ahead is None:
+                self._ahead = self._beginning()
+            return self._ahead.popleft() if self._ahead else self._demux()
+
+    def _demux(self) -> Packet | None:
+        try:
+            return next(self._demuxed, None)
+        except (av.FFmpegError, OSError) as error:
+            self.failure = error
+            self._damage.truncated = True
+            return None
+
+    def _beginning(self) -> deque[Packet]:
+        """The first packets; if the video's first has no time, as below Matroska's zero, it gets one.
+
+        It lies as many frames before the first that has one as there are between, else at the input's start.
+        """
+        read: deque[Packet] = deque()
+        untimed: list[Packet] = []
+        first = start_of(self._container)
+        while len(read) < MAX_AHEAD and (packet := self._demux()) is not None:
+            read.append(packet)
+            if packet.stream.index != self._video.index:
+                continue
+            if packet.pts is None and packet.dts is None:
+                untimed.append(packet)
+            if packet.dts is not None or self._container.format.flags & NO_TIMESTAMPS:
+                break  # times of decoding are known when those of presentation are in order
+        times = [packet.pts for packet in read if packet.stream.index == self._video.index and packet.pts is not None]
+        if untimed:
+            unit = untimed[0].time_base
+            if times:
+                first = (min(times) - sum(packet.duration or 0 for packet in untimed)) * unit
+            untimed[0].pts = untimed[0].dts = in_units(first, unit)
+        return read
 
     def _note_end(self, packet: Packet) -> None:
         if packet.pts is not None:

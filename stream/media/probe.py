@@ -17,11 +17,10 @@ from .source_info import Chapter, CompanionStream, FieldOrder, HdrMetadata, Stre
 
 TIMED_TEXT_OF_CHAPTERS: Final = "bin_data"
 """MOV files keep chapter titles in a data stream of this name; FFmpeg has read them as chapters already."""
-TIMED_TEXT: Final = "mov_text"
-ALL_CUES_ARE_FORCED: Final = 0x80
-"""In the first byte of a timed text track's description, its display flags."""
 TIMECODE: Final = "timecode"
 """The key under which FFmpeg gives the first timecode of a track."""
+COUNTED_FROM_ZERO: Final = frozenset({"asf"})
+"""Formats whose durations count from the clock's zero, wherever the streams begin."""
 _STILL: Final = Disposition.attached_pic | Disposition.timed_thumbnails
 _BOTTOM_FIRST: Final = (3, 4)
 """FFmpeg's AV_FIELD_BB and AV_FIELD_TB: the fields as they are displayed, in whatever order they are stored."""
@@ -30,8 +29,12 @@ _MAX_PLAUSIBLE_RATE: Final = 1000
 
 
 def main_video(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The video to process: the first that is marked as default, else the first; never cover art."""
-    moving = [stream for stream in container.streams.video if not is_still(stream) and stream.codec_context is not None]
+    """The video to process: the first that is marked as default, else the first; never cover art.
+
+    One that has a single frame is taken where no other is there: animated AVIF begins with a still image.
+    """
+    known = [stream for stream in container.streams.video if not is_still(stream) and stream.codec_context is not None]
+    moving = [stream for stream in known if stream.frames != 1] or known
     marked = [stream for stream in moving if stream.disposition & Disposition.default]
     return next(iter(marked or moving), None)
 
@@ -57,7 +60,6 @@ def companions_of(container: av.container.InputContainer, main: av.VideoStream) 
         for stream, kind in streams
         if kind is not None
     )
-            disposition=_disposition(stream),
 
 
 def _companion_kind(stream: Any) -> StreamKind | None:
@@ -76,14 +78,6 @@ def is_known(audio: av.AudioStream) -> bool:
     """Whether FFmpeg found out what the audio is; of one that begins too late it knows the codec alone."""
     context = audio.codec_context
     return context.sample_rate > 0 and context.layout.nb_channels > 0
-
-
-def _disposition(stream: Any) -> int:
-    """FFmpeg's flags, and the one that timed text has in its description, where FFmpeg does not look."""
-    flags = int(stream.disposition)
-    if _codec_name(stream) != TIMED_TEXT or not (stream.codec_context.extradata or b"\0")[0] & ALL_CUES_ARE_FORCED:
-        return flags
-    return flags | Disposition.forced
 
 
 def left_out(container: av.container.InputContainer, taken: Iterable[int]) -> tuple[str, ...]:
@@ -140,13 +134,14 @@ def duration_of(container: av.container.InputContainer, stream: av.VideoStream) 
 
 def promised_end(stream: av.VideoStream, origin: Fraction) -> Fraction | None:
     """When the video ends according to its header, in seconds from ``origin``; ``None`` where that states nothing."""
-    if stream.duration and stream.time_base:
-        return ((stream.start_time or 0) + stream.duration) * stream.time_base - origin
-    # Matroska has no duration for each stream; FFmpeg and mkvmerge write one as a tag.
+    # Matroska has one duration for all streams; FFmpeg and mkvmerge write each one's as a tag.
     stated = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
-    if stated is None:
+    if stated is not None:
+        return int(stated[1]) * 3600 + int(stated[2]) * 60 + Fraction(stated[3]) - origin
+    if not stream.duration or stream.time_base is None:
         return None
-    return int(stated[1]) * 3600 + int(stated[2]) * 60 + Fraction(stated[3]) - origin
+    counted_from = 0 if stream.container.format.name in COUNTED_FROM_ZERO else stream.start_time or 0
+    return (counted_from + stream.duration) * stream.time_base - origin
 
 
 def chapters_of(

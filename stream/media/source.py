@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
+from functools import partial
 from typing import Final
 
 import av
@@ -20,29 +20,20 @@ from emocolor.frames import Frame
 from ..files.pipes import PREFIX
 from ..files.stop_request import StopRequest
 from . import probe
-from .decoder import FrameDecoder, Hardware
-from .locations import (
-    display_name,
-    error_text,
-)
-from .packets import Packet, PacketReader
+from .decoder import FrameDecoder, Hardware, delay_of
+from .locations import display_name, error_text, is_url
+from .packets import Packet, PacketReader, demux
 from .reading.frame_size import too_large
-from .reading.opening import main_video, open_container
+from .reading.opening import is_repeatable, main_video, open_container
+from .reading.seeking import position
 from .reading.source_options import SourceOptions
+from .reading.timestamps import in_units, unit_for
 from .source_info import CompanionStream, Damage, SourceInfo
 
 __all__ = ["MediaUnit", "SourceOptions", "VideoSource"]
 
 MAX_PACKETS_PER_UNIT: Final = 512
 """Bounds memory where the video starts late, or pauses."""
-MAX_BEGINNING: Final = 8
-"""Packets of each other stream by which a sink tells whether its container takes them."""
-UNINDEXED_FORMATS: Final = frozenset({"mpegts", "mpeg"})
-"""Formats without an index of key frames: a seek finds a time, and may land after the key frame that leads to it."""
-UNINDEXED_MARGIN_SECONDS: Final = 15
-"""How much earlier decoding begins in them; key frames are seldom more than ten seconds apart."""
-SEEK_MARGIN_SECONDS: Final = 1
-"""How much before a part decoding begins, so that its first frames need nothing that was not decoded."""
 TRAILING_SECONDS: Final = 1
 """How far beyond the end packets of other streams are read that may belong before it."""
 MAX_NAMED: Final = 5
@@ -110,6 +101,7 @@ class VideoSource:
         self.damage, self.warnings = Damage(), []
         container = open_container(location, self._options, stop)
         try:
+            container = self._positioned(container, stop)
             stream = main_video(container, location, self._options)
             stream.thread_type = "AUTO"
             companions = () if part is not None else probe.companions_of(container, stream)
@@ -124,9 +116,8 @@ class VideoSource:
                 max_pixels=self._options.max_pixels,
                 time_base=self._reader.video_unit,
             )
+            self._learn_delay(stop)
             self._promised_end = probe.promised_end(stream, start)
-            if self._options.start > 0 or (part is not None and part.seeks):
-                self._seek(container, start + _before_part(part, self._reader.video_unit))
             self._first: deque[MediaUnit] = deque()
             self._carried = _carried(companions)
             self._rest = self._read(self._carried)
@@ -169,15 +160,36 @@ class VideoSource:
         """Release the input; ``units`` ends."""
         self._reader.close()
 
-    def _seek(self, container: av.container.InputContainer, start: Fraction) -> None:
-        margin = UNINDEXED_MARGIN_SECONDS if container.format.name in UNINDEXED_FORMATS else 0
-        target = start - margin
-        if target <= probe.start_of(container):
-            return
-        try:
-            container.seek(math.floor(target * av.time_base))
-        except (av.FFmpegError, OSError):
+    def _positioned(
+        self, container: av.container.InputContainer, stop: StopRequest | None
+    ) -> av.container.InputContainer:
+        """The input before the part that is read, as near as it can seek."""
+        stream = main_video(container, self._location, self._options)
+        after = self._options.start
+        if self._part is not None and self._part.seeks:
+            assert stream.time_base is not None
+            after += self._part.first * unit_for(stream.time_base, probe.start_of(container) + after)
+        if after <= 0:
+            return container
+        reopen = partial(open_container, self._location, self._options, stop)
+        if is_repeatable(self._location):
+            container, sought = position(container, stream, after, reopen)
+        elif is_url(self._location):
+            container, sought = position(container, stream, after, None)
+        else:
+            sought = False  # a pipe, in which FFmpeg would read on
+        if not sought:
             self.warnings.append("The input cannot seek, so everything before the start is decoded and dropped.")
+        return container
+
+    def _learn_delay(self, stop: StopRequest | None) -> None:
+        """Measure at the input's start how late the decoder is, where times depend on that."""
+        times = self._decoder.times
+        if times.by_decoding and self._options.start > 0 and is_repeatable(self._location):
+            with open_container(self._location, self._options, stop) as container:
+                stream = main_video(container, self._location, self._options)
+                delay = delay_of(stream, demux(container, [stream]), self._options.max_pixels)
+            times.decoder_delay = in_units(delay, times.time_base)
 
     def _read_first_frame(self) -> None:
         for unit in self._rest:
@@ -322,14 +334,13 @@ class VideoSource:
             self.damage.end_seconds = float(end)
             self.damage.promised_seconds = None if promised is None else float(promised)
 
-    def _with_beginning(self, companion: CompanionStream) -> CompanionStream:
-        """The stream with what was read of it so far; cover art comes before all other packets."""
+    def _with_cover(self, companion: CompanionStream) -> CompanionStream:
+        """Cover art with its data, which FFmpeg gives before all other packets."""
+        if companion.kind != "cover":
+            return companion
         read = (packet for unit in self._first for packet in unit.packets)
-        own = (packet for packet in read if packet.stream.index == companion.index)
-        beginning = tuple(islice(own, MAX_BEGINNING))
-        if companion.kind == "cover":
-            return replace(companion, content=bytes(beginning[0]) if beginning else b"")
-        return replace(companion, beginning=beginning)
+        content = next((bytes(packet) for packet in read if packet.stream.index == companion.index), b"")
+        return replace(companion, content=content)
 
     def _gather(
         self,
@@ -363,7 +374,7 @@ class VideoSource:
             display_matrix=stream_format.display_matrix,
             field_order=probe.field_order_of(stream, stream_format.first),
             hdr=probe.hdr_of(stream_format.first),
-            companions=tuple(self._with_beginning(companion) for companion in companions),
+            companions=tuple(self._with_cover(companion) for companion in companions),
             left_out=probe.left_out(container, {stream.index, *(other.index for other in companions)}),
             metadata=dict(container.metadata),
             video_metadata=dict(stream.metadata),
@@ -371,11 +382,6 @@ class VideoSource:
             chapters=probe.chapters_of(container, origin, options.length),
             video_start=probe.video_start_of(container, stream) - origin,
         )
-
-
-def _before_part(part: FilmPart | None, unit: Fraction) -> Fraction:
-    """Where to seek to for a part, in seconds from the film's start; a little before it, as key frames go."""
-    return Fraction(0) if part is None else max(Fraction(0), part.first * unit - SEEK_MARGIN_SECONDS)
 
 
 def _carried(companions: tuple[CompanionStream, ...]) -> frozenset[int]:

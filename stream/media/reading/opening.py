@@ -65,7 +65,7 @@ def open_container(
         container = _open(location, options, settings, stop)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise _refusal(location, options, settings, error) or open_failure(location, error) from error
-    if not _is_repeatable(location) or _is_complete(container, location):
+    if not is_repeatable(location) or _is_complete(container, location):
         return container
     try:
         larger = _open(location, options, {**LARGER_PROBE, **settings}, stop)
@@ -139,7 +139,7 @@ def _file(location: str, stop: StopRequest) -> str | PipeReader:
     return PipeReader(path, stop) if path is not None and is_pipe(path) else ffmpeg_url(location)
 
 
-def _is_repeatable(location: str) -> bool:
+def is_repeatable(location: str) -> bool:
     """Whether the input gives the same when it is opened again."""
     if is_url(location):
         return location.lower().startswith(("http:", "https:"))
@@ -172,7 +172,7 @@ def _refusal(
     location: str, options: SourceOptions, settings: Mapping[str, str], error: Exception
 ) -> SourceError | None:
     """The error for an input that FFmpeg refused for a reason that stands in its log alone; ``None`` for others."""
-    if not (_is_repeatable(location) or location.startswith("rtp:")):
+    if not (is_repeatable(location) or location.startswith("rtp:")):
         return None
     if not isinstance(error, (av.error.InvalidDataError, av.error.ArgumentError)):
         return None

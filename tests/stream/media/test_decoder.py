@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from stream.media.decoder import FrameDecoder
@@ -100,3 +101,19 @@ def test_frames_that_are_lost_at_the_end_are_counted(make_clip: Any) -> None:
         frames = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
     assert len(frames) + damage.packets == 12
     assert damage.packets > 0
+
+
+def test_the_delay_of_b_frames_in_avi_is_that_of_its_start(make_clip: Any, tmp_path: Path) -> None:
+    clip = make_clip(
+        "clip.avi", times=range(75), time_base=Fraction(1, 25), codec="mpeg4", gop_size=25, options={"bf": "2"}
+    )
+    path = tmp_path / "hole.avi"
+    with av.open(str(clip)) as given, av.open(str(path), "w") as made:
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for number, packet in enumerate(one for one in given.demux(video=0) if one.size):
+            packet.dts = packet.pts = number + 3 * (number > 0)
+            packet.stream = stream
+            made.mux(packet)
+    whole, part = frames_of(read(path)[1]), frames_of(read(path, start_seconds=2)[1])
+    assert [frame.pts for frame in part] == list(range(25))
+    assert np.array_equal(part[0].planes[0], whole[50].planes[0])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from stream.media.packets import PacketReader, demux, late_streams
@@ -135,3 +136,25 @@ def test_real_late_audio_is_left_out(cases: Path) -> None:
     source, units = read(cases / "broken/late_audio.flv")
     assert len(frames_of(units)) == 300
     assert any("Audio: mp3, 44100 Hz" in warning for warning in source.warnings)
+
+
+def test_frames_before_matroskas_zero_lie_before_the_first_that_has_a_time(make_clip: Any, tmp_path: Path) -> None:
+    times = [index * 512 for index in range(-15, 25)]
+    clip = make_clip("clip.mp4", times=[time + 25_600 for time in times], options={"bf": "2"})
+    path = tmp_path / "negative.mkv"
+    with (
+        av.open(str(clip)) as given,
+        av.open(str(path), "w", container_options={"avoid_negative_ts": "disabled"}) as made,
+    ):
+        stream = made.add_stream_from_template(given.streams.video[0])
+        for packet in (one for one in given.demux(video=0) if one.size):
+            assert packet.pts is not None
+            assert packet.dts is not None
+            packet.pts, packet.dts = (round(time - 2 / packet.time_base) for time in (packet.pts, packet.dts))
+            packet.stream = stream
+            made.mux(packet)
+    source, units = read(path)
+    found = [frame.time for frame in frames_of(units)]
+    assert np.diff(found) == pytest.approx(0.04, abs=1e-3)
+    assert len(found) == 40
+    assert source.warnings == []

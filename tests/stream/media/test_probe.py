@@ -1,3 +1,5 @@
+import contextlib
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +117,38 @@ def test_a_frame_that_is_shown_as_it_is_stored_has_no_matrix(make_clip: Any) -> 
         assert rotation_of(frame, (-one, 0, 0, 0, one, 0, 0, 0, 1 << 30)) == 0
         assert rotation_of(frame, (one, 0, 0, 0, -one, 0, 0, 0, 1 << 30)) == 180
         assert rotation_of(frame, (0, -one, 0, -one, 0, 0, 0, 0, 1 << 30)) == 90
+
+
+def joined_streams(path: Path, *clips: Path) -> Path:
+    """A file with the video and audio of several, as they are."""
+    with contextlib.ExitStack() as stack:
+        given = [stack.enter_context(av.open(str(clip))) for clip in clips]
+        made = stack.enter_context(av.open(str(path), "w"))
+        pairs = [(one, made.add_stream_from_template(one)) for other in given for one in other.streams]
+        for source, target in pairs:
+            for packet in (one for one in source.container.demux(source) if one.size):
+                packet.stream = target
+                made.mux(packet)
+    return path
+
+
+def test_of_two_videos_the_one_that_moves_is_taken(make_clip: Any, tmp_path: Path) -> None:
+    still, moving = make_clip("still.mp4", frames=1), make_clip("moving.mp4", frames=10)
+    with av.open(str(joined_streams(tmp_path / "both.mp4", still, moving))) as container:
+        video = main_video(container)
+        assert video is not None
+        assert video.frames == 10
+
+
+def test_audio_that_is_longer_than_the_video_is_no_promise(make_clip: Any) -> None:
+    path = make_clip("clip.mkv", frames=25, audio=[{"codec": "flac", "parts": 120}])
+    with av.open(str(path)) as container:
+        assert float(promised_end(container.streams.video[0], Fraction(0)) or 0) == pytest.approx(1, abs=0.05)
+
+
+def test_windows_media_counts_its_length_from_zero(make_clip: Any) -> None:
+    times = range(7 * 12_800, 8 * 12_800, 512)
+    with av.open(str(make_clip("clip.wmv", times=times, codec="wmv2"))) as container:
+        stream, start = container.streams.video[0], start_of(container)
+        assert float(start) == pytest.approx(7, abs=0.1)
+        assert float(promised_end(stream, start) or 0) == pytest.approx(1, abs=0.1)

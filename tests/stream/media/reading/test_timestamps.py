@@ -93,3 +93,27 @@ def test_every_frame_is_later_than_the_one_before() -> None:
 def test_without_a_frame_rate_25_are_assumed() -> None:
     assert FrameTimes(Fraction(1, 100), None).step == 4
     assert FrameTimes(Fraction(1, 10), Fraction(50)).step == 1, "never zero"
+
+
+@pytest.mark.parametrize(("pts", "by_decoding"), [([0, 1, 2], True), ([1, 3, 2], False)])
+def test_where_packets_lack_times_of_presentation_those_of_decoding_count(pts: list[int], by_decoding: bool) -> None:
+    times = FrameTimes(Fraction(1, 25), None, by_decoding=None)
+    for dts, time in enumerate(pts):
+        packet: Any = av.Packet(b"x")
+        packet.dts, packet.pts = dts, time
+        times.note_packet(packet)
+    frame = frame_at(5)
+    frame.dts = 2
+    assert times.next_pts(frame) == (0 if by_decoding else 5)
+    assert times.by_decoding == by_decoding
+
+
+def test_intra_frames_keep_the_times_that_their_packets_state() -> None:
+    times = FrameTimes(Fraction(1, 25), None, by_decoding=None)
+    packet: Any = av.Packet(b"x")
+    packet.dts = packet.pts = 3
+    times.note_packet(packet)
+    frame = frame_at(3)
+    frame.dts = 3
+    assert times.next_pts(frame) == 3
+    assert times.are_stated
