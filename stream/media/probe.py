@@ -17,6 +17,9 @@ from .source_info import Chapter, CompanionStream, FieldOrder, HdrMetadata, Stre
 
 TIMED_TEXT_OF_CHAPTERS: Final = "bin_data"
 """MOV files keep chapter titles in a data stream of this name; FFmpeg has read them as chapters already."""
+TIMED_TEXT: Final = "mov_text"
+ALL_CUES_ARE_FORCED: Final = 0x80
+"""In the first byte of a timed text track's description, its display flags."""
 TIMECODE: Final = "timecode"
 """The key under which FFmpeg gives the first timecode of a track."""
 COUNTED_FROM_ZERO: Final = frozenset({"asf"})
@@ -54,6 +57,7 @@ def companions_of(container: av.container.InputContainer, main: av.VideoStream) 
             kind=kind,
             codec=_codec_name(stream) if kind != "attachment" else "",
             metadata=dict(stream.metadata),
+            disposition=_disposition(stream),
             content=bytes(stream.data) if kind == "attachment" else b"",
             handle=stream,
         )
@@ -72,6 +76,14 @@ def _companion_kind(stream: Any) -> StreamKind | None:
     if stream.type == "audio":
         return "audio" if is_known(stream) else None
     return "subtitle" if stream.type == "subtitle" else None
+
+
+def _disposition(stream: Any) -> int:
+    """FFmpeg's flags, and the one that timed text has in its description, where FFmpeg does not look."""
+    flags = int(stream.disposition)
+    if _codec_name(stream) != TIMED_TEXT or not (stream.codec_context.extradata or b"\0")[0] & ALL_CUES_ARE_FORCED:
+        return flags
+    return flags | Disposition.forced
 
 
 def is_known(audio: av.AudioStream) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from itertools import islice
 from typing import Final
 
 import av
@@ -34,6 +35,8 @@ __all__ = ["MediaUnit", "SourceOptions", "VideoSource"]
 
 MAX_PACKETS_PER_UNIT: Final = 512
 """Bounds memory where the video starts late, or pauses."""
+MAX_BEGINNING: Final = 8
+"""Packets of each other stream by which a sink tells whether its container takes them."""
 TRAILING_SECONDS: Final = 1
 """How far beyond the end packets of other streams are read that may belong before it."""
 MAX_NAMED: Final = 5
@@ -334,13 +337,14 @@ class VideoSource:
             self.damage.end_seconds = float(end)
             self.damage.promised_seconds = None if promised is None else float(promised)
 
-    def _with_cover(self, companion: CompanionStream) -> CompanionStream:
-        """Cover art with its data, which FFmpeg gives before all other packets."""
-        if companion.kind != "cover":
-            return companion
+    def _with_beginning(self, companion: CompanionStream) -> CompanionStream:
+        """The stream with what was read of it so far; cover art comes before all other packets."""
         read = (packet for unit in self._first for packet in unit.packets)
-        content = next((bytes(packet) for packet in read if packet.stream.index == companion.index), b"")
-        return replace(companion, content=content)
+        own = (packet for packet in read if packet.stream.index == companion.index)
+        beginning = tuple(islice(own, MAX_BEGINNING))
+        if companion.kind == "cover":
+            return replace(companion, content=bytes(beginning[0]) if beginning else b"")
+        return replace(companion, beginning=beginning)
 
     def _gather(
         self,
@@ -374,7 +378,7 @@ class VideoSource:
             display_matrix=stream_format.display_matrix,
             field_order=probe.field_order_of(stream, stream_format.first),
             hdr=probe.hdr_of(stream_format.first),
-            companions=tuple(self._with_cover(companion) for companion in companions),
+            companions=tuple(self._with_beginning(companion) for companion in companions),
             left_out=probe.left_out(container, {stream.index, *(other.index for other in companions)}),
             metadata=dict(container.metadata),
             video_metadata=dict(stream.metadata),
