@@ -76,6 +76,15 @@ def test_palettes_are_compared(demo_clip, tmp_path):
     assert right > 10 * left  # what the encoder changes cancels out over half a frame
 
 
+def test_films_are_archived(demo_clip, tmp_path):
+    said = run_example("archive_films.py", "finished", demo_clip, "none.mp4", folder=tmp_path).splitlines()
+    assert said[0] == "demo.mp4: 50 frames in 1 pieces"
+    assert re.fullmatch(r"demo.mp4: piece 0 took process 1 [\d.]+ s", said[1])
+    assert said[2] == "demo.mp4: done"
+    assert said[3].startswith("none.mp4: ")
+    assert len(frames_of(tmp_path / "finished" / "demo.mp4")) == 50
+
+
 def test_a_film_is_processed_live(demo_clip, tmp_path):
     run_example("live_file.py", demo_clip, "out.mkv", folder=tmp_path)
     assert len(frames_of(tmp_path / "out.mkv")) >= 10  # a busy machine drops some, and says so

@@ -1,0 +1,131 @@
+"""Whatever is done to frames, a film in pieces has the frames of one run, bit for bit, however it is divided."""
+
+from fractions import Fraction
+from itertools import cycle, islice
+
+import av
+import numpy as np
+import pytest
+
+from emocolor.effects import EFFECTS
+from stream.archive.executors import InProcess
+from stream.archive.film import FilmJob, join, missing, plan
+from stream.archive.planning import PieceLengths
+from stream.demo.clip import demo_frames, make_demo_clip
+from stream.job import Job
+from stream.settings import job_settings
+from tests.stream.archive.films import frames_of
+
+STAGES = {
+    "tint": {"effect": "tint"},
+    "tint of faces": {"effect": "tint", "tint": {"region": "face"}},
+    "tint of people": {"effect": "tint", "tint": {"region": "person"}},
+    "tint of the background": {"effect": "tint", "tint": {"region": "background"}},
+    "grade": {"effect": "grade"},
+    "style": {"effect": "style"},
+    "colormap": {"effect": "colormap"},
+    "colorize": {"effect": "colorize", "colorize": {"force": True}},
+    "chain": {"effect": "colorize,grade,tint", "colorize": {"force": True}},
+    "split screen": {"effect": "tint", "compare": True},
+    "deflicker": {"effect": "none", "restoration": {"deflicker": True}},
+    "grain": {"effect": "none", "restoration": {"denoise": 0.5}},
+    "every filter": {"effect": "tint", "restoration": {"deflicker": True, "denoise": 0.5, "deinterlace": "auto"}},
+}
+QUICK = ("tint of people", "colormap", "chain", "split screen", "every filter")
+"""One of each kind."""
+REFUSED = {"overlay"}
+
+
+@pytest.fixture(scope="module")
+def short_film(tmp_path_factory):
+    """A second with a face, a cut, and a longer shot before it."""
+    path = tmp_path_factory.mktemp("films") / "short.mp4"
+    make_demo_clip(path, seconds=1.0, size_wh=(240, 136))
+    return path
+
+
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory):
+    """A shot of 23 seconds, longer than all that stages remember, and one of seven, at the rate of slow film."""
+    path = tmp_path_factory.mktemp("films") / "long.mp4"
+    make_demo_clip(path, seconds=30.0, size_wh=(240, 136), fps=16)
+    return path
+
+
+def check_division(film, folder, values, *lengths):
+    """The film in pieces of each length is that of one run."""
+    values = {**values, "output": {"codec": "ffv1"}}
+    whole = folder / "whole.mkv"
+    with Job(job_settings(values, input=str(film), output=str(whole))) as job:
+        for _ in job:
+            pass
+    expected = frames_of(whole)
+    for number, seconds in enumerate(lengths):
+        job = FilmJob(input=film, output=folder / f"joined-{number}.mkv", values=values)
+        manifest = plan(job, lengths=PieceLengths(least=Fraction(0), most=seconds))
+        assert len({piece.start for piece in manifest.pieces}) > 1
+        list(InProcess().finished(job, [piece.index for piece in missing(manifest, job)]))
+        join(manifest, job)
+        found = frames_of(job.output)
+        different = [time for (time, data), (_, other) in zip(found, expected, strict=True) if data != other]
+        assert [float(time) for time in different] == [], f"pieces of {seconds} s"
+
+
+def test_every_effect_is_here():
+    effects = {name for values in STAGES.values() for name in values["effect"].split(",")}
+    assert effects - {"none"} | REFUSED == set(EFFECTS)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_short_film_in_pieces(short_film, tmp_path, name):
+    check_division(short_film, tmp_path, STAGES[name], Fraction(2, 5))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STAGES)
+def test_a_long_film_in_pieces_of_many_lengths(long_film, tmp_path, name):
+    check_division(long_film, tmp_path, STAGES[name], *(Fraction(seconds) for seconds in (3, 8)))
+
+
+def fields_of(frames, pattern):
+    """Interlaced frames: the top and the bottom field of each show two frames of ``frames``, counted by ``pattern``."""
+    frames = list(frames)
+    for top, bottom in pattern:
+        if max(top, bottom) >= len(frames):
+            return
+        woven = frames[top].copy()
+        woven[1::2] = frames[bottom][1::2]
+        yield woven
+
+
+def interlaced(count):
+    """50 fields per second."""
+    return [(2 * number, 2 * number + 1) for number in range(count)]
+
+
+def pulled_down(count):
+    """Four frames of film in five of video."""
+    cadence = cycle(((0, 0), (1, 1), (1, 2), (2, 3), (3, 3)))
+    return [
+        (4 * (number // 5) + top, 4 * (number // 5) + bottom)
+        for number, (top, bottom) in enumerate(islice(cadence, count))
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pattern", [interlaced, pulled_down])
+@pytest.mark.parametrize("choice", ["auto", "on"])
+def test_interlaced_film_in_pieces_of_many_lengths(tmp_path, pattern, choice):
+    film = tmp_path / "film.mkv"
+    pan = (
+        np.roll(image, 3 * number, axis=1) for number, image in enumerate(demo_frames(seconds=40.0, size_wh=(240, 136)))
+    )
+    with av.open(str(film), "w") as container:
+        video = container.add_stream("ffv1", rate=25)
+        video.width, video.height, video.pix_fmt = 240, 136, "yuv420p"
+        for image in fields_of(pan, pattern(800)):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24").reformat(format="yuv420p")
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+    values = {"effect": "none", "restoration": {"deinterlace": choice}}
+    check_division(film, tmp_path, values, Fraction(3), Fraction(7), Fraction(11))
