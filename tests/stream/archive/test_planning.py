@@ -1,4 +1,8 @@
+import json
+import random
+import tracemalloc
 from fractions import Fraction
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -56,3 +60,18 @@ def test_no_frame_is_lost_or_doubled(steps):
 def test_lengths_are_checked():
     with pytest.raises(ValueError, match="cannot last"):
         PieceLengths(least=Fraction(7), most=Fraction(6))
+
+
+@pytest.mark.slow
+def test_two_hours_at_a_variable_rate_take_little_memory():
+    rng = random.Random(1)
+    steps = (rng.choice((39, 40, 41)) for _ in range(2 * 3600 * 25))
+    frames = ((pts, number % 200 == 0) for number, pts in enumerate(accumulate(steps)))
+    tracemalloc.start()
+    try:
+        made = list(divide(frames, Fraction(1, 1000)))
+        lines = [json.dumps(piece.to_json()) for piece in made]
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert (len(made), sum(map(len, lines)) < 3_000_000) == (300, True)
