@@ -27,6 +27,8 @@ UNTIMED_FORMATS: Final = frozenset({"mpjpeg", "mjpeg"})
 """Inputs without timestamps; FFmpeg would count them at 25 frames per second, whatever their rate."""
 SEGMENT_FORMATS: Final = frozenset({"hls", "dash"})
 """Inputs that come in segments, each faster than it plays."""
+RTP_FORMATS: Final = frozenset({"rtsp", "sdp", "rtp"})
+"""Inputs whose streams are described before any of them comes."""
 DEFAULT_RATE: Final = Fraction(30)
 MAX_RATE: Final = 120
 SKIP_NONREF_LAG_S, SKIP_NONKEY_LAG_S, CAUGHT_UP_LAG_S = 0.5, 1.5, 0.2
@@ -68,8 +70,12 @@ class Connection:
         """
         self._source, self._media_clock, self._skipped, self._clock = source, media_clock, skipped, clock
         self._stop = StopSignal(clock)
+        asked_at = clock.now()
         self._container = _open(source)
         try:
+            if self._container.format.name in RTP_FORMATS:
+                # FFmpeg opens a camera that described its streams and then sent none of them.
+                self._check_silence(asked_at)
             self._video = self._main_video()
             known = (stream for stream in self._container.streams.audio if stream.codec_context is not None)
             self._audio = audio = next(filter(probe.is_known, known), None)
@@ -147,11 +153,15 @@ class Connection:
             packet = next(packets, None)
         except (av.FFmpegError, OSError) as error:
             raise self._broke_off(error) from error
+        # Where a read is given up, FFmpeg first hands out what its parsers hold. With RTSP it would wait again.
+        self._check_silence(asked_at)
+        return packet
+
+    def _check_silence(self, asked_at: float) -> None:
+        """Give the input up where a call that began then was given up by FFmpeg, which does not always tell."""
         timeout_s = self._source.timeout_s
         if timeout_s is not None and self._clock.now() - asked_at >= timeout_s:
-            # Where a read is given up, FFmpeg first hands out what its parsers hold. With RTSP it would wait again.
             raise self._silent()
-        return packet
 
     def _silent(self) -> SourceError:
         return SourceError(f"{self._source.shown} sent nothing for {self._source.timeout_s:g} s.")
