@@ -93,7 +93,7 @@ class Job:
         if settings.output is not None:
             self.sink = VideoSink(
                 settings.output,
-                _info_of_output(self.source.info, settings),
+                info_of_output(self.source.info, settings),
                 settings.sink,
                 on_device=self.source.on_device,
                 stop=self._stop,
@@ -214,7 +214,7 @@ def _precisions(settings: JobSettings) -> list[Precision]:
     ]
 
 
-def _info_of_output(info: SourceInfo, settings: JobSettings) -> SourceInfo:
+def info_of_output(info: SourceInfo, settings: JobSettings) -> SourceInfo:
     """What the sink is told of the frames that it gets."""
     deinterlaced = settings.restoration.deinterlace != "off"
     return replace(info, field_order="progressive") if deinterlaced else info

@@ -14,8 +14,9 @@ from emocolor.errors import OutOfMemoryError
 
 from ..files.stop_request import StopRequest
 from ..pipeline.cores import usable_cores
-from .film import FilmJob, PieceWork, render
+from .film import FilmJob, PieceWork
 from .gpus import gpu_of_worker, gpus_for, see_alone
+from .remote.mirror import Mirror, render
 
 MAX_LOST: Final = 3
 """A piece that so many workers did not survive is given up: it is the piece that ends them."""
@@ -155,6 +156,19 @@ class _Worker:
             self._process.terminate()
         self.connection.close()
         self._process.join()
+
+
+class Mirrored:
+    """Lets another executor render pieces whose results go behind a URL, and fetches each when it is finished."""
+
+    def __init__(self, executor: Executor, mirror: Mirror) -> None:
+        self._executor, self._mirror = executor, mirror
+
+    def finished(self, job: FilmJob, pieces: Sequence[int], tell: Tell = lambda _: None) -> Iterator[int]:
+        manifest = self._mirror.put_plan()
+        for piece in self._executor.finished(self._mirror.job, pieces, tell):
+            self._mirror.fetch_piece(manifest, piece)
+            yield piece
 
 
 def _ready(workers: Sequence[_Worker]) -> list[_Worker]:

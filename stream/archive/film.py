@@ -5,40 +5,48 @@ are missing there, and no others.
 """
 
 import contextlib
-import hashlib
+import json
+import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-import av
-
+from emocolor.chroma.detection import ColorDetection, detect_color
 from emocolor.cuts import CutDetector
 from emocolor.effects.chain import temporal_of
-from emocolor.errors import ConfigurationError
-from emocolor.options import Options, options_of
+from emocolor.errors import SinkError, SourceError
+from emocolor.frames import Frame
 
 from ..files.output_file import write_whole
 from ..files.stop_request import Cancelled, StopRequest
+from ..media.sink import VideoSink
 from ..media.source import VideoSource
-from ..media.target import output_format
-from ..media.writing.metadata import MOV_FORMATS
-from ..nets import SPEC_READERS, check_nets
+from ..media.source_info import Damage
+from ..nets import check_nets
 from ..pipeline.analysis import mark_cuts
-from ..restore.color_detection import detect_input_color
+from ..pipeline.colorizing import FIRST_FRAMES
+from ..redaction import redacted
+from ..restore.color_detection import color_notes, detect_input_color
 from ..settings import JobSettings, job_settings
+from .changes import changes, dependencies
+from .disk import check_space
+from .divisible import check_divisible
 from .joining import join_pieces
 from .manifest import Header, InputIdentity, Manifest, ManifestError, Piece, read_manifest, write_lines
-from .pieces import PieceFiles, render_piece
+from .pieces import render_piece
 from .planning import PieceLengths, divide
-from .timelines import join_timelines
+from .records import RECORD_SUFFIX, PieceFiles, PieceRecord, read_record, state_of
 
 FOLDER_ENDING: Final = ".pieces"
 MANIFEST: Final = "manifest.jsonl"
-LIBRARIES: Final = ("av", "numpy", "opencv-contrib-python", "mediapipe", "openvino", "torch")
-"""Packages whose version may decide a frame."""
+FINISHED: Final = "finished.json"
+"""Tells the finished film from other files under its name, where its pieces are kept."""
+OF_A_PIECE: Final = re.compile(r"\.?(?P<key>[0-9a-f]{20})\..+")
+"""Names of a piece's files, temporary ones among them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +58,9 @@ class FilmJob:
     values: Mapping[str, Any] = field(default_factory=dict)
     """Raw values of options, as presets hold them; see :mod:`stream.settings`."""
     timeline: Path | None = None
+    strip: Path | None = None
+    store: str | None = None
+    """A URL below which the results lie; then the paths of outputs are names there."""
 
     @property
     def folder(self) -> Path:
@@ -57,9 +68,16 @@ class FilmJob:
         return self.output.with_name(self.output.name + FOLDER_ENDING)
 
     @property
+    def place(self) -> str:
+        """Where the film goes, for messages."""
+        return str(self.output) if self.store is None else redacted(f"{self.store.rstrip('/')}/{self.output}")
+
+    @property
     def settings(self) -> JobSettings:
         """Raises ``ConfigurationError``."""
-        return job_settings(self.values, input=str(self.input), output=str(self.output), timeline=self.timeline)
+        return job_settings(
+            self.values, input=str(self.input), output=str(self.output), timeline=self.timeline, strip=self.strip
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,40 +110,29 @@ class Progress:
     """Those of them that are not finished."""
     work: PieceWork | None = None
     """What a worker reports, while pieces are rendered."""
+    piece_frames: int = 0
+    """Frames of the piece that the worker is at, or has finished."""
+    note: str = ""
+    """What a user should know now, in a line."""
 
-
-JOINABLE: Final = MOV_FORMATS | {"matroska", "webm", "mpegts", "nut"}
-"""Containers that keep the time of every frame."""
 
 Watch = Callable[[Progress], None]
 
 
-def check_divisible(settings: JobSettings) -> None:
-    """Raises ``ConfigurationError`` for settings whose result depends on the film before, however long ago."""
-    temporal = temporal_of(settings.effects)
-    if temporal is not None and getattr(temporal[0], "reference", None) is not None:
-        raise ConfigurationError(
-            "The palette of colorize.reference follows the whole film, so that film cannot be rendered in pieces. "
-            "Leave it out, or render in one piece."
-        )
-    if settings.analysis is not None and settings.analysis.fresh_masks:
-        raise ConfigurationError(
-            "With analysis.fresh_masks each analysis depends on all before it, so the film cannot be rendered in "
-            "pieces. Leave it out, or render in one piece."
-        )
-    if any(isinstance(item, Options) and item.section == "overlay" for item in settings.effects):
-        raise ConfigurationError(
-            "The overlay shows numbers that count faces from the film's start, so the film cannot be rendered in "
-            "pieces. Leave it out, or render in one piece."
-        )
-    container = output_format(settings.output or "", settings.sink.format)
-    if container not in JOINABLE:
-        raise ConfigurationError(
-            f"Pieces cannot be joined in {container}, which does not keep the time of every frame. "
-            f"Choose one of {', '.join(sorted(JOINABLE))}."
-        )
-    if settings.compare or settings.decoder != "software":
-        raise ConfigurationError("Pieces are decoded in software, and without a split screen: leave both out.")
+@dataclass(frozen=True, kw_only=True)
+class FinishedFilm:
+    """What is known of a film when it has been joined."""
+
+    warnings: tuple[str, ...]
+    """What a user should know, a line each."""
+    damage: Damage
+    """Of the input."""
+    frames: int
+    seconds: float
+    analyses: int
+    """Frames that were analysed."""
+    faces: bool
+    """Whether any face was seen."""
 
 
 def plan(
@@ -140,32 +147,56 @@ def plan(
     Raises what sources raise, ``ConfigurationError`` for settings that do not allow pieces, and ``Cancelled`` at a
     stop.
     """
-    settings = job.settings
+    settings, stop = job.settings, stop or StopRequest()
     check_divisible(settings)
     check_nets(settings.groups)
-    with contextlib.suppress(ManifestError, FileNotFoundError):
-        known = read_manifest(job.folder / MANIFEST)
-        if not differences(known, job):
-            return known
+    known, note = _known_plan(job)
+    if known is not None:
+        return known
     job.folder.mkdir(parents=True, exist_ok=True)
-    lines: list[str] = []
-    header, pieces = _read_film(job, settings, lengths, stop or StopRequest(), watch)
-    lines.extend(write_lines(header, iter(pieces)))
-    write_whole(job.folder / MANIFEST, ("\n".join(lines) + "\n").encode(), overwrite=True)
-    return Manifest(header=header, pieces=tuple(pieces))
+    rendered = sum(1 for path in job.folder.glob(f"*{RECORD_SUFFIX}") if OF_A_PIECE.fullmatch(path.name))
+    manifest = _read_film(job, settings, lengths, stop, watch)
+    write_whole(job.folder / MANIFEST, ("\n".join(write_lines(manifest)) + "\n").encode(), overwrite=True)
+    _remove_others(manifest, job.folder)
+    if note:
+        text = f"{note} {_fate(rendered, manifest, job)}".strip()
+        watch(_progress(job, "plan", manifest.frame_count, manifest.frame_count, note=text))
+    return manifest
+
+
+def _known_plan(job: FilmJob) -> tuple[Manifest | None, str]:
+    """The plan on the disk if it still fits; else why it does not, if there is one."""
+    try:
+        known = read_manifest(job.folder / MANIFEST)
+    except ManifestError as error:
+        return None, f"{error} It is planned anew."
+    except FileNotFoundError:
+        return None, ""
+    if changed := differences(known, job):
+        return None, f"Since it was planned, {_listed(changed)} changed, so it is planned anew."
+    return known, ""
+
+
+def _fate(rendered: int, manifest: Manifest, job: FilmJob) -> str:
+    """What becomes of so many rendered pieces under a new plan."""
+    waiting = {piece.index for piece in missing(manifest, job)}
+    kept = [piece.index for piece in manifest.pieces if piece.index not in waiting]
+    again = max(0, rendered - len(kept))
+    if not kept:
+        return f"Pieces that were rendered are rendered again: {again}." if again else ""
+    return f"Pieces {numbers(kept)} are kept" + (f", others are rendered again: {again}." if again else ".")
 
 
 def differences(manifest: Manifest, job: FilmJob) -> list[str]:
     """What has changed since the plan was made, each in a few words. Raises ``SourceError`` where the input is gone."""
-    header = manifest.header
-    changed = ["the input"] if header.input.differs_from(InputIdentity.of(job.input)) else []
-    if header.values != dict(job.values):
-        names = {*header.values, *job.values}
-        changed += [f"the option {name}" for name in sorted(names) if header.values.get(name) != job.values.get(name)]
-    now = _dependencies(job.settings)
-    return changed + [
-        name for name in sorted({*now, *header.depends_on}) if now.get(name) != header.depends_on.get(name)
-    ]
+    changed = [] if manifest.header.input.is_at(job.input) else ["the input"]
+    return changed + changes(manifest.header.depends_on, dependencies(job.settings))
+
+
+def check_unchanged(manifest: Manifest, job: FilmJob) -> None:
+    """Raises ``ManifestError`` where the film, its options, a net or a library are not those of the plan."""
+    if changed := differences(manifest, job):
+        raise ManifestError(f"{job.input} was planned with something else: {', '.join(changed)}. Plan it anew.")
 
 
 def files_of(manifest: Manifest, piece: Piece, job: FilmJob) -> PieceFiles:
@@ -179,8 +210,13 @@ def files_of(manifest: Manifest, piece: Piece, job: FilmJob) -> PieceFiles:
 
 def missing(manifest: Manifest, job: FilmJob) -> list[Piece]:
     """The pieces that are not rendered yet, the longest first."""
-    waiting = [piece for piece in manifest.pieces if not _is_there(files_of(manifest, piece, job))]
+    waiting = [piece for piece in manifest.pieces if read_record(files_of(manifest, piece, job)) is None]
     return sorted(waiting, key=lambda piece: (-len(piece.times), piece.index))
+
+
+def damaged(manifest: Manifest, job: FilmJob) -> list[int]:
+    """The numbers of the pieces that were rendered, and whose files are not what they were."""
+    return [piece.index for piece in manifest.pieces if state_of(files_of(manifest, piece, job)) == "damaged"]
 
 
 def render(
@@ -196,12 +232,19 @@ def render(
     ``progress`` is told the frames so far. Raises ``ManifestError`` where the film, its options, a net or a library are
     not those of the plan, and what :func:`~stream.archive.pieces.render_piece` raises.
     """
-    manifest = read_manifest(job.folder / MANIFEST)
-    if changed := differences(manifest, job):
-        raise ManifestError(f"{job.input} was planned with something else: {', '.join(changed)}. Plan it anew.")
+    manifest = _manifest_of(job)
+    check_unchanged(manifest, job)
     piece = manifest.pieces[index]
-    files = files_of(manifest, piece, job)
-    return render_piece(manifest, piece, job.settings, files, cores=cores, stop=stop, progress=progress)
+    return render_piece(
+        manifest,
+        piece,
+        job.settings,
+        files_of(manifest, piece, job),
+        cores=cores,
+        check_input=lambda: check_unchanged(manifest, job),
+        stop=stop,
+        progress=progress,
+    )
 
 
 def join(
@@ -211,85 +254,146 @@ def join(
     keep_pieces: bool = False,
     stop: StopRequest | None = None,
     watch: Watch = lambda _: None,
-) -> list[str]:
-    """Write the finished film, and then remove its pieces. Returns what a user should know, a line each.
+) -> FinishedFilm:
+    """Write the finished film and all beside it, and then remove its pieces.
 
-    Raises what :func:`~stream.archive.joining.join_pieces` raises, and ``Cancelled`` at a stop.
+    Raises ``ManifestError`` where the input is not the one that was planned, what
+    :func:`~stream.archive.joining.join_pieces` raises, and ``Cancelled`` at a stop.
     """
-    files = [files_of(manifest, piece, job) for piece in manifest.pieces]
+    files, settings = [files_of(manifest, piece, job) for piece in manifest.pieces], job.settings
+    records = [record for each in files if (record := read_record(each)) is not None]
 
     def tell(frames: int) -> None:
         if stop is not None and stop.is_stopping:
             raise Cancelled
-        watch(Progress(film=job.input.name, phase="join", frames=frames, total=manifest.frame_count))
+        watch(_progress(job, "join", frames, manifest.frame_count))
 
-    warnings = join_pieces(
-        manifest, [each.video for each in files], job.settings, str(job.output), stop=stop, progress=tell
-    )
-    timelines = [each.timeline for each in files if each.timeline is not None]
-    if job.timeline is not None:
-        join_timelines(manifest, timelines, job.timeline, overwrite=job.settings.sink.overwrite)
+    def before_placing(part: Path) -> None:
+        check_unchanged(manifest, job)
+        _note_finished(job, part)
+
+    check_unchanged(manifest, job)
+    joined = join_pieces(manifest, files, settings, before_placing=before_placing, stop=stop, progress=tell)
     if not keep_pieces:
         shutil.rmtree(job.folder, ignore_errors=True)
-    return warnings
+    return FinishedFilm(
+        warnings=tuple(dict.fromkeys([*manifest.warnings, *joined.warnings, *_warnings_of(records)])),
+        damage=replace(manifest.damage, companion_packets=joined.lost_packets),
+        frames=manifest.frame_count,
+        seconds=float((manifest.pieces[-1].times.last - manifest.pieces[0].times.first) * manifest.header.unit),
+        analyses=sum(record.analyses for record in records),
+        faces=any(record.faces for record in records),
+    )
+
+
+def is_finished(job: FilmJob) -> bool:
+    """Whether the file under the output's name is the film that was made of the pieces in its folder."""
+    with contextlib.suppress(OSError, ValueError):
+        return bool(json.loads((job.folder / FINISHED).read_text()) == _traits(job.output))
+    return False
+
+
+def numbers(pieces: Iterable[int]) -> str:
+    """Rising numbers of pieces, runs of them together: ``1 to 3, 7``."""
+    runs = groupby(enumerate(pieces), lambda found: found[1] - found[0])
+    ends = [(run[0][1], run[-1][1]) for run in (list(members) for _, members in runs)]
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in ends)
+
+
+def _note_finished(job: FilmJob, part: Path) -> None:
+    """Note what the film is, before it gets its name: renaming changes none of it."""
+    write_whole(job.folder / FINISHED, json.dumps(_traits(part)).encode(), overwrite=True)
+
+
+def _traits(path: Path) -> dict[str, int]:
+    status = path.stat()
+    return {"bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+
+
+def _warnings_of(records: Iterable[PieceRecord]) -> Iterator[str]:
+    return (warning for record in records for warning in record.warnings)
+
+
+def _remove_others(manifest: Manifest, folder: Path) -> None:
+    """Remove the files of pieces that the plan does not name."""
+    keys = {manifest.key_of(piece) for piece in manifest.pieces}
+    for path in list(folder.iterdir()):
+        if (found := OF_A_PIECE.fullmatch(path.name)) and found["key"] not in keys:
+            path.unlink(missing_ok=True)
+
+
+def _manifest_of(job: FilmJob) -> Manifest:
+    """The plan on the disk, read once in each process. Raises ``ManifestError``, and ``SinkError`` where it is gone."""
+    path = job.folder / MANIFEST
+    try:
+        status = path.stat()
+        return _read_once(path, status.st_mtime_ns, status.st_ino)
+    except OSError as error:
+        raise SinkError(f"{path} cannot be read: {error.strerror}. Start the film again.") from error
+
+
+@lru_cache(maxsize=2)
+def _read_once(path: Path, modified_ns: int, inode: int) -> Manifest:
+    return read_manifest(path)
+
+
+def _progress(job: FilmJob, phase: str, frames: int, total: int | None, *, note: str = "") -> Progress:
+    return Progress(film=job.input.name, phase=phase, frames=frames, total=total, note=note)
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _read_film(
     job: FilmJob, settings: JobSettings, lengths: PieceLengths | None, stop: StopRequest, watch: Watch
-) -> tuple[Header, Sequence[Piece]]:
-    """One pass over the film."""
+) -> Manifest:
+    """The plan, from one pass over the film. Raises ``SourceError`` where that changes meanwhile."""
     source = VideoSource(settings.input, settings.source)
     try:
+        identity = InputIdentity.of(job.input)
+        # What is wrong with the output is known before the pass.
+        VideoSink(str(job.output), source, settings.sink).abort()
+        check_space(source.info, settings, job.folder)
         unit, total = source.info.time_base, source.info.frame_count
+        asked = _asks_for_colors(settings)
+        color = detect_input_color(settings.input, settings.source, source.info) if asked else None
+        first: list[Frame] = []
 
         def frames() -> Iterator[tuple[int, bool]]:
             for count, unit_read in enumerate(mark_cuts(source.units(), CutDetector()), start=1):
                 if stop.is_stopping:
                     raise Cancelled
-                if unit_read.frame is not None:
-                    watch(Progress(film=job.input.name, phase="plan", frames=count, total=total))
-                    yield unit_read.frame.pts, unit_read.cut
+                if unit_read.frame is None:
+                    continue
+                if asked and color is None and count <= FIRST_FRAMES:
+                    first.append(unit_read.frame)
+                watch(_progress(job, "plan", count, total))
+                yield unit_read.frame.pts, unit_read.cut
 
-        pieces = list(divide(frames(), unit, lengths))
-        header = Header(
-            input=InputIdentity.of(job.input),
-            values=dict(job.values),
-            depends_on=_dependencies(settings),
-            time_base=str(unit),
-            seeks=source.has_seekable_times,
-            has_colors=_colors_of(settings, source),
-        )
+        pieces = tuple(divide(frames(), unit, lengths))
+        if asked and color is None:
+            color = detect_color(first)
     finally:
         source.close()
-    return header, pieces
+    if identity.differs_from(InputIdentity.of(job.input)):
+        raise SourceError(f"{job.input} changed while it was planned. Wait until it is complete, and try again.")
+    header = Header(
+        input=identity,
+        values=dict(job.values),
+        depends_on=dependencies(settings),
+        time_base=str(unit),
+        seeks=source.has_seekable_times,
+        has_colors=None if color is None else color.is_colored,
+    )
+    return Manifest(header=header, pieces=pieces, warnings=(*source.warnings, *_notes_on(color)), damage=source.damage)
 
 
-def _colors_of(settings: JobSettings, source: VideoSource) -> bool | None:
+def _asks_for_colors(settings: JobSettings) -> bool:
+    """Whether an effect asks whether the film is in colour."""
     temporal = temporal_of(settings.effects)
-    if temporal is None or getattr(temporal[0], "force", False):
-        return None
-    found = detect_input_color(settings.input, settings.source, source.info)
-    return None if found is None else found.is_colored
+    return temporal is not None and not getattr(temporal[0], "force", False)
 
 
-def _dependencies(settings: JobSettings) -> dict[str, str]:
-    found = {"emocolor-stream": version("emocolor-stream"), "FFmpeg": str(av.ffmpeg_version_info)}
-    for name in LIBRARIES:
-        with contextlib.suppress(ModuleNotFoundError):
-            found[name] = version(name)
-    for group in settings.groups:
-        for option in options_of(type(group)):
-            if option.catalog in SPEC_READERS:
-                name = getattr(group, option.name)
-                found[f"the net {name}"] = SPEC_READERS[option.catalog](name).sha256
-    found["the settings"] = hashlib.sha256(repr(_fixed(settings)).encode()).hexdigest()
-    return found
-
-
-def _fixed(settings: JobSettings) -> tuple[Options, ...]:
-    """All options that decide frames, with the content of the files that they name."""
-    return tuple(group for group in settings.groups if not isinstance(group, JobSettings))
-
-
-def _is_there(files: PieceFiles) -> bool:
-    return files.video.exists() and (files.timeline is None or files.timeline.exists())
+def _notes_on(color: ColorDetection | None) -> Iterator[str]:
+    return iter(()) if color is None else color_notes(color)

@@ -7,6 +7,8 @@ the film's presentation times, later by the encoder's delay, as the encoder itse
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -14,53 +16,127 @@ import av
 
 from emocolor.errors import SourceError
 
+from ..files.output_file import place_all
+from ..files.places import check_distinct
 from ..files.stop_request import StopRequest
+from ..media.locations import files_of
 from ..media.packets import Packet
 from ..media.sink import VideoSink
 from ..media.source import VideoSource
 from ..media.writing.encoded_video import EncodedStream
+from ..pipeline.rendering import SideOutput
+from ..report.comparison import ComparisonWriter
 from ..settings import JobSettings
 from .manifest import Manifest, Piece
+from .records import PieceFiles, PieceRecord, PieceVideo, read_record, sha256_of
+from .timelines import JoinedTimeline
 
 
 class JoinError(SourceError):
-    """A piece does not fit the plan, or the others."""
+    """A piece is not what was rendered, or does not fit the others."""
 
-    def __init__(self, piece: Piece, video: Path, what: str) -> None:
-        super().__init__(f"Piece {piece.index} {what}. Remove {video} and try again.")
-        self.video = video
-        """The piece's file."""
+    def __init__(self, piece: Piece, files: PieceFiles, what: str) -> None:
+        self.what = f"Piece {piece.index} {what}."
+        super().__init__(f"{self.what} Remove {files.video} and try again.")
+        self.files = files
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedPiece:
+    """A piece with all that is known of it."""
+
+    plan: Piece
+    files: PieceFiles
+    record: PieceRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedFilm:
+    """What joining has shown."""
+
+    warnings: list[str]
+    """What a user should know, a line each."""
+    lost_packets: int
+    """Packets of the other streams that are not in the film."""
 
 
 def join_pieces(
     manifest: Manifest,
-    videos: Sequence[Path],
+    files: Sequence[PieceFiles],
     settings: JobSettings,
-    output: str,
     *,
+    before_placing: Callable[[Path], None] = lambda part: None,
     stop: StopRequest | None = None,
     progress: Callable[[int], None] = lambda frames: None,
-) -> list[str]:
-    """Write the film to ``output``; its file appears when it is whole. Returns what a user should know, a line each.
+) -> JoinedFilm:
+    """Write the film, its timeline and the frames before and after; they appear together, when all are whole.
 
-    ``videos``: the pieces' files, in order. ``progress`` is told the frames so far. Raises ``JoinError`` for pieces
-    that do not fit the plan or each other, and what sources and sinks raise.
+    ``files``: of the pieces, in order. ``before_placing`` is called with the temporary file of the whole film before
+    anything appears. ``progress`` is told the frames so far. Raises ``JoinError`` for pieces that are not what was
+    rendered, and what sources and sinks raise.
     """
-    delay = _check(manifest, videos)
+    assert settings.output is not None
+    check_distinct([Path(settings.output), settings.timeline, settings.strip])
+    pieces = list(_rendered(manifest, files))
+    delay = max(piece.record.delay for piece in pieces)
     source = VideoSource(settings.input, settings.source, stop=stop)
+    outputs: list[SideOutput] = []
+    warnings: list[str] = []
     try:
-        with av.open(str(videos[0])) as first:
-            like = EncodedStream(first.streams.video[0], manifest.header.unit)
-            sink = VideoSink(output, source, settings.sink, encoded=like, stop=stop)
-            try:
-                _write(sink, _planned_packets(manifest, videos, delay), source.companion_packets(), progress)
-                sink.finish()
-            except BaseException:
-                sink.abort()
-                raise
-        return [*source.warnings, *sink.warnings]
+        with closing(PieceVideo(files[0].video)) as first:
+            like = EncodedStream(first.stream, manifest.header.unit)
+            sink = VideoSink(settings.output, source, settings.sink, encoded=like, stop=stop)
+            outputs.append(sink)
+            outputs.extend(_beside(manifest, pieces, sink, settings, warnings))
+            _write(sink, _planned_packets(manifest, pieces, delay), source.companion_packets(), progress)
+            for output in outputs:
+                output.complete()
+            before_placing(sink.part)
+            place_all([waiting for output in outputs for waiting in output.outputs])
+        left_out = source.info.left_out
+        warnings += [f"Left out of the output: {', '.join(left_out)}."] if left_out else []
+        return JoinedFilm(warnings=[*source.warnings, *warnings, *sink.warnings], lost_packets=sink.lost_packets)
+    except BaseException:
+        for output in outputs:
+            output.abort()
+        raise
     finally:
         source.close()
+
+
+def _beside(
+    manifest: Manifest, pieces: Sequence[RenderedPiece], sink: VideoSink, settings: JobSettings, warnings: list[str]
+) -> Iterator[SideOutput]:
+    """The outputs beside the video, which are made when that is complete."""
+    overwrite, inputs = settings.sink.overwrite, files_of(settings.input)
+    if settings.timeline is not None:
+        parts = [(piece.plan, _timeline_of(piece)) for piece in pieces]
+        yield JoinedTimeline(settings.timeline, parts, overwrite=overwrite, inputs=inputs)
+    if settings.strip is not None:
+        yield ComparisonWriter(
+            settings.strip,
+            before=settings.input,
+            after=sink.part,
+            start=settings.source.start_seconds or 0.0,
+            overwrite=overwrite,
+            warnings=warnings,
+        )
+
+
+def _timeline_of(piece: RenderedPiece) -> Callable[[], bytes]:
+    """Reads the piece's timeline. Raises ``JoinError`` where it is not the one that was written."""
+
+    def read() -> bytes:
+        assert piece.files.timeline is not None
+        try:
+            content = piece.files.timeline.read_bytes()
+        except OSError as error:
+            raise JoinError(piece.plan, piece.files, f"has no timeline ({error.strerror})") from error
+        if sha256_of(content) != piece.record.timeline_sha256:
+            raise JoinError(piece.plan, piece.files, "has a timeline that is not its own")
+        return content
+
+    return read
 
 
 def _write(sink: VideoSink, video: Iterator[Packet], others: Iterator[Packet], progress: Callable[[int], None]) -> None:
@@ -80,19 +156,44 @@ def _write(sink: VideoSink, video: Iterator[Packet], others: Iterator[Packet], p
         waiting = next(others, None)
 
 
-def _planned_packets(manifest: Manifest, videos: Sequence[Path], delay: int) -> Iterator[Packet]:
+def _rendered(manifest: Manifest, files: Sequence[PieceFiles]) -> Iterator[RenderedPiece]:
+    """The pieces with their records. Raises ``JoinError`` where one is missing, or fits neither plan nor the first."""
+    encoder = None
+    for piece, own in zip(manifest.pieces, files, strict=True):
+        record = read_record(own)
+        if record is None:
+            raise JoinError(piece, own, "is missing or incomplete")
+        if sorted(record.order) != list(range(len(piece.times))):
+            raise JoinError(piece, own, f"has {len(record.order)} frames instead of {len(piece.times)}")
+        if encoder not in (None, record.encoder):
+            raise JoinError(piece, own, "was encoded otherwise than the first")
+        encoder = record.encoder
+        yield RenderedPiece(plan=piece, files=own, record=record)
+
+
+def _planned_packets(manifest: Manifest, pieces: Sequence[RenderedPiece], delay: int) -> Iterator[Packet]:
     """The packets of all pieces in decoding order, with times of the plan in its unit."""
     decoding_times, unit = _decoding_times(manifest, delay), manifest.header.unit
-    for piece, video in zip(manifest.pieces, videos, strict=True):
-        times = [*piece.times, manifest.end_of(piece)]
-        rank = {pts: index for index, pts in enumerate(sorted(_presentation_times(video)))}
-        with av.open(str(video)) as container:
-            for packet in _video_packets(container):
-                index = rank[_pts_of(packet)]
-                lasts = times[index + 1] - times[index] or round((packet.duration or 0) * packet.time_base / unit)
-                packet.time_base, packet.pts, packet.dts = unit, times[index], next(decoding_times)
-                packet.duration = lasts
-                yield packet
+    for piece in pieces:
+        times = [*piece.plan.times, manifest.end_of(piece.plan)]
+        for index, packet in zip(piece.record.order, _checked_packets(piece), strict=True):
+            lasts = times[index + 1] - times[index] or round((packet.duration or 0) * packet.time_base / unit)
+            packet.time_base, packet.pts, packet.dts = unit, times[index], next(decoding_times)
+            packet.duration = lasts
+            yield packet
+
+
+def _checked_packets(piece: RenderedPiece) -> Iterator[Packet]:
+    """The packets of one piece, as many as it has frames. Raises ``JoinError`` where they are not what was rendered."""
+    damaged = JoinError(piece.plan, piece.files, "is damaged, or the file of another piece")
+    try:
+        with closing(PieceVideo(piece.files.video)) as video:
+            packets = video.packets()
+            yield from islice(packets, len(piece.record.order))
+            if next(packets, None) is not None or video.sha256 != piece.record.video_sha256:
+                raise damaged
+    except (av.FFmpegError, OSError, LookupError) as error:
+        raise damaged from error
 
 
 def _decoding_times(manifest: Manifest, delay: int) -> Iterator[int]:
@@ -105,45 +206,3 @@ def _decoding_times(manifest: Manifest, delay: int) -> Iterator[int]:
     while late:
         yield late.popleft()
         late.extend(islice(presented, 1))
-
-
-def _check(manifest: Manifest, videos: Sequence[Path]) -> int:
-    """The encoder's delay in frames. Raises ``JoinError`` where a piece has other frames or headers than the first."""
-    delay, headers = 0, None
-    for piece, video in zip(manifest.pieces, videos, strict=True):
-        try:
-            order = list(_presentation_times(video))
-            found = _headers(video)
-        except (av.FFmpegError, OSError, LookupError) as error:
-            raise JoinError(piece, video, f"cannot be read ({error})") from error
-        if len(order) != len(piece.times) or len(set(order)) != len(order):
-            raise JoinError(piece, video, f"has {len(order)} frames instead of {len(piece.times)}")
-        if headers is not None and found != headers:
-            raise JoinError(piece, video, "was encoded otherwise than the first")
-        headers = found
-        rank = {pts: index for index, pts in enumerate(sorted(order))}
-        delay = max(delay, *(decoded - rank[pts] for decoded, pts in enumerate(order)))
-    return delay
-
-
-def _headers(video: Path) -> tuple[object, ...]:
-    with av.open(str(video)) as container:
-        context = container.streams.video[0].codec_context
-        return (context.name, context.extradata, context.width, context.height, context.pix_fmt)
-
-
-def _presentation_times(video: Path) -> Iterator[int]:
-    with av.open(str(video)) as container:
-        yield from (_pts_of(packet) for packet in _video_packets(container))
-
-
-def _video_packets(container: av.container.InputContainer) -> Iterator[Packet]:
-    return (packet for packet in container.demux(container.streams.video[0]) if packet.size)
-
-
-def _pts_of(packet: Packet) -> int:
-    """A packet without a presentation time is presented when it is decoded, as in AVI."""
-    pts = packet.dts if packet.pts is None else packet.pts
-    if pts is None:
-        raise LookupError("a packet has no time")
-    return pts

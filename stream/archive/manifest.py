@@ -4,6 +4,7 @@ Everything that a piece depends on stands in it, so whoever renders a piece gets
 hash of all that: what is on the disk under that name is valid, and nothing else is.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator
@@ -16,12 +17,16 @@ import msgspec
 
 from emocolor.errors import ConfigurationError, SourceError
 
+from ..media.source_info import Damage
 from .frame_times import PtsList
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Version of the format; a manifest of another one is planned anew."""
 SAMPLE_BYTES: Final = 1 << 20
-"""So much of the beginning, and of the end, of an input tells it from others of its size and time."""
+"""So much of the beginning, and of the end, of an input tells it from others of its size."""
+BETWEEN: Final = 30
+BETWEEN_BYTES: Final = 1 << 15
+"""Samples in between, and the bytes of each."""
 
 Start = Literal["film", "cut", "joint"]
 """Where a piece starts: with the film, at a cut, or within a long shot."""
@@ -39,7 +44,7 @@ class InputIdentity:
     bytes: int
     modified_ns: int
     sample_sha256: str
-    """Of the first and the last ``SAMPLE_BYTES``."""
+    """Of its beginning, its end, and samples in between."""
 
     @classmethod
     def of(cls, path: Path) -> Self:
@@ -48,9 +53,9 @@ class InputIdentity:
         try:
             status = path.stat()
             with path.open("rb") as file:
-                digest.update(file.read(SAMPLE_BYTES))
-                file.seek(max(0, status.st_size - SAMPLE_BYTES))
-                digest.update(file.read(SAMPLE_BYTES))
+                for start, length in _samples(status.st_size):
+                    file.seek(start)
+                    digest.update(file.read(length))
         except OSError as error:
             raise SourceError(f"Cannot read {path}: {error.strerror}.") from error
         return cls(
@@ -64,6 +69,22 @@ class InputIdentity:
         """Whether they are two films; a copy at another place, or of another date, is the same one."""
         return (self.bytes, self.sample_sha256) != (other.bytes, other.sample_sha256)
 
+    def is_at(self, path: Path) -> bool:
+        """Whether it lies there now; a file whose size and date are the same is not read. Raises ``SourceError``."""
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            if (status.st_size, status.st_mtime_ns) == (self.bytes, self.modified_ns):
+                return True
+        return not self.differs_from(InputIdentity.of(path))
+
+
+def _samples(size: int) -> Iterator[tuple[int, int]]:
+    """Where the samples of a file of that size start, and how long they are."""
+    yield 0, SAMPLE_BYTES
+    for number in range(1, BETWEEN + 1):
+        yield size * number // (BETWEEN + 1), BETWEEN_BYTES
+    yield max(0, size - SAMPLE_BYTES), SAMPLE_BYTES
+
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
@@ -71,9 +92,10 @@ class Header:
 
     input: InputIdentity
     values: dict[str, Any]
-    """Raw values of the options, as presets hold them; see :mod:`stream.settings`."""
+    """Raw values of the options, as presets hold them; see :mod:`stream.settings`. What of them decides frames stands
+    in ``depends_on`` too."""
     depends_on: dict[str, str]
-    """What decides the frames beside the options: hashes of nets, versions of libraries and of this program."""
+    """What decides the frames beside the input; see :mod:`stream.archive.changes`."""
     time_base: str
     """Unit of all times, in seconds, as a fraction."""
     seeks: bool
@@ -108,6 +130,10 @@ class Manifest:
 
     header: Header
     pieces: tuple[Piece, ...] = field(repr=False)
+    warnings: tuple[str, ...] = ()
+    """What a user should know about the input, one line each."""
+    damage: Damage = field(default_factory=Damage)
+    """Of the input's video."""
 
     @property
     def frame_count(self) -> int:
@@ -124,19 +150,19 @@ class Manifest:
 
     def key_of(self, piece: Piece) -> str:
         """Names the piece's file: a hash of everything that decides its content."""
-        header = {**msgspec.to_builtins(self.header), "input": self.header.input.sample_sha256}
-        content = [SCHEMA, header, piece.to_json()]
+        header = self.header
+        film = [header.input.sample_sha256, header.depends_on, header.time_base, header.seeks, header.has_colors]
+        content = [SCHEMA, film, piece.to_json()]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
 
 
-def write_lines(header: Header, pieces: Iterator[Piece]) -> Iterator[str]:
-    """The lines of a manifest, while its pieces are found."""
-    yield json.dumps({"film": msgspec.to_builtins(header)})
-    count = frames = 0
-    for piece in pieces:
+def write_lines(manifest: Manifest) -> Iterator[str]:
+    """The lines of a manifest."""
+    yield json.dumps({"film": msgspec.to_builtins(manifest.header)})
+    for piece in manifest.pieces:
         yield json.dumps(piece.to_json())
-        count, frames = count + 1, frames + len(piece.times)
-    yield json.dumps({"end": {"pieces": count, "frames": frames}})
+    end = {"pieces": len(manifest.pieces), "frames": manifest.frame_count}
+    yield json.dumps({"end": end, "warnings": manifest.warnings, "damage": msgspec.to_builtins(manifest.damage)})
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -145,11 +171,12 @@ def read_manifest(path: Path) -> Manifest:
     try:
         header = msgspec.convert(json.loads(lines[0])["film"], Header)
         pieces = tuple(_piece(json.loads(line)) for line in lines[1:-1])
-        end = json.loads(lines[-1])["end"]
-        _check(header, pieces, end)
+        last = json.loads(lines[-1])
+        _check(header, pieces, last["end"])
+        warnings, damage = tuple(map(str, last["warnings"])), msgspec.convert(last["damage"], Damage)
     except (ValueError, LookupError, TypeError, msgspec.ValidationError) as error:
         raise ManifestError(f"The manifest {path} is damaged or unfinished: {_first_line(error)}.") from error
-    return Manifest(header=header, pieces=pieces)
+    return Manifest(header=header, pieces=pieces, warnings=warnings, damage=damage)
 
 
 def _piece(stored: Any) -> Piece:

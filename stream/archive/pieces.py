@@ -4,8 +4,9 @@ The file has the container and encoder of the finished film, holds nothing but t
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
 from emocolor.errors import SourceError
 from emocolor.faces import Observation, Scene
@@ -14,29 +15,24 @@ from emocolor.frames import Frame
 from ..files.output_file import Placeable
 from ..files.stop_request import StopRequest
 from ..graph import FileParts, file_stages
+from ..job import info_of_output
 from ..media.sink import VideoSink
 from ..media.source import FilmPart, MediaUnit, VideoSource
 from ..media.source_info import SourceInfo
 from ..pipeline.analysis import mark_cuts
 from ..pipeline.pipeline import Pipeline
 from ..pipeline.rendering import ObservationWriter
+from ..pipeline.steps import Step
 from ..report.timeline import TimelineWriter
 from ..settings import JobSettings
 from .frame_times import PtsList
 from .manifest import Manifest, Piece
 from .memory import memory_of
+from .records import Observed, PieceFiles, write_record
 
 
 class PieceError(SourceError):
     """A piece did not come out as it was planned."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PieceFiles:
-    """Where a piece's results lie once they are whole."""
-
-    video: Path
-    timeline: Path | None
 
 
 def render_piece(
@@ -46,14 +42,16 @@ def render_piece(
     files: PieceFiles,
     *,
     cores: int,
+    check_input: Callable[[], None] = lambda: None,
     stop: StopRequest | None = None,
     progress: Callable[[int], None] = lambda frames: None,
 ) -> bool:
     """Render it; whether it was finished, and not dropped at a stop.
 
-    Its files appear when they are whole and hold exactly the planned frames.
-    ``settings`` are those of the film; ``progress`` is told the frames so far. Raises ``PieceError`` where the input
-    gives other frames than were planned, and whatever a job raises.
+    Its files appear when they are whole and hold exactly the planned frames, and its record after them. ``settings``
+    are those of the film; ``progress`` is told the frames so far; ``check_input`` raises where the input is not the one
+    that was planned. Raises ``PieceError`` where the input gives other frames than were planned, and whatever a job
+    raises.
     """
     source = VideoSource(settings.input, settings.source, stop=stop, part=part_of(manifest, piece, settings))
     try:
@@ -61,18 +59,28 @@ def render_piece(
         timeline = None if files.timeline is None else _PieceTimeline(files.timeline, piece, manifest)
         stages = file_stages(settings, _parts(manifest, source, sink, timeline, cores))
         cuts = _PlannedCuts(cut for each in manifest.pieces for cut in each.cuts)
+        analyses, faces = 0, False
 
         def units() -> Iterator[MediaUnit]:
             return mark_cuts(source.units(), cuts)
 
         with Pipeline(units, stages) as pipeline:
-            for _ in pipeline:
+            for step in pipeline:
                 if stop is not None and stop.is_stopping:
                     return False
+                if sink.holds(step.frame):
+                    analyses += step.observation is not None
+                    faces = faces or _shows_faces(step)
                 progress(sink.frames_written)
-        return True
     finally:
         source.close()
+    check_input()
+    write_record(files, Observed(analyses=analyses, faces=faces, warnings=tuple(sink.warnings)))
+    return True
+
+
+def _shows_faces(step: Step) -> bool:
+    return step.scene is not None and len(step.scene.faces) > 0
 
 
 def part_of(manifest: Manifest, piece: Piece, settings: JobSettings) -> FilmPart:
@@ -120,6 +128,7 @@ class _PieceSink:
     """Writes the frames of the piece alone, from zero, and checks that they are those of the plan."""
 
     def __init__(self, path: Path, info: SourceInfo, settings: JobSettings, times: PtsList) -> None:
+        info = info_of_output(info, settings)
         bare = replace(info, companions=(), chapters=(), metadata={}, video_metadata={}, left_out=())
         options = replace(settings.sink, overwrite=True)
         self._sink = VideoSink(str(path), bare, options)
@@ -134,9 +143,17 @@ class _PieceSink:
     def frames_written(self) -> int:
         return self._sink.frames_written
 
+    @property
+    def warnings(self) -> list[str]:
+        return self._sink.warnings
+
+    def holds(self, frame: Frame | None) -> TypeGuard[Frame]:
+        """Whether the frame is one of the piece, and not one that leads to it or follows it."""
+        return frame is not None and self._first <= frame.pts <= self._last
+
     def write(self, unit: MediaUnit) -> None:
         frame = unit.frame
-        if frame is None or not self._first <= frame.pts <= self._last:
+        if not self.holds(frame):
             return
         if frame.pts != next(self._planned, None):
             raise PieceError(f"The input has a frame at {frame.time:.3f} s that was not planned.")

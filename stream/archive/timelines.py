@@ -5,42 +5,65 @@ keeps its number, which is told by where it was last.
 """
 
 import csv
+import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from io import StringIO
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from emocolor.errors import SinkError
 from emocolor.scenes import MAX_GAP_SECONDS
 
-from ..files.output_file import write_whole
+from ..files.output_file import OutputFile, Placeable
 from ..report.timeline import FIELDS
-from .manifest import Manifest
+from .manifest import Piece
 
 Record = dict[str, Any]
+Part = tuple[Piece, Callable[[], bytes]]
+"""A piece, and what reads its timeline."""
 SAME_FACE: Final = 0.3
 """Boxes that overlap by this share of both together show the same face, a moment later."""
 
 
-def join_timelines(manifest: Manifest, parts: Sequence[Path], output: Path, *, overwrite: bool) -> None:
-    """Write the timeline of the whole film. Raises ``SinkError``, and ``OSError`` where a part cannot be read."""
-    table = StringIO(newline="")
-    writer = csv.DictWriter(table, FIELDS)
-    is_csv = output.suffix.lower() == ".csv"
-    if is_csv:
-        writer.writeheader()
-    for record in joined_records(manifest, [_records(part) for part in parts]):
-        if is_csv:
-            writer.writerow(record)
-        else:
-            table.write(json.dumps(record) + "\n")
-    write_whole(output, table.getvalue().encode(), overwrite=overwrite)
+class JoinedTimeline:
+    """The timeline of a whole film as an output of the job that joins it; it holds one piece's at a time."""
+
+    def __init__(self, path: Path, parts: Sequence[Part], *, overwrite: bool, inputs: Sequence[Path] = ()) -> None:
+        """``parts``: of all pieces, in order. Raises ``SinkError`` for a place that cannot be used."""
+        self._parts, self._is_csv = parts, path.suffix.lower() == ".csv"
+        self._output = OutputFile(path, overwrite=overwrite, inputs=inputs)
+
+    @property
+    def outputs(self) -> list[Placeable]:
+        """What waits for its name once the timeline is complete."""
+        return [self._output]
+
+    def complete(self) -> None:
+        """Write it. Raises ``SinkError``, and what reading the parts raises."""
+        records = joined_records((piece, _records(read(), is_csv=self._is_csv)) for piece, read in self._parts)
+        try:
+            with self._output.open() as file, io.TextIOWrapper(file, newline="", encoding="utf-8") as text:
+                self._write(records, text)
+        except OSError as error:
+            raise SinkError(f"Cannot write the timeline {self._output.path}: {error.strerror}.") from error
+
+    def abort(self) -> None:
+        """Remove what was written, unless it has its name."""
+        self._output.discard()
+
+    def _write(self, records: Iterator[Record], text: io.TextIOWrapper) -> None:
+        if not self._is_csv:
+            text.writelines(json.dumps(record) + "\n" for record in records)
+            return
+        table = csv.DictWriter(text, FIELDS)
+        table.writeheader()
+        table.writerows(records)
 
 
-def joined_records(manifest: Manifest, parts: Sequence[Sequence[Record]]) -> Iterator[Record]:
+def joined_records(parts: Iterable[tuple[Piece, Sequence[Record]]]) -> Iterator[Record]:
     """The records of all pieces, in order, with the numbers of one run."""
     used, before = 0, list[Record]()
-    for piece, records in zip(manifest.pieces, parts, strict=True):
+    for piece, records in parts:
         numbers = _continued(before, records) if piece.start == "joint" else {}
         for record in records:
             track = int(record["track"])
@@ -80,8 +103,8 @@ def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
     return shared / (width * height + width2 * height2 - shared)
 
 
-def _records(part: Path) -> list[Record]:
-    text = part.read_text(encoding="utf-8")
-    if part.suffix.lower() == ".csv":
-        return list(csv.DictReader(StringIO(text, newline="")))
+def _records(content: bytes, *, is_csv: bool) -> list[Record]:
+    text = content.decode()
+    if is_csv:
+        return list(csv.DictReader(io.StringIO(text, newline="")))
     return [json.loads(line) for line in text.splitlines()]

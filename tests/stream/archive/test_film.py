@@ -9,7 +9,7 @@ import pytest
 
 from emocolor.errors import ConfigurationError
 from stream.archive.executors import InProcess
-from stream.archive.film import FilmJob, differences, files_of, join, missing, plan, render
+from stream.archive.film import FilmJob, differences, join, missing, plan, render
 from stream.archive.manifest import ManifestError
 from stream.archive.planning import PieceLengths
 from stream.job import Job
@@ -46,21 +46,8 @@ def in_one_run(film, folder, values, *, name="whole.mkv", timeline=False):
     return folder / name
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"effect": "none"},
-        {"effect": "colormap"},
-        {"effect": "tint", "tint": {"region": "background"}},
-        {"effect": "grade"},
-        {"effect": "style", "style": {"fixed": "sad"}},
-        {"effect": "colorize,tint", "colorize": {"force": True}},
-        {"effect": "none", "restoration": {"deflicker": True, "denoise": 0.5, "deinterlace": "on"}},
-    ],
-    ids=str,
-)
-def test_pieces_at_cuts_give_the_frames_of_one_run(film, tmp_path, values):
-    values = {**values, "output": LOSSLESS}
+def test_pieces_at_cuts_give_the_frames_of_one_run(film, tmp_path):
+    values = {"effect": "none", "output": LOSSLESS}
     job, manifest = in_pieces(film, tmp_path, values)
     assert [(piece.start, len(piece.times)) for piece in manifest.pieces] == [("film", 12), ("cut", 15), ("cut", 13)]
     assert frames_of(job.output) == frames_of(in_one_run(film, tmp_path, values))
@@ -142,7 +129,7 @@ def test_what_has_changed_is_named_and_planned_anew(job):
     os.utime(job.input)  # another date is no other film
     assert differences(manifest, job) == []
     other = replace(job, values={"effect": "grade", "output": {"crf": 30}})
-    assert differences(manifest, other) == ["the option effect", "the option output", "the net ours", "the settings"]
+    assert differences(manifest, other) == ["the effects (none, now grade)", "the option output.crf (None, now 30.0)"]
     with job.input.open("ab") as film:
         film.write(b"more")
     assert differences(manifest, job) == ["the input"]
@@ -152,18 +139,34 @@ def test_what_has_changed_is_named_and_planned_anew(job):
 
 
 def test_a_damaged_manifest_is_planned_anew(job):
-    manifest = plan(job, lengths=SHOTS)
+    manifest, told = plan(job, lengths=SHOTS), []
+    render(job, 0, cores=1)
+    render(job, 1, cores=1)
     path = job.folder / "manifest.jsonl"
     path.write_text(path.read_text()[:-40])
+    assert plan(job, lengths=SHOTS, watch=told.append) == manifest
+    assert "is damaged or unfinished" in told[-1].note
+    assert told[-1].note.endswith("It is planned anew. Pieces 0 to 1 are kept.")
+    assert [piece.index for piece in missing(manifest, job)] == [2]
+
+
+def test_pieces_of_other_options_are_removed_and_that_is_told(job):
+    manifest, told = plan(job, lengths=SHOTS), []
+    render(job, 0, cores=1)
+    render(job, 2, cores=1)
+    other = replace(job, values={"effect": "none", "output": {"crf": 30}})
+    assert len(missing(plan(other, lengths=SHOTS, watch=told.append), other)) == 3
+    assert [path.name for path in job.folder.iterdir()] == ["manifest.jsonl"]
+    assert told[-1].note == (
+        "Since it was planned, the option output.crf (None, now 30.0) changed, so it is planned anew. "
+        "Pieces that were rendered are rendered again: 2."
+    )
     assert plan(job, lengths=SHOTS) == manifest
 
 
-def test_pieces_of_other_options_are_not_taken(job):
+def test_overwriting_changes_no_piece(job):
     manifest = plan(job, lengths=SHOTS)
-    render(job, 0, cores=1)
-    other = replace(job, values={"effect": "none", "output": {"crf": 30}})
-    assert len(missing(plan(other, lengths=SHOTS), other)) == 3
-    assert files_of(manifest, manifest.pieces[0], job).video.exists()
+    assert differences(manifest, replace(job, values={**job.values, "output": {"overwrite": True}})) == []
 
 
 @pytest.mark.parametrize(
@@ -171,7 +174,7 @@ def test_pieces_of_other_options_are_not_taken(job):
     [
         ({"effect": "tint,overlay"}, "overlay"),
         ({"effect": "tint", "analysis": {"fresh_masks": True}}, "fresh_masks"),
-        ({"effect": "tint", "compare": True}, "split screen"),
+        ({"effect": "tint", "decoder": "nvdec"}, "in software"),
         ({"effect": "tint", "output": {"format": "avi"}}, "avi"),
     ],
 )

@@ -2,13 +2,12 @@
 
 import fcntl
 import os
-from pathlib import Path
 
 import pytest
 
-from emocolor.errors import ConfigurationError, SinkError
+from emocolor.errors import SinkError
 from stream.archive.film import FilmJob, files_of, plan
-from stream.archive.run import film_jobs, run_film, run_films
+from stream.archive.run import LOCK, run_film, run_films
 from stream.files.stop_request import StopRequest
 from tests.stream.archive.films import frames_of, make_film
 
@@ -112,20 +111,10 @@ def test_a_damaged_piece_is_rendered_again(job):
 
 def test_two_processes_do_not_render_one_film(job):
     plan(job)
-    descriptor = os.open(job.folder, os.O_RDONLY)
+    descriptor = os.open(job.folder / LOCK, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         with pytest.raises(SinkError, match="Another process renders"):
             run_film(job, workers=1, stop=StopRequest())
     finally:
         os.close(descriptor)
-
-
-def test_outputs_have_the_names_of_their_films():
-    jobs = film_jobs([Path("a/one.mov"), Path("two.mkv")], Path("out"), {}, suffix=".mp4")
-    assert [str(job.output) for job in jobs] == ["out/one.mp4", "out/two.mp4"]
-
-
-def test_two_films_of_one_name_are_refused():
-    with pytest.raises(ConfigurationError, match=r"Two of the films would become out/one\.mp4"):
-        film_jobs([Path("a/one.mov"), Path("b/one.mkv")], Path("out"), {}, suffix=".mp4")

@@ -4,25 +4,22 @@ import json
 import pytest
 
 from stream.archive.frame_times import PtsList
-from stream.archive.manifest import Manifest, Piece
-from stream.archive.timelines import join_timelines, joined_records
+from stream.archive.manifest import Piece
+from stream.archive.timelines import JoinedTimeline, joined_records
+from stream.files.output_file import place_all
 from stream.report.timeline import FIELDS
-from tests.stream.archive.test_manifest import HEADER
 
 
 def record(time, track, x=0.0):
     return {"time": time, "track": track, "x": x, "y": 10.0, "width": 40.0, "height": 50.0}
 
 
-def manifest(*starts):
-    return Manifest(
-        header=HEADER,
-        pieces=tuple(Piece(index=i, start=start, times=PtsList([1000 * i])) for i, start in enumerate(starts)),
-    )
+def pieces(*starts):
+    return [Piece(index=i, start=start, times=PtsList([1000 * i])) for i, start in enumerate(starts)]
 
 
 def tracks(starts, *parts):
-    return [one["track"] for one in joined_records(manifest(*starts), parts)]
+    return [one["track"] for one in joined_records(zip(pieces(*starts), parts, strict=True))]
 
 
 def test_after_a_cut_numbers_go_on():
@@ -62,7 +59,11 @@ def test_both_formats_are_joined(tmp_path, ending):
             else:
                 file.write(json.dumps(one) + "\n")
     output = tmp_path / f"whole{ending}"
-    join_timelines(manifest("film", "cut"), parts, output, overwrite=False)
+    readers = [part.read_bytes for part in parts]
+    timeline = JoinedTimeline(output, list(zip(pieces("film", "cut"), readers, strict=True)), overwrite=False)
+    timeline.complete()
+    assert not output.exists()
+    place_all(timeline.outputs)
     lines = output.read_text().splitlines()
     found = list(csv.DictReader(lines)) if ending == ".csv" else [json.loads(line) for line in lines]
     assert [(float(one["time"]), int(one["track"])) for one in found] == [(0.0, 1), (5.0, 2)]
