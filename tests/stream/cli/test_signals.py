@@ -1,31 +1,44 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
+from stream.cli.signals import STOPS, handled_by, handled_signals, raise_stopped
+from tests.stream.cli.command_process import hangups_passed_on
+
+INTERRUPTED = """
+import os, signal, sys, threading
 from stream.cli.ending import interruptible
-from stream.cli.signals import STOPS, Stopped, handled_by, handled_signals, raise_stopped
+from stream.cli.signals import Stopped
+
+def work():
+    try:
+        os.kill(os.getpid(), number)
+        threading.Event().wait(60)
+    finally:
+        print("cleaned")
+    return 0
+
+number = int(sys.argv[1])
+before = signal.getsignal(number)
+try:
+    interruptible(work)
+except Stopped as stopped:
+    print("stopped", stopped.exit_code)
+print("restored", signal.getsignal(number) is before)
+"""
 
 
 @pytest.mark.parametrize("number", STOPS)
 def test_a_signal_interrupts_work_that_cleans_up(number):
-    cleaned = []
-
-    def work():
-        try:
-            os.kill(os.getpid(), number)
-            threading.Event().wait(10)
-        finally:
-            cleaned.append(number)
-        return 0
-
-    before = signal.getsignal(number)
-    with pytest.raises(Stopped) as caught:
-        interruptible(work)
-    assert caught.value.exit_code == 128 + number
-    assert cleaned == [number]
-    assert signal.getsignal(number) is before
+    with hangups_passed_on():
+        done = subprocess.run(
+            [sys.executable, "-c", INTERRUPTED, str(int(number))], capture_output=True, text=True, timeout=60
+        )
+    assert done.stdout.splitlines() == ["cleaned", f"stopped {128 + number}", "restored True"], done.stderr
 
 
 def test_what_nohup_ignores_stays_ignored():
