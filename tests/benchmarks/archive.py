@@ -1,9 +1,10 @@
 """What rendering in pieces costs: planning, joining, workers, and kills.
 
-    python -m tests.benchmarks.archive [--minutes 30] [--clips DIR] [--only plan|overhead|kills] [--out archive.json]
+    python -m tests.benchmarks.archive [--minutes 30] [--clips DIR] [--job tint|archive] [--only plan|overhead|kills]
 
 A film of 640x360 is made of shots of the demo clip and of the clips in DIR, looped in random order with a cut at every
-joint. Each part is stored as soon as it is measured, so that parts can be measured one by one:
+joint. The job is a tint, the cheapest that analyses faces, or the preset ``archive`` on the film in gray, what pieces
+are meant for. Each part is stored as soon as it is measured, so that parts can be measured one by one:
 
 - ``plan``: CPU and wall time of bare decoding with all threads (PyAV), of reading the film as every job does, and of
   planning, by turns; what planning adds to reading is compared with bare decoding;
@@ -25,7 +26,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -36,11 +37,16 @@ from stream.archive.film import FilmJob, plan
 from stream.archive.run import run_films
 from stream.job import Job
 from stream.media.source import VideoSource
-from stream.settings import job_settings
+from stream.presets import read_preset
+from stream.settings import job_settings, layered
 from tests.benchmarks.archive_film import make_film
 from tests.machine_info import environment
 
-VALUES: Final = {"effect": "tint", "output": {"preset": "veryfast", "overwrite": True}}
+JOBS: Final[dict[str, dict[str, Any]]] = {
+    "tint": {"effect": "tint"},
+    "archive": read_preset("archive").values,
+}
+OVERWRITING: Final = {"output": {"overwrite": True}}
 PARTS: Final = ("plan", "overhead", "kills")
 KILLS: Final = 10
 SEED: Final = 19
@@ -54,34 +60,51 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--clips", type=Path, help="folder of clips to take shots from, beside the demo clip")
+    parser.add_argument("--job", choices=JOBS, default="tint")
     parser.add_argument("--only", choices=PARTS, action="append", help="measure this part, and keep the others")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RECORD)
     options = parser.parse_args()
-    parts: dict[str, Callable[[Path, int], dict[str, Any]]] = {
+    parts: dict[str, Callable[[Subject, int], dict[str, Any]]] = {
         "plan": measure_plan,
         "overhead": measure_overhead,
         "kills": measure_kills,
     }
-    found = json.loads(options.out.read_text()) if options.only and options.out.exists() else {}
+    found = json.loads(options.out.read_text()) if options.out.exists() else {}
+    own = found.get(options.job, {}) if options.only else {}
     with tempfile.TemporaryDirectory() as name:
-        film = make_film(Path(name) / "film.mp4", seconds=60 * options.minutes, clips=options.clips, seed=SEED)
+        is_gray = options.job == "archive"
+        path, seconds = Path(name) / "film.mp4", 60 * options.minutes
+        film = make_film(path, seconds=seconds, clips=options.clips, seed=SEED, is_gray=is_gray)
+        subject = Subject(film=film, values=layered(JOBS[options.job], OVERWRITING))
         for part in options.only or PARTS:
-            measured = {"minutes": options.minutes, **parts[part](film, options.rounds)}
-            found = {"environment": environment(), **found, part: measured}
+            own[part] = {"minutes": options.minutes, **parts[part](subject, options.rounds)}
+            found |= {"environment": environment(), options.job: own}
             options.out.write_text(json.dumps(found, indent=2) + "\n")
-    print("\n".join(table(found)))
-    return 0 if all(holds for *_, holds in verdicts(found)) else 1
+    print("\n".join(table(own)))
+    return 0 if all(holds for *_, holds in verdicts(own)) else 1
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is rendered, and how."""
+
+    film: Path
+    values: Mapping[str, Any]
+
+    def output(self, name: str) -> Path:
+        return self.film.with_name(name)
 
 
 # Planning.
 
 
-def measure_plan(film: Path, rounds: int) -> dict[str, Any]:
+def measure_plan(subject: Subject, rounds: int) -> dict[str, Any]:
     """Median seconds of decoding, reading and planning, and what planning adds to reading, over decoding."""
+    film = subject.film
     spent: dict[str, list[tuple[float, float]]] = {"decode": [], "read": [], "plan": []}
     for number in range(max(3, rounds)):
-        job = FilmJob(input=film, output=film.with_name(f"planned-{number}.mp4"), values=VALUES)
+        job = FilmJob(input=film, output=subject.output(f"planned-{number}.mp4"), values=subject.values)
         spent["decode"].append(timed(lambda: decode(film)))
         spent["read"].append(timed(lambda: read(film)))
         spent["plan"].append(timed(lambda job=job: plan(job)))
@@ -119,14 +142,15 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 # Whole runs, each in a process of its own.
 
 
-def render_whole(film: Path, output: Path) -> None:
-    with Job(job_settings(VALUES, input=str(film), output=str(output))) as job:
+def render_whole(subject: Subject, output: Path) -> None:
+    with Job(job_settings(subject.values, input=str(subject.film), output=str(output))) as job:
         for _ in job:
             pass
 
 
-def render_pieces(film: Path, output: Path, workers: int) -> None:
-    (result,) = run_films([FilmJob(input=film, output=output, values=VALUES)], workers=workers)
+def render_pieces(subject: Subject, output: Path, workers: int) -> None:
+    job = FilmJob(input=subject.film, output=output, values=subject.values)
+    (result,) = run_films([job], workers=workers)
     if result.ending != "done":
         raise RuntimeError(f"the film ended {result.ending}: {result.error}")
 
@@ -202,14 +226,14 @@ def finished(target: Callable[..., None], *arguments: object) -> Watched:
     return run
 
 
-def measure_overhead(film: Path, rounds: int) -> dict[str, Any]:
+def measure_overhead(subject: Subject, rounds: int) -> dict[str, Any]:
     """Wall seconds of the film in one run, and in pieces by one and by two workers."""
-    output = film.with_name("out.mp4")
+    output = subject.output("out.mp4")
     runs: dict[str, list[Watched]] = {"whole": [], "pieces_1": [], "pieces_2": []}
     for _ in range(rounds):
-        runs["whole"].append(finished(render_whole, film, output))
-        runs["pieces_1"].append(finished(render_pieces, film, output, 1))
-        runs["pieces_2"].append(finished(render_pieces, film, output, 2))
+        runs["whole"].append(finished(render_whole, subject, output))
+        runs["pieces_1"].append(finished(render_pieces, subject, output, 1))
+        runs["pieces_2"].append(finished(render_pieces, subject, output, 2))
     seconds = {name: statistics.median(run.seconds for run in each) for name, each in runs.items()}
     cpu = {name: statistics.median(run.cpu_seconds for run in each) for name, each in runs.items()}
     return {
@@ -226,14 +250,14 @@ def measure_overhead(film: Path, rounds: int) -> dict[str, Any]:
 # Kills.
 
 
-def measure_kills(film: Path, rounds: int) -> dict[str, Any]:
+def measure_kills(subject: Subject, rounds: int) -> dict[str, Any]:
     """Wall seconds of a run that is killed and started again, over one that is not."""
-    left_alone = film.with_name("left-alone.mp4")
-    unkilled = finished(render_pieces, film, left_alone, 1).seconds
-    killed, output = list[float](), film.with_name("killed.mp4")
+    left_alone = subject.output("left-alone.mp4")
+    unkilled = finished(render_pieces, subject, left_alone, 1).seconds
+    killed, output = list[float](), subject.output("killed.mp4")
     for number in range(rounds):
         output.unlink(missing_ok=True)
-        killed.append(killed_run(film, output, unkilled, random.Random(SEED + number)))
+        killed.append(killed_run(subject, output, unkilled, random.Random(SEED + number)))
     return {
         "kills": KILLS,
         "unkilled_s": round(unkilled, 1),
@@ -243,14 +267,14 @@ def measure_kills(film: Path, rounds: int) -> dict[str, Any]:
     }
 
 
-def killed_run(film: Path, output: Path, unkilled: float, rng: random.Random) -> float:
+def killed_run(subject: Subject, output: Path, unkilled: float, rng: random.Random) -> float:
     """Seconds in all. The kills divide the time of the unkilled run at random."""
     times = sorted(rng.uniform(0, unkilled) for _ in range(KILLS))
     start = time.perf_counter()
     for before, after in zip([0.0, *times], times, strict=False):
-        if watched(render_pieces, film, output, 1, kill_after_s=after - before) is not None:
+        if watched(render_pieces, subject, output, 1, kill_after_s=after - before) is not None:
             raise RuntimeError("the film was finished before its last kill: choose a longer one")
-    finished(render_pieces, film, output, 1)
+    finished(render_pieces, subject, output, 1)
     return time.perf_counter() - start
 
 

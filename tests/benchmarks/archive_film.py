@@ -25,13 +25,21 @@ Packets = list[tuple[int, int, bool, bytes]]
 """Of a shot: presentation and decoding times in frames from its start, whether it is a key frame, and the data."""
 
 
-def make_film(path: Path, *, seconds: float, clips: Path | None, seed: int, shot_seconds: int = SHOT_SECONDS) -> Path:
+def make_film(
+    path: Path,
+    *,
+    seconds: float,
+    clips: Path | None,
+    seed: int,
+    shot_seconds: int = SHOT_SECONDS,
+    is_gray: bool = False,
+) -> Path:
     """Write the film: H.264 at 25 frames per second, and AAC."""
     rng = random.Random(seed)
     with av.open(str(path), "w") as container:
         video, audio = _video_stream(container), container.add_stream("aac", rate=SAMPLE_RATE)
         audio.layout = "mono"
-        shots = [_encoded(frames) for frames in _shots(clips, shot_seconds)]
+        shots = [_encoded(frames, is_gray=is_gray) for frames in _shots(clips, shot_seconds)]
         container.start_encoding()
         silence = list(_silence(audio))
         number = sent = last = 0
@@ -79,13 +87,13 @@ def _decoded(path: Path) -> Iterator[av.VideoFrame]:
         yield from container.decode(video=0)
 
 
-def _encoded(frames: Iterator[av.VideoFrame]) -> Packets:
+def _encoded(frames: Iterator[av.VideoFrame], *, is_gray: bool) -> Packets:
     """A shot by itself, which starts with a key frame."""
     with av.open("shot.nut", "w", format="null") as container:
         video = _video_stream(container)
         packets: list[Any] = []
         for number, frame in enumerate(frames):
-            scaled = frame.reformat(*SIZE_WH, format="yuv420p")
+            scaled = frame.reformat(*SIZE_WH, format="gray" if is_gray else "yuv420p").reformat(format="yuv420p")
             scaled.pts, scaled.time_base, scaled.pict_type = number, Fraction(1, RATE), 0
             packets += video.encode(scaled)
         packets += video.encode(None)
