@@ -270,7 +270,7 @@ def join(
 
     def before_placing(part: Path) -> None:
         check_unchanged(manifest, job)
-        _note_finished(job, part)
+        note_finished(job, part)
 
     check_unchanged(manifest, job)
     joined = join_pieces(manifest, files, settings, before_placing=before_placing, stop=stop, progress=tell)
@@ -293,16 +293,16 @@ def is_finished(job: FilmJob) -> bool:
     return False
 
 
+def note_finished(job: FilmJob, part: Path) -> None:
+    """Note what the film is, before it gets its name: renaming changes none of it."""
+    write_whole(job.folder / FINISHED, json.dumps(_traits(part)).encode(), overwrite=True)
+
+
 def numbers(pieces: Iterable[int]) -> str:
     """Rising numbers of pieces, runs of them together: ``1 to 3, 7``."""
     runs = groupby(enumerate(pieces), lambda found: found[1] - found[0])
     ends = [(run[0][1], run[-1][1]) for run in (list(members) for _, members in runs)]
     return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in ends)
-
-
-def _note_finished(job: FilmJob, part: Path) -> None:
-    """Note what the film is, before it gets its name: renaming changes none of it."""
-    write_whole(job.folder / FINISHED, json.dumps(_traits(part)).encode(), overwrite=True)
 
 
 def _traits(path: Path) -> dict[str, int]:

@@ -18,12 +18,14 @@ from emocolor.errors import SinkError
 from ...files.stop_request import StopRequest
 from ...files.temporary_names import make_folder, reserve
 from .. import film
-from ..film import FINISHED, MANIFEST, FilmJob
+from ..film import FINISHED, FOLDER_ENDING, MANIFEST, FilmJob
 from ..manifest import Manifest, read_manifest
 from .storage import Storage
 
 SCRATCH: Final = "emocolor-stream"
 """Name of the folders that machines work in, below that for temporary files."""
+TOLD_BY: Final = (".json", ".jsonl")
+"""Endings of plans and records."""
 
 
 class Mirror:
@@ -54,8 +56,7 @@ class Mirror:
 
     def fetch(self) -> None:
         """Fetch the plan, and all pieces that are there."""
-        for name in self._pieces.sizes():
-            self._pieces.get(name, self.here.folder / name)
+        self._pieces.get_all(self._pieces.sizes(), self.here.folder)
 
     def fetch_plan(self) -> Manifest:
         self._pieces.get(MANIFEST, self.here.folder / MANIFEST)
@@ -73,8 +74,7 @@ class Mirror:
         return read_manifest(path)
 
     def fetch_piece(self, manifest: Manifest, index: int) -> None:
-        for path in _files(manifest, index, self.here):
-            self._pieces.get(path.name, path)
+        self._pieces.get_all((path.name for path in _files(manifest, index, self.here)), self.here.folder)
 
     def put_piece(self, manifest: Manifest, index: int) -> None:
         for path in _files(manifest, index, self.here):
@@ -127,10 +127,40 @@ def render(
 
 @contextlib.contextmanager
 def mirror_of(job: FilmJob) -> Iterator[Mirror]:
-    """Removes the folder of this process in the end. What killed processes have left is removed by the next."""
+    """The mirror of a job for as long as the block runs."""
+    with _scratch() as scratch:
+        yield Mirror(job, scratch)
+
+
+@contextlib.contextmanager
+def outline_of(url: str) -> Iterator[Path]:
+    """A folder that tells how far films behind the URL are.
+
+    It holds plans and records, and in place of all else empty files of the same size. Raises what ``Storage`` raises.
+    """
+    storage = Storage(url)
+    with _scratch() as scratch:
+        files = storage.files_below()
+        storage.get_all((file.name for file in files if file.name.endswith(TOLD_BY)), scratch)
+        for file in files:
+            path = scratch / file.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            os.truncate(path, file.size)
+            os.utime(path, (file.modified, file.modified))
+        for note in scratch.rglob(FINISHED):
+            output = note.parent.with_name(note.parent.name.removesuffix(FOLDER_ENDING))
+            if output.exists() and note.read_text() == str(output.stat().st_size):
+                film.note_finished(FilmJob(input=output, output=output), output)
+        yield scratch
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder of this process, removed in the end. What killed processes have left is removed by the next."""
     scratch, lock = reserve(Path(tempfile.gettempdir()) / SCRATCH, make_folder, alone=False)
     try:
-        yield Mirror(job, scratch)
+        yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         os.close(lock)

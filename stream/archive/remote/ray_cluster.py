@@ -98,11 +98,11 @@ class RayCluster:
     ) -> None:
         """``address`` is that of a cluster, as ``HOST:6379``, or ``local``. ``cores`` and memory are for a piece.
 
-        Raises ``MissingDependencyError`` without Ray, and ``ConfigurationError`` where nobody answers there.
+        Raises ``MissingDependencyError`` without Ray, and ``ConfigurationError`` where it cannot be reached.
         """
         _check_installed()
         if address not in (LOCAL, AUTO):
-            _check_answers(address)
+            _check_reachable(address)
         self._address, self._cores, self._memory_bytes = address, cores, memory_bytes
         self._stop, self._retry_pause_s = stop or StopRequest(), retry_pause_s
         self._reports: Any = None
@@ -124,7 +124,7 @@ class RayCluster:
                     piece = waiting.popleft()
                     pause_s = self._retry_pause_s if failed[piece] else 0.0
                     order = _order(job, piece, cores=self._cores, pause_s=pause_s)
-                    options = {**needs, **_elsewhere(ray.nodes(), avoided[piece])}
+                    options = {**needs, **_elsewhere(ray.nodes(), needs, avoided[piece])}
                     running[_task(ray, options).remote(order, self._reports)] = piece
                 ready, _ = ray.wait(list(running), timeout=STOP_INTERVAL_S)
                 for work in _taken(self._reports):
@@ -180,7 +180,7 @@ def _check_installed() -> None:
         raise MissingDependencyError("Ray is not installed: pip install 'emocolor-stream[cluster]'.")
 
 
-def _check_answers(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Ray itself would try for minutes. Raises ``ConfigurationError``."""
     host, _, port = address.rpartition(":")
     if "://" in address or not host or not port.isdecimal():
@@ -189,7 +189,7 @@ def _check_answers(address: str) -> None:
         socket.create_connection((host, int(port)), CONNECT_LIMIT_S).close()
     except (OSError, OverflowError) as error:
         raise ConfigurationError(
-            f"No Ray cluster answers at {address}: {error}. Start one with 'ray start --head', or check the address."
+            f"No Ray cluster can be reached at {address}: {error}. Start one with 'ray start --head', or check the address."
         ) from error
 
 
@@ -220,26 +220,29 @@ def _quiet() -> Iterator[None]:
 
 def _check_fits(nodes: Iterable[Mapping[str, Any]], needs: Mapping[str, Any]) -> None:
     """Raises ``ConfigurationError`` where no node could ever take a piece: Ray would wait for one without a word."""
-    wanted = {"CPU": needs["num_cpus"], "memory": needs["memory"], "GPU": needs.get("num_gpus", 0)}
-    if not any(
-        all(node["Resources"].get(name, 0) >= count for name, count in wanted.items()) for node in _alive(nodes)
-    ):
-        gpu = " and a GPU" if wanted["GPU"] else ""
+    if not _fitting(nodes, needs):
+        gpu = " and a GPU" if "num_gpus" in needs else ""
         raise ConfigurationError(
-            f"No node of the Ray cluster has the {wanted['CPU']} CPUs, {wanted['memory'] / 1e9:.1f} GB{gpu} that a "
+            f"No node of the Ray cluster has the {needs['num_cpus']} CPUs, {needs['memory'] / 1e9:.1f} GB{gpu} that a "
             "piece needs. Add one, or reserve less."
         )
 
 
-def _elsewhere(nodes: Iterable[Mapping[str, Any]], avoided: set[str]) -> dict[str, Any]:
+def _elsewhere(nodes: Iterable[Mapping[str, Any]], needs: Mapping[str, Any], avoided: set[str]) -> dict[str, Any]:
     """Keeps a piece off nodes where it failed, unless there is no other."""
-    if not avoided or avoided.issuperset(node["NodeID"] for node in _alive(nodes)):
+    if not avoided or avoided.issuperset(_fitting(nodes, needs)):
         return {}
     return {"label_selector": {"ray.io/node-id": f"!in({','.join(sorted(avoided))})"}}
 
 
-def _alive(nodes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [node for node in nodes if node["Alive"]]
+def _fitting(nodes: Iterable[Mapping[str, Any]], needs: Mapping[str, Any]) -> set[str]:
+    """The nodes that could take a piece, were they free."""
+    wanted = {"CPU": needs["num_cpus"], "memory": needs["memory"], "GPU": needs.get("num_gpus", 0)}
+    return {
+        node["NodeID"]
+        for node in nodes
+        if node["Alive"] and all(node["Resources"].get(name, 0) >= count for name, count in wanted.items())
+    }
 
 
 def _order(job: FilmJob, piece: int, *, cores: int, pause_s: float) -> Order:

@@ -2,7 +2,9 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +20,17 @@ EXTRA: Final = "pip install 'emocolor-stream[cluster]'"
 
 class StorageError(SinkError):
     """What lies behind a URL cannot be read or written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file behind a URL."""
+
+    name: str
+    """Its path in the folder."""
+    size: int
+    modified: float
+    """In seconds since 1970; 0 where its file system does not tell."""
 
 
 class Storage:
@@ -42,6 +55,17 @@ class Storage:
             files = [entry for entry in found if entry["type"] == "file"]
             return {str(entry["name"]).rpartition("/")[2]: int(entry["size"]) for entry in files}
 
+    def files_below(self) -> list[StoredFile]:
+        """All its files, and those of folders in it."""
+        with self._telling("read", self.name):
+            self._files.invalidate_cache()
+            found = self._files.find(self._folder, detail=True)
+            start = len(self._files._strip_protocol(self._folder).rstrip("/")) + 1
+            return [
+                StoredFile(name=str(path)[start:], size=int(entry["size"]), modified=_date_of(entry))
+                for path, entry in found.items()
+            ]
+
     def size(self, name: str) -> int | None:
         """Of one file; ``None`` where it is not there."""
         with self._telling("read", f"{self.name}/{name}"):
@@ -56,6 +80,15 @@ class Storage:
         with self._telling("read", f"{self.name}/{name}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._files.get_file(self._path(name), str(path))
+
+    def get_all(self, names: Iterable[str], folder: Path) -> None:
+        """Copy files of it into ``folder``, several at a time where its file system can."""
+        paths = {name: folder / name for name in names}
+        with self._telling("read", self.name):
+            for path in paths.values():
+                path.parent.mkdir(parents=True, exist_ok=True)
+            if paths:
+                self._files.get([self._path(name) for name in paths], [str(path) for path in paths.values()])
 
     def put(self, path: Path, name: str) -> None:
         """Copy a file into it, in place of what is there under that name."""
@@ -97,6 +130,16 @@ class Storage:
             yield
         except Exception as error:
             raise StorageError(f"Cannot {deed} {what}: {_reason(error)}.") from error
+
+
+def _date_of(entry: Mapping[str, Any]) -> float:
+    for name in ("LastModified", "last_modified", "updated", "mtime", "created"):
+        found = entry.get(name)
+        if isinstance(found, datetime):
+            return found.timestamp()
+        if isinstance(found, int | float):
+            return float(found)
+    return 0.0
 
 
 def _reason(error: Exception) -> str:
