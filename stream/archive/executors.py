@@ -11,15 +11,18 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Protocol, cast
 
 from emocolor.errors import OutOfMemoryError
+from engines.runners.devices import Device
 
 from ..files.stop_request import StopRequest
-from ..pipeline.cores import usable_cores
+from ..pipeline.cores import usable_cores, usable_memory
 from .film import FilmJob, PieceWork
 from .gpus import gpu_of_worker, gpus_for, see_alone
 from .remote.mirror import Mirror, render
 
 MAX_LOST: Final = 3
 """A piece that so many workers did not survive is given up: it is the piece that ends them."""
+WORKER_BYTES: Final = 1_500_000_000
+"""Memory of a worker: 0.45 GB at 640x360, 0.25 GB more for look-ahead at larger sizes, and as much again to spare."""
 STOP_INTERVAL_S: Final = 0.2
 """How often the loop that waits for workers looks whether it is to stop."""
 REPORT_INTERVAL_S: Final = 0.5
@@ -224,6 +227,16 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def default_workers(device: Device = "auto", *, cores: int | None = None, free_bytes: int | None = None) -> int:
+    """A worker for each GPU that nets run on, else for each core, but no more than have room in memory.
+
+    Pieces by two workers with a core each take no more CPU time than by one with two cores, and leave none of it idle
+    where a stage waits for another. Raises what :func:`~engines.runners.devices.wants_cuda` raises.
+    """
+    wanted = len(gpus_for(device)) or cores or usable_cores()
+    return max(1, min(wanted, (usable_memory() if free_bytes is None else free_bytes) // WORKER_BYTES))
 
 
 def executor_for(workers: int, stop: StopRequest | None = None) -> Executor:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from emocolor.errors import SourceError
-from stream.archive.executors import InProcess, Processes, executor_for
+from stream.archive.executors import InProcess, Processes, default_workers, executor_for
 from stream.archive.film import FilmJob, files_of, missing, plan
 from stream.archive.planning import PieceLengths
 from stream.files.stop_request import StopRequest
@@ -97,3 +97,14 @@ def test_one_worker_is_this_process():
 def test_there_must_be_a_worker():
     with pytest.raises(ValueError, match="cannot be 0 workers"):
         Processes(0)
+
+
+@pytest.mark.parametrize(
+    ("cores", "gigabytes", "workers"), [(2, 24, 2), (16, 24, 16), (16, 8, 5), (4, 1, 1), (1, 0, 1)]
+)
+def test_workers_fit_cores_and_memory(cores, gigabytes, workers):
+    assert default_workers("cpu", cores=cores, free_bytes=gigabytes * 1_000_000_000) == workers
+
+
+def test_this_machine_has_room_for_a_worker():
+    assert default_workers() >= 1
