@@ -235,16 +235,15 @@ def _progress(job: Job, tally: Tally) -> Iterator["_Bar"]:
     )
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=5, transient=True) as progress:
         task = progress.add_task("", total=job.info.duration, fps=0.0, speed=0.0, seen="")
-        yield _Bar(progress, task, tally)
+        yield _Bar(progress, task, job, tally)
 
 
 class _Bar:
     """Shows the tally, some times a second."""
 
-    def __init__(self, progress: "Progress", task: "TaskID", tally: Tally) -> None:
-        self._progress = progress
-        self._task = task
-        self._tally = tally
+    def __init__(self, progress: "Progress", task: "TaskID", job: Job, tally: Tally) -> None:
+        self._progress, self._task = progress, task
+        self._job, self._tally = job, tally
         self._shown = 0.0
 
     def update(self) -> None:
@@ -266,6 +265,7 @@ class _Bar:
 def print_plan(settings: JobSettings) -> None:
     """Print what a job would do, from its input's properties and its settings, and write nothing."""
     job = Job(settings)
+            total=self._job.source.duration,
     try:
         for line in _plan(job):
             show(line)

@@ -59,6 +59,14 @@ def late_streams(container: av.container.InputContainer) -> tuple[str, ...]:
     return tuple(text for index, text in _DESCRIBED_STREAM.findall(described) if int(index) >= known)
 
 
+def late_stream_warning(stream: str) -> str:
+    """What a user should know of one of them."""
+    return (
+        f"A stream appears only in mid-file and is left out ({stream}). To take it, raise the option "
+        "input.analyzeduration, and the option input.probesize with it, until they reach it."
+    )
+
+
 class PacketReader:
     """Reads the packets of the video and of its companions, and records where the input breaks off.
 

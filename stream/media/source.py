@@ -23,7 +23,7 @@ from ..files.stop_request import StopRequest
 from . import probe
 from .decoder import FrameDecoder, Hardware, delay_of
 from .locations import display_name, error_text, is_url
-from .packets import Packet, PacketReader, demux
+from .packets import Packet, PacketReader, demux, late_stream_warning
 from .reading.frame_size import too_large
 from .reading.opening import is_repeatable, main_video, open_container
 from .reading.seeking import position
@@ -148,6 +148,14 @@ class VideoSource:
         for packet in self._reader.packets():
             if packet.stream.index in self._carried:
                 yield from self._within(packet)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds that will be read, as far as is known by now: leaps of the clock that were cut out do not count."""
+        if self.info.duration is None or self._options.length is not None:
+            return self.info.duration
+        joined = sum((leap.length for leap in self._reader.times.joined), Fraction(0))
+        return max(self.info.duration - float(joined), 0.0)
 
     @property
     def has_seekable_times(self) -> bool:
@@ -320,11 +328,7 @@ class VideoSource:
             self.warnings.append(f"{times.outliers} packets have times far from those around them, which are ignored.")
 
     def _note_late_streams(self) -> None:
-        for stream in self._reader.late_streams():
-            self.warnings.append(
-                f"A stream appears only in mid-file and is left out ({stream}). To take it, raise the option "
-                "input.analyzeduration, and the option input.probesize with it, until they reach it."
-            )
+        self.warnings += map(late_stream_warning, self._reader.late_streams())
 
     def _note_missing_end(self) -> None:
         """Note a truncated file: one whose header states a later end."""

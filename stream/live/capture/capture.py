@@ -104,7 +104,13 @@ class Capture:
             connection.stop()
 
     def _open(self) -> Connection:
-        return Connection(self._source, self._media_clock, skipped=self._listener.packets_skipped, clock=self._clock)
+        return Connection(
+            self._source,
+            self._media_clock,
+            skipped=self._listener.packets_skipped,
+            warn=lambda warning: log.warning("%s: %s", self._source.shown, warning, extra={"event": "warning"}),
+            clock=self._clock,
+        )
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -15,7 +15,7 @@ from emocolor.frames import PIXEL_FORMATS, Frame
 from stream.media import probe
 from stream.media.frames import ColorTags, color_of, convert, frame_from_av, to_working_format
 from stream.media.locations import error_text, open_failure
-from stream.media.packets import Packet, demux
+from stream.media.packets import Packet, demux, late_stream_warning, late_streams
 from stream.media.reading.frame_size import decoder_options, is_too_large, limit_frames, too_large
 
 from ..audio import AudioFormat, AudioPacket
@@ -35,6 +35,10 @@ SKIP_NONREF_LAG_S, SKIP_NONKEY_LAG_S, CAUGHT_UP_LAG_S = 0.5, 1.5, 0.2
 """From which lag on the decoder skips frames that no other needs, then all but key frames, and when it stops that."""
 WAITED_S: Final = 0.003
 """A reader that had to wait this long for data has read all there was."""
+
+
+LOOK_INTERVAL_S: Final = 10.0
+"""Between two looks for streams that have appeared."""
 
 
 class LoginRefused(SourceError):
@@ -62,13 +66,18 @@ class Connection:
         media_clock: MediaClock,
         *,
         skipped: Callable[[int], None] = lambda packets: None,
+        warn: Callable[[str], None] = lambda warning: None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Open it; ``skipped`` gets the number of packets that were not decoded because the decoder was too slow.
 
+        ``warn`` gets what a user should know of it while it is read.
+
         Raises ``SourceError`` with one line that says what to do.
         """
         self._source, self._media_clock, self._skipped, self._clock = source, media_clock, skipped, clock
+        self._warn, self._looked_at = warn, clock.now()
+        self._late: set[str] = set()
         self._stop = StopSignal(clock)
         asked_at = clock.now()
         self._container = _open(source)
@@ -122,8 +131,18 @@ class Connection:
             elif (audio := self._audio_of(packet)) is not None:
                 yield audio
             asked_at = self._clock.now()
+            if asked_at - self._looked_at >= LOOK_INTERVAL_S:
+                self._name_late_streams()
         if not self._stop.is_set():
             yield from self._decode(None, self._clock.now())
+        self._name_late_streams()
+
+    def _name_late_streams(self) -> None:
+        self._looked_at = self._clock.now()
+        for stream in late_streams(self._container):
+            if stream not in self._late:
+                self._late.add(stream)
+                self._warn(late_stream_warning(stream))
 
     def stop(self) -> None:
         """Let ``read`` end at its next packet; from any thread."""

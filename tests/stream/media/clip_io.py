@@ -82,3 +82,17 @@ def with_empty_packets(path: Path, target: Path, every: int) -> None:
             )
             kept.stream = stream
             made.mux(kept)
+
+
+def with_late_audio(whole: Path, target: Path) -> Path:
+    """A flash video without the announcement and the first second of its audio."""
+    data = whole.read_bytes()
+    kept, at = [data[:4], b"\1", data[5:13]], 13
+    while at < len(data):
+        size, time = int.from_bytes(data[at + 1 : at + 4]), int.from_bytes(data[at + 4 : at + 7])
+        tag, at = data[at : at + size + 15], at + size + 15
+        is_audio, is_script = tag[0] == 8, tag[0] == 18
+        if not is_script and (not is_audio or time > 1000):
+            kept.append(tag)
+    target.write_bytes(b"".join(kept))
+    return target

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from stream.media.packets import PacketReader, demux, late_streams
+from stream.media.source import SourceOptions, VideoSource
 from stream.media.source_info import Damage
-from tests.stream.media.clip_io import frames_of, packets_of, read, with_empty_packets
+from tests.stream.media.clip_io import frames_of, packets_of, read, with_empty_packets, with_late_audio
 
 AUDIO = {"codec": "aac", "parts": 20, "metadata": {"language": "ger"}}
 
@@ -91,17 +92,7 @@ def test_empty_packets_show_the_frame_before_and_are_no_damage(make_clip: Any, t
 def late_audio(make_clip: Any, tmp_path: Path) -> Path:
     """A flash video that names no audio in its header, and whose audio begins in mid-file."""
     whole = make_clip("whole.flv", frames=50, audio=[{**AUDIO, "codec": "libmp3lame", "rate": 44100, "parts": 80}])
-    data = whole.read_bytes()
-    kept, at = [data[:4], b"\1", data[5:13]], 13
-    while at < len(data):
-        size, time = int.from_bytes(data[at + 1 : at + 4]), int.from_bytes(data[at + 4 : at + 7])
-        tag, at = data[at : at + size + 15], at + size + 15
-        is_audio, is_script = tag[0] == 8, tag[0] == 18
-        if not is_script and (not is_audio or time > 1000):
-            kept.append(tag)
-    path = tmp_path / "late.flv"
-    path.write_bytes(b"".join(kept))
-    return path
+    return with_late_audio(whole, tmp_path / "late.flv")
 
 
 def test_a_stream_that_appears_in_mid_file_is_left_out_and_named(late_audio: Path) -> None:
@@ -113,6 +104,22 @@ def test_a_stream_that_appears_in_mid_file_is_left_out_and_named(late_audio: Pat
     assert re.search(
         r"only in mid-file.*\(Audio: mp3.*option input\.analyzeduration, and the option input\.probesize", warning
     )
+
+
+def test_what_is_cut_out_of_the_clock_is_not_counted(make_clip: Any, tmp_path: Path) -> None:
+    path = tmp_path / "leap.ts"
+    early, late = ([start * 12_800 + 512 * index for index in range(50)] for start in (0, 600))
+    path.write_bytes(b"".join(make_clip(f"{times[0]}.ts", times=times).read_bytes() for times in (early, late)))
+    source = VideoSource(str(path))
+    assert source.duration == pytest.approx(602, abs=0.1)
+    frames = frames_of(list(source.units()))
+    assert source.duration == pytest.approx(len(frames) / 25, abs=0.1)
+    source.close()
+    part = VideoSource(str(path), SourceOptions(end_seconds=3))
+    frames = frames_of(list(part.units()))
+    assert part.duration == pytest.approx(3)
+    assert frames[-1].time < 3
+    part.close()
 
 
 def test_streams_within_what_is_probed_are_taken(late_audio: Path) -> None:

@@ -20,7 +20,7 @@ from stream.media.source import SourceOptions, VideoSource
 from tests.stream.live.manual_clock import JumpingClock, ManualClock
 from tests.stream.live.rtsp_server import RtspServer
 from tests.stream.live.stream_server import RATE, StreamServer, gray_frame, make_stream
-from tests.stream.media.clip_io import with_empty_packets
+from tests.stream.media.clip_io import with_empty_packets, with_late_audio
 
 SECONDS = 2
 PATIENCE_S = 30
@@ -93,6 +93,17 @@ def test_empty_packets_neither_end_the_input_nor_count_as_frames(make_clip, tmp_
     with_empty_packets(make_clip("clip.mkv", codec="mjpeg", pix_fmt="yuvj420p", frames=12), path, every=3)
     frames, _ = read(parse_input(str(path)), clock=JumpingClock())
     assert [round(captured.frame.time * 25) for captured in frames] == [0, 1, 3, 4, 6, 7, 9, 10]
+
+
+def test_a_stream_that_appears_in_mid_file_is_named(make_clip, tmp_path):
+    audio = {"codec": "libmp3lame", "rate": 44100, "parts": 80}
+    path = with_late_audio(make_clip("whole.flv", frames=50, audio=[audio]), tmp_path / "late.flv")
+    warnings = []
+    source = parse_input(str(path), options=SourceOptions(probesize=1000))
+    frames, packets = read(source, warn=warnings.append, clock=JumpingClock())
+    assert (len(frames), packets) == (50, [])
+    (warning,) = warnings
+    assert "only in mid-file and is left out (Audio: mp3" in warning
 
 
 def test_frames_that_are_too_large_end_the_input(make_clip, tmp_path):
