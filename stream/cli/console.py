@@ -255,6 +255,7 @@ class _Bar:
         people = f"{tally.faces} face{'s' * (tally.faces != 1)}"
         self._progress.update(
             self._task,
+            total=self._job.source.duration,
             completed=tally.media_seconds,
             fps=tally.frames / tally.seconds,
             speed=tally.media_seconds / tally.seconds,
@@ -265,7 +266,6 @@ class _Bar:
 def print_plan(settings: JobSettings) -> None:
     """Print what a job would do, from its input's properties and its settings, and write nothing."""
     job = Job(settings)
-            total=self._job.source.duration,
     try:
         for line in _plan(job):
             show(line)
