@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,17 @@ def run_all(arguments: argparse.Namespace, seeds: Sequence[Path], folder: Path) 
             os._exit(0)
         os.close(writing)
         pipes.append(reading)
-    found = []
-    for pipe in pipes:
-        with open(pipe) as lines:
-            found += [json.loads(line) for line in lines]
+    with ThreadPoolExecutor(len(pipes)) as readers:  # a job waits while its pipe is full
+        found = [outcome for part in readers.map(outcomes_in, pipes) for outcome in part]
     for _ in pipes:
         os.wait()
     return found
+
+
+def outcomes_in(pipe: int) -> list[dict[str, Any]]:
+    """What a job writes until its end."""
+    with open(pipe) as lines:
+        return [json.loads(line) for line in lines]
 
 
 def kind_of(message: str) -> str:
