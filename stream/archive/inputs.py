@@ -1,5 +1,6 @@
 """Which films are to be rendered, and under which names: files, folders and lists, and a template for the outputs."""
 
+import contextlib
 import fnmatch
 import os
 import string
@@ -44,15 +45,16 @@ class FilmSearch:
 
     inputs: Sequence[Path]
     """A folder stands for all films below it, a file for itself, whatever its ending."""
-    output: Path
-    """The folder of finished films: it is not searched. Neither is what is hidden, nor are pieces."""
+    output: Path | None
+    """The folder of finished films, unless that is behind a URL: it is not searched. Neither is what is hidden, nor are
+    pieces."""
     patterns: Sequence[str] = ()
     """Choose films in folders by their names, in place of ``FILM_SUFFIXES``; one that holds a slash, by their paths."""
 
     def __post_init__(self) -> None:
         """Raises ``ConfigurationError`` for a folder that is input and output."""
         for folder in self.folders:
-            if os.path.realpath(folder) == os.path.realpath(self.output):
+            if self.output is not None and os.path.realpath(folder) == os.path.realpath(self.output):
                 raise ConfigurationError(
                     f"{folder} is the folder of finished films as well, which would be taken for films to render. "
                     "Write to another folder, such as one in it."
@@ -82,7 +84,7 @@ class FilmSearch:
                 raise SourceError(text) from error
             warn(f"{text} Films in it are left out.")
 
-        output = os.path.realpath(self.output)
+        output = None if self.output is None else os.path.realpath(self.output)
         for parent, folders, names in os.walk(top, onerror=on_error):
             folder = Path(parent)
             folders[:] = sorted(name for name in folders if _is_searched(folder / name, output))
@@ -111,6 +113,8 @@ class OutputNames:
     """
     suffix: str = DEFAULT_SUFFIX
     """The ending of all outputs, which decides about their container."""
+    store: str | None = None
+    """A URL below which the folder lies."""
 
     def __post_init__(self) -> None:
         """Raises ``ConfigurationError``."""
@@ -145,7 +149,7 @@ def film_jobs(films: Iterable[FoundFilm], names: OutputNames, values: RawValues)
     """A job for each film. Raises ``ConfigurationError`` where two films would have the same output."""
     taken: dict[Path, FilmJob] = {}
     for film in films:
-        job = FilmJob(input=film.path, output=names.path_of(film), values=values)
+        job = FilmJob(input=film.path, output=names.path_of(film), values=values, store=names.store)
         if other := taken.get(job.output):
             raise ConfigurationError(
                 f"{other.input} and {job.input} would both become {job.output}. Rename one, write to two folders, or "
@@ -153,6 +157,15 @@ def film_jobs(films: Iterable[FoundFilm], names: OutputNames, values: RawValues)
             )
         taken[job.output] = job
     return list(taken.values())
+
+
+def with_folders(jobs: Iterable[FilmJob]) -> Iterator[FilmJob]:
+    """The jobs, for each of which the folder of its output is made when its turn comes."""
+    for job in jobs:
+        if job.store is None:
+            with contextlib.suppress(OSError):  # what is wrong with it is the failure of this film alone
+                job.output.parent.mkdir(parents=True, exist_ok=True)
+        yield job
 
 
 def read_list(path: Path) -> list[Path]:
@@ -194,6 +207,6 @@ def _itself(path: Path) -> Iterator[FoundFilm]:
     yield FoundFilm(path=path, relative=PurePath(path.name))
 
 
-def _is_searched(folder: Path, output: str) -> bool:
+def _is_searched(folder: Path, output: str | None) -> bool:
     hidden = folder.name.startswith(".") or folder.name.endswith(FOLDER_ENDING)
     return not hidden and os.path.realpath(folder) != output

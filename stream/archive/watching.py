@@ -68,10 +68,11 @@ class Arrivals:
             else:
                 yield job
 
-    def put_back(self, job: FilmJob) -> None:
-        """Give the film another turn later: somebody else is at it."""
+    def put_back(self, job: FilmJob) -> bool:
+        """Give the film another turn later, since somebody else is at it; whether it gets one."""
         if film := self._films.get(job.input):
             film.is_taken, film.ready_at = False, self._clock() + self._interval_s
+        return True
 
     def _next(self) -> FilmJob | None:
         """The job of the film that has been complete for the longest time, if there is one."""
@@ -124,7 +125,12 @@ class WatchedFolders:
         if gone := next((folder for folder in self._folders if not os.path.isdir(folder)), None):
             raise SourceError(f"The folder {gone} is gone. It is watched again when it is back.")
         jobs = [
-            FilmJob(input=film.path, output=self._names.path_of(film), values=self._values)
+            FilmJob(
+                input=film.path,
+                output=self._names.path_of(film),
+                values=self._values,
+                store=self._names.store,
+            )
             for film in self._search.find(self._warn_once)
         ]
         there = {job.input for job in jobs}

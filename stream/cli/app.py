@@ -36,7 +36,7 @@ def _add_remaster(app: typer.Typer, name: str, help: str) -> None:
 
 
 def _add_archive(app: typer.Typer, name: str, help: str) -> None:
-    from .archive import archive_app
+    from .archive.command import archive_app
 
     app.add_typer(archive_app(), name=name, help=help)
 

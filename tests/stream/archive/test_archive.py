@@ -25,7 +25,7 @@ async def all_events(archive):
 
 
 def test_a_film_is_planned_rendered_and_finished(film, tmp_path):
-    archive = open_archive([film, tmp_path / "none.mp4"], tmp_path / "out", VALUES)
+    archive = open_archive([film, tmp_path / "none.mp4"], tmp_path / "out", VALUES, workers=1)
     planned, piece, done, failed = asyncio.run(all_events(archive))
     assert planned == FilmPlanned(film="film.mp4", frames=40, pieces=1, waiting=1)
     assert (piece.film, piece.piece, piece.waiting) == ("film.mp4", 0, 0)
@@ -37,9 +37,18 @@ def test_a_film_is_planned_rendered_and_finished(film, tmp_path):
     assert (archive.progress.phase, archive.progress.frames) == ("join", 40)
 
 
+def test_a_folder_stands_for_its_films(film, tmp_path):
+    (tmp_path / "in" / "series").mkdir(parents=True)
+    film.rename(tmp_path / "in" / "series" / "one.mp4")
+    archive = open_archive([tmp_path / "in"], tmp_path / "out", VALUES)
+    asyncio.run(all_events(archive))
+    assert [result.ending for result in archive.results] == ["done"]
+    assert (tmp_path / "out" / "series" / "one.mp4").exists()
+
+
 def test_a_stop_keeps_what_is_rendered(film, tmp_path):
     async def stopped_when_planned():
-        async with open_archive([film], tmp_path / "out", VALUES) as archive:
+        async with open_archive([film], tmp_path / "out", VALUES, workers=1) as archive:
             async for event in archive:
                 if isinstance(event, FilmPlanned):
                     archive.stop()
@@ -48,7 +57,7 @@ def test_a_stop_keeps_what_is_rendered(film, tmp_path):
     (result,) = asyncio.run(stopped_when_planned())
     assert result.ending == "stopped"
     assert (tmp_path / "out" / "film.mp4.pieces" / "manifest.jsonl").exists()
-    *_, done = asyncio.run(all_events(open_archive([film], tmp_path / "out", VALUES)))
+    *_, done = asyncio.run(all_events(open_archive([film], tmp_path / "out", VALUES, workers=1)))
     assert done.ending == "done"
 
 
@@ -77,7 +86,7 @@ def test_the_loop_is_free_while_films_are_rendered(film, tmp_path):
                 await asyncio.sleep(0)
 
         counting = asyncio.create_task(count())
-        await all_events(open_archive([film], tmp_path / "out", VALUES))
+        await all_events(open_archive([film], tmp_path / "out", VALUES, workers=1))
         ended.set()
         await counting
         return turns
@@ -87,7 +96,7 @@ def test_the_loop_is_free_while_films_are_rendered(film, tmp_path):
 
 def test_an_error_of_the_block_goes_on(film, tmp_path):
     async def broken():
-        async with open_archive([film], tmp_path / "out", VALUES):
+        async with open_archive([film], tmp_path / "out", VALUES, workers=1):
             raise LookupError("mine")
 
     with pytest.raises(LookupError, match="mine"):
@@ -100,7 +109,7 @@ def test_what_is_no_failure_of_a_film_is_raised(film, tmp_path):
 
 
 def test_films_of_one_name_are_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="Two of the films"):
+    with pytest.raises(ConfigurationError, match="would both become"):
         open_archive([tmp_path / "a" / "one.mp4", tmp_path / "b" / "one.mkv"], tmp_path)
 
 

@@ -47,7 +47,8 @@ def test_a_film_is_rendered_in_pieces(film, folder):
     assert done.returncode == 0
     lines = done.stderr.splitlines()
     assert lines[0].startswith("film.mp4: piece ")
-    assert lines[-2:] == ["film.mp4: piece 2 is rendered, 100 % done", f"film.mp4: {folder / 'film.mkv'} is finished"]
+    assert lines[-2].endswith(" is rendered, 3 of 3, 100 % done")
+    assert lines[-1] == f"film.mp4: {folder / 'film.mkv'} is finished"
     assert [digest for _, digest in frames_of(folder / "film.mkv")] == [digest for _, digest in frames_of(film)]
 
 
@@ -63,8 +64,7 @@ def test_what_was_killed_goes_on_where_it_was(film, folder, workers):
     shown = subprocess.run(
         [sys.executable, "-m", "stream.cli", "archive", "show", str(folder)], capture_output=True, text=True, timeout=60
     )
-    assert shown.stdout.startswith("film.mkv: ")
-    assert f"{len(pieces)} of 3 pieces" in shown.stdout
+    assert shown.stdout.splitlines()[1].split()[:3] == ["film.mkv", "waiting", f"{len(pieces)}/3"]
     assert run(film, folder, "--keep-pieces").returncode == 0
     assert {path: path.stat().st_mtime_ns for path in pieces} == pieces
     assert len(frames_of(folder / "film.mkv")) == 240
@@ -103,6 +103,28 @@ def test_a_film_that_cannot_be_read_does_not_keep_the_next_from_its_turn(film, f
     assert (folder / "film.mkv").exists()
 
 
+def test_films_that_are_dropped_into_a_folder_are_rendered_until_a_signal(film, folder, tmp_path):
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    (drop / "first.mp4").write_bytes(film.read_bytes())
+    process = subprocess.Popen(
+        command(drop, folder, "--watch", "--settle", "0"), stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+    try:
+        assert process.stderr.readline() == f"watching {drop}; Ctrl-C ends that.\n"
+        assert any("first.mkv is finished" in line for line in process.stderr)
+        (drop / "second.mp4").write_bytes(film.read_bytes())
+        assert any("second.mp4: piece" in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert errors.splitlines()[-1] == "2 films: 1 done, 1 not finished"
+    assert (folder / "first.mkv").exists()
+    assert (folder / "second.mkv.pieces").exists()
+
+
 def test_nothing_unfinished_is_said(folder):
     done = subprocess.run(
         [sys.executable, "-m", "stream.cli", "archive", "show", str(folder)], capture_output=True, text=True, timeout=60
@@ -111,16 +133,16 @@ def test_nothing_unfinished_is_said(folder):
 
 
 def test_the_library_example_runs(film, tmp_path):
-    page = (Path(__file__).parents[3] / "docs" / "long_films.md").read_text()
+    page = (Path(__file__).parents[4] / "docs" / "long_films.md").read_text()
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "example.py").write_text(example)
     done = subprocess.run(
         [sys.executable, "example.py"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert done.stdout.splitlines()[-1] == "done", done.stderr
+    assert "ending='done'" in done.stdout.splitlines()[-1], done.stderr
     assert len(frames_of(tmp_path / "finished" / "film.mp4")) == 240

@@ -1,0 +1,1 @@
+"""Long films on the command line."""
