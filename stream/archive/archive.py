@@ -18,8 +18,10 @@ from typing import Final, Self
 from ..files.stop_request import Cancelled, StopRequest
 from ..pipeline.channel import Channel
 from ..settings import RawValues
+from .executors import default_workers
 from .film import FilmJob, Progress
-from .run import FilmResult, film_jobs, run_films
+from .inputs import DEFAULT_SUFFIX, FilmSearch, OutputNames, film_jobs, with_folders
+from .run import FilmResult, run_films
 
 CAPACITY: Final = 16
 """Events that wait for whoever reads them; then the films wait, but for the pieces in work."""
@@ -111,7 +113,11 @@ class Archive:
         try:
             with contextlib.suppress(Cancelled):
                 for result in run_films(
-                    self._jobs, workers=self._workers, keep_pieces=self._keep_pieces, stop=self._stop, watch=watch
+                    with_folders(self._jobs),
+                    workers=self._workers,
+                    keep_pieces=self._keep_pieces,
+                    stop=self._stop,
+                    watch=watch,
                 ):
                     self.results.append(result)
                     self._channel.put(result)
@@ -131,17 +137,21 @@ def open_archive(
     folder: Path,
     values: RawValues | None = None,
     *,
-    suffix: str = ".mp4",
-    workers: int = 1,
+    suffix: str = DEFAULT_SUFFIX,
+    workers: int | None = None,
     keep_pieces: bool = False,
 ) -> Archive:
     """Render films into ``folder``, under their own names: an archive to be entered with ``async with``.
 
-    ``values``: raw values of options, as presets hold them; see :mod:`stream.settings`. Leaving the block early stops
-    it, and waits until all has ended. Raises ``ConfigurationError`` where two films would have the same output.
+    Folders among ``films`` stand for all films below them. ``workers``: see
+    :func:`~stream.archive.executors.default_workers`. ``values``: raw values of options, as presets hold them; see
+    :mod:`stream.settings`. Leaving the block early stops it, and waits until all has ended. Raises
+    ``ConfigurationError`` where two films would have the same output.
     """
-    jobs = film_jobs(films, folder, dict(values or {}), suffix=suffix)
-    return Archive(jobs, workers=workers, keep_pieces=keep_pieces)
+    search, names = FilmSearch(inputs=films, output=folder), OutputNames(folder=folder, suffix=suffix)
+    jobs = film_jobs(search.find(), names, dict(values or {}))
+    count = default_workers((values or {}).get("device", "auto")) if workers is None else workers
+    return Archive(jobs, workers=count, keep_pieces=keep_pieces)
 
 
 class _Events:

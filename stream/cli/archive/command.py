@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from emocolor.errors import ConfigurationError
 
+from ...archive.executors import default_workers
 from ...archive.inputs import DEFAULT_NAME, DEFAULT_SUFFIX
 from ...archive.watching import DEFAULT_SETTLE_S
 from ...settings import FILE_GROUPS
@@ -29,7 +30,14 @@ Folder = Annotated[
     str, typer.Option("--output", "-o", metavar="FOLDER|URL", help="Where the finished films go, as s3://bucket/films.")
 ]
 Suffix = Annotated[str, typer.Option("--suffix", metavar=".EXT", help="Ending, and so the container, of the output.")]
-Workers = Annotated[int, typer.Option("--workers", metavar="N", help="Pieces rendered in parallel, each by a process.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        help="Pieces rendered in parallel, each by a process. Default: one for each core, or GPU, that have memory.",
+    ),
+]
 Ray = Annotated[
     str | None,
     typer.Option("--ray", metavar="HOST:PORT|local", help="Render on a Ray cluster, or by Ray on this machine."),
@@ -105,7 +113,7 @@ def _render_command() -> Callable[..., None]:
         films: Films = None,
         folder: Folder,
         suffix: Suffix = DEFAULT_SUFFIX,
-        workers: Workers = 1,
+        workers: Workers = None,
         ray: Ray = None,
         keep_pieces: KeepPieces = False,
         restart: Restart = False,
@@ -121,10 +129,13 @@ def _render_command() -> Callable[..., None]:
             values = raw_values(flags, others, base={}, preset=preset, effect=effect, overlay=overlay)
             save_preset(save, values, FILE_GROUPS)
             values = applicable(values, flags)
-            if workers < 1:
+            if workers is not None and ray is not None:
+                raise ConfigurationError("A Ray cluster has as many workers as it has room for: leave --workers out.")
+            if workers is not None and workers < 1:
                 raise ConfigurationError(f"There must be at least one worker, got {workers}.")
             choice = FilmChoice.of(films or [], folder, suffix, others)
-            how = {"workers": workers, "ray": ray, "keep_pieces": keep_pieces, "restart": restart}
+            count = default_workers(values.get("device", "auto")) if workers is None else workers
+            how = {"workers": count, "ray": ray, "keep_pieces": keep_pieces, "restart": restart}
             return Rendering(choice, how, quiet=quiet).run(values)
 
         perform(work, verbose)
