@@ -38,7 +38,7 @@ from .divisible import check_divisible
 from .joining import join_pieces
 from .manifest import Header, InputIdentity, Manifest, ManifestError, Piece, read_manifest, write_lines
 from .pieces import render_piece
-from .planning import PieceLengths, divide
+from .planning import PieceLengths, divide, lengths_for
 from .records import RECORD_SUFFIX, PieceFiles, PieceRecord, read_record, state_of
 
 FOLDER_ENDING: Final = ".pieces"
@@ -155,7 +155,7 @@ def plan(
         return known
     job.folder.mkdir(parents=True, exist_ok=True)
     rendered = sum(1 for path in job.folder.glob(f"*{RECORD_SUFFIX}") if OF_A_PIECE.fullmatch(path.name))
-    manifest = _read_film(job, settings, lengths, stop, watch)
+    manifest = _read_film(job, settings, lengths or lengths_for(settings), stop, watch)
     write_whole(job.folder / MANIFEST, ("\n".join(write_lines(manifest)) + "\n").encode(), overwrite=True)
     _remove_others(manifest, job.folder)
     if note:
@@ -345,9 +345,7 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _read_film(
-    job: FilmJob, settings: JobSettings, lengths: PieceLengths | None, stop: StopRequest, watch: Watch
-) -> Manifest:
+def _read_film(job: FilmJob, settings: JobSettings, lengths: PieceLengths, stop: StopRequest, watch: Watch) -> Manifest:
     """The plan, from one pass over the film. Raises ``SourceError`` where that changes meanwhile."""
     source = VideoSource(settings.input, settings.source)
     try:

@@ -41,6 +41,15 @@ def memory_of(settings: JobSettings) -> Memory:
     return _restoring(settings) + _analysing(settings) + _colorizing(settings) + _segmenting(settings)
 
 
+def is_exact(settings: JobSettings) -> bool:
+    """Whether frames within a shot are those of one run, bit for bit, after that memory.
+
+    Learned colours are not: when the colorizer runs, and how long frames wait for later ones, is counted from the start
+    of a shot, so some samples differ by a code or two.
+    """
+    return temporal_of(settings.effects) is None
+
+
 def _restoring(settings: JobSettings) -> Memory:
     options, memory = settings.restoration, Memory()
     if options.deinterlace != "off":

@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from ..settings import JobSettings
 from .frame_times import PtsList
 from .manifest import Piece, Start
+from .memory import is_exact
 
 MIN_SECONDS: Final = 20
 """A piece ends at the first cut after so long: little is lost with it, and its start costs little beside it."""
 MAX_SECONDS: Final = 60
 """A piece without a cut ends after so long."""
+MAX_INEXACT_SECONDS: Final = 600
+"""The same where a joint within a shot shows in some samples: better rarely than to lose hours of work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,11 @@ class PieceLengths:
     def __post_init__(self) -> None:
         if not 0 <= self.least <= self.most:
             raise ValueError(f"pieces cannot last {self.least} to {self.most} s")
+
+
+def lengths_for(settings: JobSettings) -> PieceLengths:
+    """How long pieces of a job are."""
+    return PieceLengths(most=Fraction(MAX_SECONDS if is_exact(settings) else MAX_INEXACT_SECONDS))
 
 
 def divide(frames: Iterable[tuple[int, bool]], unit: Fraction, lengths: PieceLengths | None = None) -> Iterator[Piece]:

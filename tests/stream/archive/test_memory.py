@@ -2,7 +2,7 @@ import pytest
 
 from emocolor.effects import ColorizeOptions, TintOptions
 from emocolor.smoothing import SmoothingOptions
-from stream.archive.memory import Memory, memory_of
+from stream.archive.memory import Memory, is_exact, memory_of
 from stream.restore.restoration_options import RestorationOptions
 from stream.settings import JobSettings
 
@@ -36,3 +36,8 @@ def test_smoothing_counts_with_all_that_it_keeps():
     fast, slow = (memory(smoothing=SmoothingOptions(time_constant=t, look_ahead=2.0)) for t in (1.0, 2.0))
     assert slow.before - fast.before == 8.0
     assert slow.after == 3.0
+
+
+def test_learned_colours_depend_on_the_start_of_the_shot():
+    assert is_exact(JobSettings(input="film.mp4"))
+    assert not is_exact(JobSettings(input="film.mp4", effects=(ColorizeOptions(), TintOptions())))

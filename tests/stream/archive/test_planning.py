@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.archive.planning import PieceLengths, divide
+from stream.archive.planning import PieceLengths, divide, lengths_for
+from stream.settings import job_settings
 
 UNIT = Fraction(1, 25)
 LENGTHS = PieceLengths(least=Fraction(2), most=Fraction(6))
@@ -60,6 +61,11 @@ def test_no_frame_is_lost_or_doubled(steps):
 def test_lengths_are_checked():
     with pytest.raises(ValueError, match="cannot last"):
         PieceLengths(least=Fraction(7), most=Fraction(6))
+
+
+@pytest.mark.parametrize(("effect", "seconds"), [("tint", 60), ("none", 60), ("colorize", 600), ("colorize,tint", 600)])
+def test_shots_are_divided_rarely_where_that_shows(effect, seconds):
+    assert lengths_for(job_settings({"effect": effect}, input="film.mp4")).most == seconds
 
 
 @pytest.mark.slow
