@@ -120,10 +120,10 @@ def test_a_film_of_unknown_length_is_sampled_once_per_second(make_numbered: Film
     assert [new for _, new in numbers] == pytest.approx([12, 37, 62, 87], abs=1)
 
 
-def test_films_that_cannot_be_searched_are_compared_at_their_start(make_numbered: FilmMaker, tmp_path: Path) -> None:
+def test_films_without_times_are_searched_by_reading(make_numbered: FilmMaker, tmp_path: Path) -> None:
     before, after = (make_numbered(f"{n}.h264", range(50), inverted=bool(n)) for n in range(2))
     write_comparison(before, after, tmp_path / "strip.png")
-    assert numbers_of(strip_of(tmp_path / "strip.png", 1)) == [(0, 0)]
+    assert numbers_of(strip_of(tmp_path / "strip.png", 2)) == [(12, 12), (37, 37)]
 
 
 def test_images_look_as_a_player_displays_them(make_clip: Any, tmp_path: Path) -> None:
