@@ -13,7 +13,7 @@ from av.stream import Disposition
 
 from .probe import ALL_CUES_ARE_FORCED, TIMED_TEXT
 from .source_info import CompanionStream
-from .writing.acceptance import takes_packets
+from .writing.acceptance import keeps_times, takes_packets
 from .writing.companion_writers import CompanionOutput, ConvertedSubtitles, CopiedStream, ReencodedAudio
 from .writing.continuous_audio import UNTIMED_FORMATS, ContinuousAudio
 from .writing.metadata import MOV_FORMATS, language_is_lost, lost_flags, stream_metadata
@@ -61,6 +61,8 @@ DEFAULT_LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 
 """Channel layouts by number of channels, where the input does not name one; the same as FFmpeg's defaults."""
 BITS_PER_CHANNEL: Final = 80_000
 """Bits per second and channel of re-encoded audio."""
+LOST_IN_AVI: Final = frozenset({"vorbis", "aac_latm", "dts", "eac3", "flac", "speex"})
+"""Codecs that FFmpeg puts into AVI in a way in which their packets have wrong times."""
 ADTS_SYNC: Final = b"\xff"
 """The first byte of AAC whose packets state what they are."""
 
@@ -194,9 +196,10 @@ class _Builder:
         """Whether the container holds the stream's packets as they are."""
         if not self._holds_audio or companion.codec not in PLAYABLE.get(self._format, {companion.codec}):
             return False
-        return self._fits(
-            lambda trial: _checked(_add_stream_like(trial, companion), self._format, companion)
-        ) and takes_packets(self._plain_format, lambda trial: _add_stream_like(trial, companion), companion.beginning)
+        if not self._fits(lambda trial: _checked(_add_stream_like(trial, companion), self._format, companion)):
+            return False
+        trial = self._plain_format, lambda trial: _add_stream_like(trial, companion), companion.beginning
+        return takes_packets(*trial) and (self._format != "avi" or keeps_times(*trial))
 
     @property
     def _plain_format(self) -> str:
@@ -247,8 +250,8 @@ def _checked(stream: Any, format_name: str, companion: CompanionStream) -> Any:
     """The stream, unless its header would only be rejected at the end; raises ValueError then."""
     if format_name in MOV_FORMATS and companion.codec.startswith("pcm_") and _is_unnamed(stream.codec_context.layout):
         raise ValueError("MOV needs the names of the channels of PCM")
-    if format_name == "avi" and companion.codec == "vorbis":
-        raise ValueError("AVI needs packets of one length")
+    if format_name == "avi" and companion.codec in LOST_IN_AVI:
+        raise ValueError("AVI needs packets of one length that FFmpeg knows")
     if SEGMENT_FORMATS.get(format_name, format_name) == "mpegts" and companion.codec == "aac" and _is_bare(companion):
         raise ValueError("MPEG-TS needs to know what every packet of AAC states in it")
     return stream

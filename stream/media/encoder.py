@@ -31,13 +31,14 @@ from .frames import FULL, ColorTags, convert, frame_to_av, with_neutral_chroma
 from .nvenc import ENCODERS, SURFACE, NvencFrames
 from .side_data import side_data_of
 from .source_info import SourceInfo
+from .writing.frame_numbers import GAPLESS_FORMATS, NUMBERED_FORMATS, FrameNumbers
 from .writing.padding import even_size, padded
 from .writing.scheduling import ordinary_priority
 
 UNKNOWN_RATE: Final = Fraction(25)
-FIXED_RATE_FORMATS: Final = frozenset({"avi", "yuv4mpegpipe", "mxf", "gxf", "dv"})
-"""Containers that hold frames by number, not by time."""
 FIXED_RATE_CODECS: Final = frozenset({"mpeg1video", "mpeg2video"})
+MXF_ABOVE: Final = 23
+"""Frames per second; FFmpeg's MXF has no slower ones."""
 MPEG4_FINEST_UNIT: Final = 65535
 """MPEG-4 part 2 stores at most this many time units per second, in 16 bits."""
 INTERLACED_CODECS: Final = frozenset(
@@ -158,7 +159,9 @@ class VideoEncoder:
         """Whether captions of frames would be lost without a warning."""
         self._warn_of_losses()
         self._opened_for: tuple[PixelFormat, tuple[int, int]] | None = None
-        self._last_index = -1
+        self._numbers = FrameNumbers(self._fixed_rate, self._container) if self._fixed_rate else None
+        self._previous: av.VideoFrame | None = None
+        """The frame before, as the encoder got it."""
         self.frames = 0
         """Frames encoded so far."""
 
@@ -167,6 +170,11 @@ class VideoEncoder:
         """Encoder, pixel format and options in a few words."""
         options = (f"{name}={value}" for name, value in self._options.items() if not name.endswith("-params"))
         return " ".join([self._codec.name, self._choice.name, *options])
+
+    @property
+    def end(self) -> Fraction | None:
+        """Where the video ends so far, in seconds, if the container holds none of it without audio."""
+        return self._numbers.end if self._numbers and self._container in GAPLESS_FORMATS else None
 
     def encode(self, frame: Frame) -> "list[av.Packet[Any]]":
         """Encode a frame, which is used up; the packets that are ready. Raises SinkError where the encoder fails."""
@@ -184,7 +192,7 @@ class VideoEncoder:
         # The decoder left its type (I, P, B) on the frame, which would force the encoder to use the same.
         av_frame.pict_type = 0
         self.frames += 1
-        return self._packets(av_frame)
+        return self._numbered(av_frame, self._numbers) if self._numbers else self._packets(av_frame)
 
     def flush(self) -> "list[av.Packet[Any]]":
         """The packets still in the encoder; nothing may be encoded after."""
@@ -213,8 +221,6 @@ class VideoEncoder:
             av_frame.pts, av_frame.time_base, av_frame.duration = pts, time_base, duration
         if not same_size:
             av_frame = padded(av_frame, self._size_wh)
-        if self._fixed_rate:
-            self._set_frame_number(av_frame)
         return av_frame
 
     def _on_device(self, nvenc: NvencFrames, frame: Frame) -> av.VideoFrame:
@@ -222,23 +228,29 @@ class VideoEncoder:
         av_frame = nvenc.av_frame(frame)
         av_frame.pts, av_frame.time_base, av_frame.duration = frame.pts, frame.time_base, frame.duration
         self._tags(frame).apply_to(av_frame)
-        if self._fixed_rate:
-            self._set_frame_number(av_frame)
         return av_frame
 
     def _must_be_full_range(self, pix_fmt: str) -> bool:
         return self._codec.name in FULL_RANGE_CODECS or pix_fmt not in PIXEL_FORMATS
 
-    def _set_frame_number(self, av_frame: av.VideoFrame) -> None:
-        """Replace the frame's time by the nearest free number at the fixed frame rate."""
+    def _numbered(self, av_frame: av.VideoFrame, numbers: FrameNumbers) -> "list[av.Packet[Any]]":
+        """Encode the frame under its number, and before it the one before where numbers would be left out."""
         assert av_frame.pts is not None
         assert av_frame.time_base is not None
-        exact = av_frame.pts * av_frame.time_base * self._rate
-        index = max(round(exact), self._last_index + 1)
-        if abs(index - exact) > Fraction(1, 4):
-            self._warn(f"The output has a fixed frame rate ({float(self._rate):g}); frames' times are rounded to it.")
-        av_frame.pts, av_frame.time_base, av_frame.duration = index, 1 / self._rate, 1
-        self._last_index = index
+        missing = numbers.place(av_frame.pts * av_frame.time_base)
+        if missing is None:
+            self._warn(f"The output has a fixed frame rate ({float(numbers.rate):g}); frames beyond it are left out.")
+            return []
+        if numbers.rounded:
+            self._warn(f"The output has a fixed frame rate ({float(numbers.rate):g}); frames' times are rounded to it.")
+        av_frame.time_base, av_frame.duration = 1 / numbers.rate, 1
+        shown, self._previous = self._previous or av_frame, av_frame
+        packets: list[av.Packet[Any]] = []
+        for number in missing:
+            shown.pts = number
+            packets += self._packets(shown)
+        av_frame.pts = missing.stop
+        return packets + self._packets(av_frame)
 
     def _open(self, frame: Frame) -> None:
         pixel_format, size_wh = frame.format, frame.size_wh
@@ -394,7 +406,9 @@ def _fixed_rate(container: av.container.OutputContainer, codec: Codec, info: Sou
     """The rate at which the output counts its frames, or ``None`` where frames keep their times."""
     rate = info.frame_rate or UNKNOWN_RATE
     if codec.name in FIXED_RATE_CODECS:
-        allowed = [Fraction(rate.numerator, rate.denominator) for rate in codec.frame_rates or []]
-        return min(allowed, key=lambda known: abs(known - rate), default=rate)
+        known = [Fraction(rate.numerator, rate.denominator) for rate in codec.frame_rates or []]
+        allowed = [one for one in known if one > MXF_ABOVE or container.format.name != "mxf"]
+        multiples = [one for one in allowed if (one / rate).denominator == 1]  # in which all times are exact
+        return min(multiples or allowed, key=lambda one: abs(one - rate), default=rate)
     too_fine = codec.name == "mpeg4" and info.time_base.denominator > MPEG4_FINEST_UNIT
-    return rate if too_fine or container.format.name in FIXED_RATE_FORMATS else None
+    return rate if too_fine or container.format.name in NUMBERED_FORMATS else None

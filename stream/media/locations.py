@@ -7,6 +7,7 @@ happened and what to do.
 import errno
 import os
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -101,6 +102,15 @@ def numbered_files(pattern: str) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
+def missing_image(pattern: str) -> tuple[int, int] | None:
+    """The first number that the image pattern lacks, and how many images come after it; ``None`` without a gap."""
+    numbers = [number for number, _ in numbered_files(pattern)]
+    for index, (number, following) in enumerate(pairwise(numbers), start=1):
+        if following != number + 1:
+            return number + 1, len(numbers) - index
+    return None
+
+
 def first_number(pattern: str) -> int | None:
     """The lowest number for which the image pattern names an existing file, or ``None``.
 
@@ -165,8 +175,10 @@ def _open_reason(location: str, error: Exception) -> str:
         return "it is a folder; name a file, or images as folder/%04d.png"
     if isinstance(error, PermissionError):
         return "permission denied"
-    if isinstance(error, av.error.InvalidDataError):
+    if isinstance(error, (av.error.InvalidDataError, av.error.EOFError)):
         return _invalid_data_reason(location)
+    if isinstance(error, OSError) and error.errno == errno.EIO and is_readable_twice(location):
+        return f"{error_text(error)}: its disk is damaged, or it ends before its streams begin"
     return error_text(error)
 
 

@@ -81,22 +81,26 @@ class PacketReader:
         origin: Fraction,
         damage: Damage,
     ) -> None:
-        """``origin``: the time that becomes zero, in seconds of the input's clock."""
+        """``origin``: the time that becomes zero, in seconds of the input's clock.
+
+        Where that is the input's start, and the video begins before it, the video's first frame is at zero.
+        """
         self._container, self._video, self._damage = container, video, damage
-        may_leap = bool(container.format.flags & CLOCK_MAY_LEAP)
-        assert video.time_base is not None
-        self.video_unit = unit_for(video.time_base, origin)
-        """Unit of the video's times, in seconds."""
-        self._units_in_one = int(video.time_base / self.video_unit)
-        self.times = ContinuousTimes(origin, video=video.index, joins_leaps=may_leap)
-        """Tells where the input's clock stepped."""
-        self._ready: deque[Packet] = deque()
-        self._demuxed = demux(container, [video, *others])
-        self._ahead: deque[Packet] | None = None
-        """Packets read ahead; ``None`` before the first."""
-        self._lock, self._stopped = threading.Lock(), threading.Event()
         self.failure: Exception | None = None
         """The error that ended the reading, if any did."""
+        self._demuxed = demux(container, [video, *others])
+        self._ahead, first = self._beginning()
+        self.origin = origin if first is None or origin != start_of(container) else min(origin, first)
+        """The time that is zero, in seconds of the input's clock."""
+        may_leap = bool(container.format.flags & CLOCK_MAY_LEAP)
+        assert video.time_base is not None
+        self.video_unit = unit_for(video.time_base, self.origin)
+        """Unit of the video's times, in seconds."""
+        self._units_in_one = int(video.time_base / self.video_unit)
+        self.times = ContinuousTimes(self.origin, video=video.index, joins_leaps=may_leap)
+        """Tells where the input's clock stepped."""
+        self._ready: deque[Packet] = deque()
+        self._lock, self._stopped = threading.Lock(), threading.Event()
         self.video_end = Fraction(0)
         """Latest end of a video packet so far, in seconds from zero."""
 
@@ -156,8 +160,6 @@ class PacketReader:
         with self._lock:
             if self._stopped.is_set():
                 return None
-            if self._ahead is None:
-                self._ahead = self._beginning()
             return self._ahead.popleft() if self._ahead else self._demux()
 
     def _demux(self) -> Packet | None:
@@ -168,8 +170,8 @@ class PacketReader:
             self._damage.truncated = True
             return None
 
-    def _beginning(self) -> deque[Packet]:
-        """The first packets; if the video's first has no time, as below Matroska's zero, it gets one.
+    def _beginning(self) -> tuple[deque[Packet], Fraction | None]:
+        """The first packets; if the video's first has no time, as below Matroska's zero, it gets one, in seconds here.
 
         It lies as many frames before the first that has one as there are between, else at the input's start.
         """
@@ -185,12 +187,13 @@ class PacketReader:
             if packet.dts is not None or self._container.format.flags & NO_TIMESTAMPS:
                 break  # times of decoding are known when those of presentation are in order
         times = [packet.pts for packet in read if packet.stream.index == self._video.index and packet.pts is not None]
-        if untimed:
-            unit = untimed[0].time_base
-            if times:
-                first = (min(times) - sum(packet.duration or 0 for packet in untimed)) * unit
-            untimed[0].pts = untimed[0].dts = in_units(first, unit)
-        return read
+        if not untimed:
+            return read, None
+        unit = untimed[0].time_base
+        if times:
+            first = (min(times) - sum(packet.duration or 0 for packet in untimed)) * unit
+        untimed[0].pts = untimed[0].dts = in_units(first, unit)
+        return read, first
 
     def _note_end(self, packet: Packet) -> None:
         if packet.pts is not None:

@@ -29,6 +29,8 @@ _BOTTOM_FIRST: Final = (3, 4)
 """FFmpeg's AV_FIELD_BB and AV_FIELD_TB: the fields as they are displayed, in whatever order they are stored."""
 _MAX_PLAUSIBLE_RATE: Final = 1000
 """Frames per second; a higher guess is only the time base."""
+_USUAL_RATE: Final = 60
+"""Frames per second; a higher guess may only be one that all intervals are multiples of."""
 
 
 def main_video(container: av.container.InputContainer) -> av.VideoStream | None:
@@ -120,7 +122,7 @@ def _codec_name(stream: Any) -> str:
 def frame_rate_of(stream: av.VideoStream) -> Fraction | None:
     """Nominal frames per second; the average where FFmpeg's guess is only the time base."""
     average, guessed = stream.average_rate, stream.guessed_rate
-    if guessed and average and (guessed > _MAX_PLAUSIBLE_RATE or guessed > 4 * average):
+    if guessed and average and (guessed > _MAX_PLAUSIBLE_RATE or _USUAL_RATE < guessed > 4 * average):
         return average
     return guessed or average or None
 

@@ -28,6 +28,7 @@ from .source_info import SourceInfo
 from .target import Target
 from .writing.acceptance import streams_without_packets
 from .writing.companion_writers import CompanionOutput
+from .writing.continuous_audio import ContinuousAudio
 from .writing.encoded_video import EncodedStream, EncodedVideo
 from .writing.metadata import MOV_FORMATS, current_metadata, needs_apple_table, stream_metadata, with_apple_keys
 from .writing.muxer import Muxer
@@ -50,6 +51,8 @@ BLU_RAY_EXTENSIONS: Final = (".m2ts", ".mts")
 MUXER_OPTIONS: Final[dict[str, dict[str, str]]] = {
     # Offsets between streams are rounded to units of the movie's time scale, by default a millisecond.
     **{name: {"movie_timescale": "90000"} for name in MOV_FORMATS},
+    # Encoded audio begins before zero; moved after it, the video would lie between AVI's numbers.
+    "avi": {"avoid_negative_ts": "disabled"},
     **STRICTNESS,
 }
 
@@ -215,6 +218,8 @@ class VideoSink:
         self._mux(self._video.flush())
         for companion in self._companions.values():
             self._mux(companion.flush(), copied=companion.copies)
+            if isinstance(companion, ContinuousAudio) and self._video.end is not None:
+                self._mux(companion.fill(self._video.end))
         self._closed = True
         try:
             self._muxer.close()

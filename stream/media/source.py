@@ -22,7 +22,7 @@ from ..files.pipes import PREFIX
 from ..files.stop_request import StopRequest
 from . import probe
 from .decoder import FrameDecoder, Hardware, delay_of
-from .locations import display_name, error_text, is_url
+from .locations import display_name, error_text, is_image_pattern, is_url, missing_image
 from .packets import Packet, PacketReader, demux, late_stream_warning
 from .reading.frame_size import too_large
 from .reading.opening import is_repeatable, main_video, open_container
@@ -120,7 +120,7 @@ class VideoSource:
                 time_base=self._reader.video_unit,
             )
             self._learn_delay(stop)
-            self._promised_end = probe.promised_end(stream, start)
+            self._promised_end = probe.promised_end(stream, self._reader.origin)
             self._first: deque[MediaUnit] = deque()
             self._carried = _carried(companions)
             self._rest = self._read(self._carried)
@@ -253,6 +253,7 @@ class VideoSource:
         self._note_clock()
         self._note_late_streams()
         if self._options.length is None and not self._reader.stopped:
+            self._note_missing_images()
             self._note_missing_end()
 
     def _trailing(self, waiting: list[Packet], companions: frozenset[int]) -> Iterator[MediaUnit]:
@@ -330,6 +331,16 @@ class VideoSource:
     def _note_late_streams(self) -> None:
         self.warnings += map(late_stream_warning, self._reader.late_streams())
 
+    def _note_missing_images(self) -> None:
+        """Warn of numbered images that FFmpeg does not read, since those before them are not all there."""
+        gap = missing_image(self._location) if is_image_pattern(self._location) else None
+        if gap is not None:
+            self.damage.truncated = True
+            self.warnings.append(
+                f"Image {gap[0]} of {display_name(self._location)} is missing, and {gap[1]} after it are left out. "
+                "Number the images without gaps."
+            )
+
     def _note_missing_end(self) -> None:
         """Note a truncated file: one whose header states a later end."""
         promised, end = self._promised_end, self._reader.video_end
@@ -360,7 +371,7 @@ class VideoSource:
         frame = self._first[-1].frame
         assert stream_format is not None
         assert frame is not None
-        origin = probe.start_of(container) + options.start
+        origin = self._reader.origin
         duration = _duration(probe.duration_of(container, stream), options)
         rate = self._decoder.times.frame_rate
         whole = not options.start and options.length is None

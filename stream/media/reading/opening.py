@@ -82,10 +82,16 @@ def main_video(container: av.container.InputContainer, location: str, options: S
     """The video to process; raises ``SourceError`` where there is none, or none that may be processed."""
     stream, name = probe.main_video(container), display_name(location)
     if stream is None:
+        if any(other.type == "video" and other.codec_context is None for other in container.streams):
+            raise SourceError(f"FFmpeg has no decoder for the video of {name} here. Convert it with another program.")
         kinds = sorted({"still images" if probe.is_still(other) else str(other.type) for other in container.streams})
         held = f"only {' and '.join(kinds)}" if kinds else "no streams at all"
         raise SourceError(f"{name} has no video that can be decoded, {held}. Give a file with moving frames.")
     context = stream.codec_context
+    if context.width <= 0 and context.codec.canonical_name == "webp":
+        raise SourceError(
+            f"{name} is animated or damaged: FFmpeg reads still WebP images alone. Convert it to GIF, APNG or a video."
+        )
     if context.width <= 0 or context.height <= 0:
         raise SourceError(
             f"The size of the frames of {name} is not found. It may be damaged, larger than the option "

@@ -3,6 +3,7 @@
 import contextlib
 import io
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -28,6 +29,29 @@ def takes_packets(format_name: str, add: Callable[[OutputContainer], Any], packe
     return muxer is None or not copies or muxer.refused < len(copies)
 
 
+def keeps_times(format_name: str, add: Callable[[OutputContainer], Any], packets: Sequence[Packet]) -> bool:
+    """Whether the packets come back as far from each other as they are; also where that cannot be tried.
+
+    AVI counts audio in bytes or in packets, by what the input's header says of their size.
+    """
+    copies = [_copy(packet) for packet in packets if packet.pts is not None]
+    file = io.BytesIO()
+    times: list[Fraction] = []
+    with contextlib.suppress(av.FFmpegError, ValueError, OSError):
+        with av.open(file, "w", format=format_name) as trial:
+            stream = add(trial)
+            for packet in copies:
+                packet.stream = stream
+                trial.mux(packet)
+        file.seek(0)
+        with av.open(file, "r") as made:
+            times = [_seconds(packet) for packet in made.demux(audio=0) if packet.size]
+    if len(copies) < 2 or len(times) < 2:
+        return True
+    expected = _seconds(packets[-1]) - _seconds(packets[0])
+    return abs(times[-1] - times[0] - expected) < expected / (len(copies) - 1)
+
+
 def streams_without_packets(name: str, indices: Iterable[int]) -> list[int]:
     """Those of the streams of a file that hold nothing; none where it cannot be read."""
     empty = dict.fromkeys(indices)
@@ -39,6 +63,10 @@ def streams_without_packets(name: str, indices: Iterable[int]) -> list[int]:
                 break
         return list(empty)
     return []
+
+
+def _seconds(packet: Packet) -> Fraction:
+    return (packet.pts or 0) * packet.time_base
 
 
 def _copy(packet: Packet) -> Packet:

@@ -17,6 +17,11 @@ class CompanionOutput(Protocol):
     """One output stream beside the video."""
 
     @property
+    def stream(self) -> Any:
+        """The container's stream."""
+        ...
+
+    @property
     def copies(self) -> bool:
         """Whether packets go into the output as they are."""
         ...
@@ -48,11 +53,11 @@ class CopiedStream:
     decoded = False
 
     def __init__(self, stream: Any) -> None:
-        self._stream = stream
+        self.stream = stream
         self._next_dts = 0
 
     def put(self, packet: Packet) -> list[Packet]:
-        packet.stream = self._stream
+        packet.stream = self.stream
         dts = packet.dts if packet.dts is not None else packet.pts
         packet.dts = dts = self._next_dts if dts is None else dts
         packet.pts = dts if packet.pts is None else max(packet.pts, dts)
@@ -69,7 +74,7 @@ class ReencodedAudio:
     copies = False
 
     def __init__(self, source: av.AudioStream, stream: av.AudioStream) -> None:
-        self._source, self._stream = source, stream
+        self._source, self.stream = source, stream
         self._resampler: av.AudioResampler | None = None
         self._input_format: tuple[str, str, int] | None = None
         """Sample format, layout and rate that the resampler was made for; inputs may change them midway."""
@@ -77,13 +82,15 @@ class ReencodedAudio:
         self.decoded = False
 
     def put(self, packet: Packet) -> list[Packet]:
+        if packet.size == 0:
+            return []  # as FLAC ends in NUT; it is no damage
         return [encoded for frame in self._decode(packet) for encoded in self._encode(frame)]
 
     def flush(self) -> list[Packet]:
         packets = [encoded for frame in self._decode(None) for encoded in self._encode(frame)]
         if self._input_format is None:
             return packets  # nothing was decoded, so the encoder has nothing to flush
-        return packets + self._drain() + self._stream.encode(None)
+        return packets + self._drain() + self.stream.encode(None)
 
     def _decode(self, packet: Packet | None) -> list[av.AudioFrame]:
         try:
@@ -105,17 +112,17 @@ class ReencodedAudio:
             self._resampler, self._input_format = self._new_resampler(), input_format
         assert self._resampler is not None
         for resampled in self._resampler.resample(frame):
-            packets += self._stream.encode(resampled)
+            packets += self.stream.encode(resampled)
         return packets
 
     def _drain(self) -> list[Packet]:
         """Encode the samples that are still in the resampler."""
         if self._resampler is None:
             return []
-        return [packet for frame in self._resampler.resample(None) for packet in self._stream.encode(frame)]
+        return [packet for frame in self._resampler.resample(None) for packet in self.stream.encode(frame)]
 
     def _new_resampler(self) -> av.AudioResampler:
-        context = self._stream.codec_context
+        context = self.stream.codec_context
         return av.AudioResampler(
             format=context.format,
             layout=context.layout,
@@ -133,7 +140,7 @@ class ConvertedSubtitles:
 
     def __init__(self, source: Any, stream: Any, *, consecutive: bool) -> None:
         """``consecutive``: the output shows one cue at a time, so those that overlap are joined."""
-        self._source, self._stream = source, stream
+        self._source, self.stream = source, stream
         self._copy = CopiedStream(stream)
         self._cues = ConsecutiveCues() if consecutive else None
         self._head = b""
@@ -169,6 +176,6 @@ class ConvertedSubtitles:
         return packets
 
     def _write(self, subtitles: Any, pts: int, duration: int) -> list[Packet]:
-        encoded = cast(Packet, self._stream.codec_context.encode_subtitle(subtitles))
+        encoded = cast(Packet, self.stream.codec_context.encode_subtitle(subtitles))
         encoded.pts, encoded.dts, encoded.duration, encoded.time_base = pts, pts, duration, self._unit
         return self._copy.put(encoded)

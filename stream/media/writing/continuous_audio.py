@@ -35,6 +35,10 @@ class ContinuousAudio:
         """Of what was passed on, in seconds."""
 
     @property
+    def stream(self) -> Any:
+        return self._inner.stream
+
+    @property
     def copies(self) -> bool:
         return self._inner.copies
 
@@ -52,6 +56,14 @@ class ContinuousAudio:
     def flush(self) -> list[Packet]:
         return [ready for one in self._inner.flush() for ready in self._placed(one)]
 
+    def fill(self, end: Fraction) -> list[Packet]:
+        """Silence after all packets, up to ``end`` in seconds, for containers that end with the shorter stream."""
+        if self._end > end + CHUNK_SECONDS:
+            self._warn(
+                f"The container ends with the video: {float(self._end - end):.1f} s of {self._label} are left out."
+            )
+        return list(self._silence(end - self._end)) if end > self._end else []
+
     def _placed(self, packet: Packet) -> Iterator[Packet]:
         """The packet after the silence before it; nothing where its time is over."""
         if packet.pts is None:
@@ -62,13 +74,13 @@ class ContinuousAudio:
         if gap < -tolerance:
             return
         if gap > tolerance:
-            yield from self._silence(packet, gap)
+            yield from self._silence(gap)
         self._end = start + duration
         yield packet
 
-    def _silence(self, before: Packet, seconds: Fraction) -> Iterator[Packet]:
-        stream = cast(av.AudioStream, before.stream)
-        pieces = silence(self._source or stream.codec_context, seconds)
+    def _silence(self, seconds: Fraction) -> Iterator[Packet]:
+        source = self._source or cast(av.AudioCodecContext, self.stream.codec_context)
+        pieces = silence(source, seconds)
         if pieces is None:
             self._warn(
                 f"The container stores no times of audio, and {self._label} pauses: it is early after that. "
@@ -77,7 +89,7 @@ class ContinuousAudio:
             return
         for content, length in pieces:
             packet: Packet = av.Packet(content)
-            packet.stream, packet.time_base = stream, before.time_base
+            packet.stream, packet.time_base = self.stream, Fraction(1, source.sample_rate)
             packet.pts = packet.dts = round(self._end / packet.time_base)
             packet.duration = round(length / packet.time_base)
             packet.is_keyframe = True

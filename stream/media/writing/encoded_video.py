@@ -37,6 +37,8 @@ class EncodedVideo:
         """The parameters of the stream."""
         self.frames = 0
         """Packets so far, one for each frame."""
+        self.end: Fraction | None = None
+        """Unknown: the frames are not numbered."""
 
     @property
     def summary(self) -> str:

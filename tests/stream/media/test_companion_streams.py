@@ -278,3 +278,12 @@ def test_subtitles_that_do_not_fit_are_left_out_and_named(make_clip: Any, tmp_pa
     text = {"codec": "subrip", "lines": [(0, 400, "x")], "metadata": {}}
     sink = process(make_clip("in.mkv", subtitles=[text]), tmp_path / "out.ts")
     assert any("subtitle 1" in warning and "left out" in warning for warning in sink.warnings)
+
+
+@pytest.mark.parametrize("codec", ["aac", "eac3", "flac", "ac3", "mp2"])
+def test_audio_in_avi_is_as_long_as_it_was(make_clip: Any, tmp_path: Path, codec: str) -> None:
+    path = make_clip("in.mkv", frames=25, audio=[{"codec": codec, "parts": 47}])
+    process(path, tmp_path / "out.avi")
+    with av.open(str(tmp_path / "out.avi")) as made:
+        last = [packet for packet in made.demux(audio=0) if packet.size][-1]
+        assert float(last.pts * last.time_base) == pytest.approx(1, abs=0.1)

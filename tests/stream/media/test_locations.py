@@ -17,6 +17,7 @@ from stream.media.locations import (
     is_standard_stream,
     is_url,
     local_path,
+    missing_image,
     numbered_name,
     write_failure,
 )
@@ -30,6 +31,18 @@ def test_numbered_images_are_read_from_any_first_number(make_clip: Any, tmp_path
         (tmp_path / f"{number:03d}.png").rename(tmp_path / f"{number + 41:03d}.png")
     _, units = read(tmp_path / "%03d.png")
     assert len(frames_of(units)) == 5
+
+
+def test_images_after_a_gap_are_missed_with_a_warning(make_clip: Any, tmp_path: Path) -> None:
+    make_clip("%03d.png", codec="png", pix_fmt="rgb24", format_name="image2", frames=9)
+    pattern = str(tmp_path / "%03d.png")
+    assert missing_image(pattern) is None
+    (tmp_path / "005.png").unlink()
+    source, units = read(pattern)
+    assert (missing_image(pattern), len(frames_of(units))) == ((5, 4), 4)
+    assert [text for text in source.warnings if "Image 5 of" in text and "4 after it are left out" in text]
+    assert source.damage.truncated
+    assert read(pattern, end_seconds=0.1)[0].warnings == []
 
 
 def test_unreadable_files_are_one_clear_line(make_clip: Any, tmp_path: Path) -> None:
@@ -49,6 +62,7 @@ def test_unreadable_files_are_one_clear_line(make_clip: Any, tmp_path: Path) -> 
     assert "the file is empty" in reason("empty.mp4", b"")
     assert "not a video" in reason("text.mp4", b"no video at all " * 50)
     assert "moov" in reason("unfinished.mp4", whole[: whole.index(b"moov") - 4])
+    assert "ends before its streams begin" in reason("head.mkv", make_clip("clip.mkv", frames=1).read_bytes()[:300])
     assert "no frame after 60 s" in reason("clip.mp4", whole, start_seconds=60)
 
 

@@ -163,5 +163,6 @@ def test_frames_before_matroskas_zero_lie_before_the_first_that_has_a_time(make_
     source, units = read(path)
     found = [frame.time for frame in frames_of(units)]
     assert np.diff(found) == pytest.approx(0.04, abs=1e-3)
+    assert found[0] == 0
     assert len(found) == 40
     assert source.warnings == []

@@ -152,3 +152,9 @@ def test_windows_media_counts_its_length_from_zero(make_clip: Any) -> None:
         stream, start = container.streams.video[0], start_of(container)
         assert float(start) == pytest.approx(7, abs=0.1)
         assert float(promised_end(stream, start) or 0) == pytest.approx(1, abs=0.1)
+
+
+def test_a_pause_does_not_lower_the_frame_rate(make_clip: Any) -> None:
+    times = [512 * index for index in (*range(20), *range(5000, 5020))]
+    with av.open(str(make_clip(times=times))) as container:
+        assert frame_rate_of(container.streams.video[0]) == 25

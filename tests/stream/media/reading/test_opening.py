@@ -252,3 +252,9 @@ def test_music_with_cover_art_has_no_video(make_clip: Any, tmp_path: Path) -> No
                     made.mux(packet)
     with pytest.raises(SourceError, match="only audio and still images"):
         main_video(open_container(str(path), options), str(path), options)
+
+
+def test_animated_webp_is_named_as_what_it_is(make_clip: Any) -> None:
+    path = make_clip("moving.webp", codec="libwebp_anim", format_name="webp", frames=3)
+    with pytest.raises(SourceError, match="still WebP images alone"):
+        read(path)

@@ -8,7 +8,7 @@ import av
 import pytest
 
 from stream.media.packets import Packet
-from stream.media.writing.acceptance import streams_without_packets, takes_packets
+from stream.media.writing.acceptance import keeps_times, streams_without_packets, takes_packets
 
 FORMATS_THAT_NEED_THE_DESCRIPTION = {"matroska"}
 
@@ -59,6 +59,20 @@ def test_what_cannot_be_tried_is_no_reason_against_a_stream(make_clip: Any) -> N
     with pytest.raises(ValueError, match="not support"):
         add(av.open(io.BytesIO(), "w", format="webm"))
     assert takes_packets("webm", add, packets)
+
+
+@pytest.mark.parametrize(("ending", "kept"), [("mp4", True), ("avi", False)])
+def test_avi_counts_audio_by_what_the_input_says_of_its_packets(make_clip: Any, ending: str, kept: bool) -> None:
+    """What AVI says of AAC, in bytes of the largest packet, would crowd all packets at its beginning."""
+    path = make_clip(f"in.{ending}", codec="mpeg4", audio=[{"codec": "aac", "parts": 20}])
+    packets, given = first_packets(path, 8)
+
+    def add(trial: Any) -> Any:
+        return trial.add_stream_from_template(given.streams.audio[0], opaque=True)
+
+    assert keeps_times("avi", add, packets) == kept
+    assert keeps_times("matroska", add, packets)
+    assert keeps_times("avi", add, [])
 
 
 def test_streams_without_packets_are_found(make_clip: Any, tmp_path: Path) -> None:

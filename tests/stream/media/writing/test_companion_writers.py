@@ -49,6 +49,12 @@ def test_audio_that_cannot_be_decoded_is_counted(make_clip: Any, tmp_path: Path)
     assert sum(packet.duration for packet in written) == pytest.approx(len(packets) * 1536, abs=2048)
 
 
+def test_an_empty_packet_of_audio_is_no_damage(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("in.nut", audio=[{**AUDIO, "codec": "flac"}])
+    sink = process(path, tmp_path / "out.ts")
+    assert sink.lost_packets == 0
+
+
 @pytest.mark.parametrize("name", ["out.mp4", "out.mov"])
 def test_cues_that_overlap_keep_their_times(make_clip: Any, tmp_path: Path, name: str) -> None:
     """MP4 shows one text at a time."""

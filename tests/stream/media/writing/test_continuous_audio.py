@@ -15,6 +15,10 @@ class Untouched:
 
     copies = True
     undecodable = 0
+    decoded = False
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
 
     def put(self, packet: Any) -> list[Any]:
         return [packet]
@@ -44,25 +48,26 @@ def packet_at(stream: Any, milliseconds: int, length: int = 20) -> Any:
 
 def test_a_late_start_and_a_hole_are_filled_with_silence(stream: Any) -> None:
     warnings: list[str] = []
-    audio = ContinuousAudio(Untouched(), context_of("pcm_s16le"), "audio 1", warnings.append)
+    audio = ContinuousAudio(Untouched(stream), context_of("pcm_s16le"), "audio 1", warnings.append)
     given = [packet_at(stream, at) for at in (1500, 1520, 1541, 2000)]
     written = [ready for packet in given for ready in audio.put(packet)] + audio.flush()
     ends = np.cumsum([packet.size / 4 / 48 for packet in written])
     assert [round(ends[written.index(packet)]) for packet in given] == [1520, 1540, 1560, 2019]
-    assert max(packet.duration for packet in written) <= CHUNK_SECONDS * 1000
-    assert [packet.pts for packet in written] == sorted(packet.pts for packet in written)
+    assert max(packet.duration * packet.time_base for packet in written) <= CHUNK_SECONDS
+    starts = [packet.pts * packet.time_base for packet in written]
+    assert starts == sorted(starts)
     assert (warnings, audio.copies, audio.undecodable) == ([], True, 0)
 
 
 def test_what_overlaps_is_dropped(stream: Any) -> None:
-    audio = ContinuousAudio(Untouched(), context_of("pcm_s16le"), "audio 1", print)
+    audio = ContinuousAudio(Untouched(stream), context_of("pcm_s16le"), "audio 1", print)
     given = [packet_at(stream, at) for at in (0, 20, 40, 10, 60)]
     assert [ready.pts for packet in given for ready in audio.put(packet)] == [0, 20, 40, 60]
 
 
 def test_codecs_without_silence_are_warned_of(stream: Any) -> None:
     warnings: list[str] = []
-    audio = ContinuousAudio(Untouched(), context_of("wmav2"), "audio 1 (wmav2)", warnings.append)
+    audio = ContinuousAudio(Untouched(stream), context_of("wmav2"), "audio 1 (wmav2)", warnings.append)
     assert len(audio.put(packet_at(stream, 1500))) == 1
     assert "audio 1 (wmav2) pauses" in warnings[0]
 
