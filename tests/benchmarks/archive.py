@@ -10,8 +10,8 @@ are meant for. Each part is stored as soon as it is measured, so that parts can 
   planning, by turns; what planning adds to reading is compared with bare decoding;
 - ``overhead``: wall and CPU time of one uninterrupted job, of pieces in one process, and of pieces in two processes, by
   turns, with the peak memory of the workers in each third of the time;
-- ``kills``: wall time of a run that gets ``kill -9`` at ten random times and is started again each time, over one that
-  is left alone, and whether both films hold the same packets.
+- ``kills``: wall time of a run that gets ``kill -9`` at ten random times, or ``--kills N``, and is started again each
+  time, over one that is left alone, and whether both films hold the same packets.
 
 Prints a table and exits with 1 where a limit is missed.
 """
@@ -48,7 +48,6 @@ JOBS: Final[dict[str, dict[str, Any]]] = {
 }
 OVERWRITING: Final = {"output": {"overwrite": True}}
 PARTS: Final = ("plan", "overhead", "kills")
-KILLS: Final = 10
 SEED: Final = 19
 POLL_S: Final = 0.2
 """How often the memory of processes is read."""
@@ -63,6 +62,7 @@ def main() -> int:
     parser.add_argument("--job", choices=JOBS, default="tint")
     parser.add_argument("--only", choices=PARTS, action="append", help="measure this part, and keep the others")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--out", type=Path, default=RECORD)
     options = parser.parse_args()
     parts: dict[str, Callable[[Subject, int], dict[str, Any]]] = {
@@ -76,7 +76,7 @@ def main() -> int:
         is_gray = options.job == "archive"
         path, seconds = Path(name) / "film.mp4", 60 * options.minutes
         film = make_film(path, seconds=seconds, clips=options.clips, seed=SEED, is_gray=is_gray)
-        subject = Subject(film=film, values=layered(JOBS[options.job], OVERWRITING))
+        subject = Subject(film=film, values=layered(JOBS[options.job], OVERWRITING), kills=options.kills)
         for part in options.only or PARTS:
             own[part] = {"minutes": options.minutes, **parts[part](subject, options.rounds)}
             found |= {"environment": environment(), options.job: own}
@@ -87,10 +87,11 @@ def main() -> int:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is rendered, and how."""
+    """What is rendered, how, and how often the run is killed."""
 
     film: Path
     values: Mapping[str, Any]
+    kills: int
 
     def output(self, name: str) -> Path:
         return self.film.with_name(name)
@@ -259,7 +260,7 @@ def measure_kills(subject: Subject, rounds: int) -> dict[str, Any]:
         output.unlink(missing_ok=True)
         killed.append(killed_run(subject, output, unkilled, random.Random(SEED + number)))
     return {
-        "kills": KILLS,
+        "kills": subject.kills,
         "unkilled_s": round(unkilled, 1),
         "killed_s": round(statistics.median(killed), 1),
         "ratio": round(statistics.median(killed) / unkilled, 3),
@@ -269,7 +270,7 @@ def measure_kills(subject: Subject, rounds: int) -> dict[str, Any]:
 
 def killed_run(subject: Subject, output: Path, unkilled: float, rng: random.Random) -> float:
     """Seconds in all. The kills divide the time of the unkilled run at random."""
-    times = sorted(rng.uniform(0, unkilled) for _ in range(KILLS))
+    times = sorted(rng.uniform(0, unkilled) for _ in range(subject.kills))
     start = time.perf_counter()
     for before, after in zip([0.0, *times], times, strict=False):
         if watched(render_pieces, subject, output, 1, kill_after_s=after - before) is not None:
@@ -299,7 +300,7 @@ def verdicts(found: dict[str, Any]) -> Iterator[tuple[str, float, float, bool]]:
         ("the same, CPU", "overhead", "overhead_cpu", "overhead"),
         ("two workers over one", "overhead", "two_workers", "two_workers"),
         ("memory, last third over second", "overhead", "memory_growth", "memory_growth"),
-        ("ten kills over none", "kills", "ratio", "kills"),
+        ("kills over none", "kills", "ratio", "kills"),
     )
     for what, part, name, limit in rows:
         if part in found:

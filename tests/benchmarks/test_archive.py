@@ -39,7 +39,7 @@ def test_what_misses_its_limit_is_marked():
     lines = list(table(FOUND))
     assert [line.split("  ")[0] for line in lines if line.endswith("missed")] == ["planning beyond reading, wall"]
     assert {what for what, *_ in verdicts({"kills": {"ratio": 1.0, "equal": False}})} == {
-        "ten kills over none",
+        "kills over none",
         "killed film differs (1: yes)",
     }
     assert [holds for *_, holds in verdicts({"kills": {"ratio": 1.0, "equal": False}})] == [True, False]
