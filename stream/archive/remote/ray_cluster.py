@@ -30,7 +30,7 @@ from engines.runners.devices import wants_cuda
 
 from ...files.stop_request import StopRequest
 from ...pipeline.cores import usable_cores
-from ..executors import MAX_LOST, REPORT_INTERVAL_S, STOP_INTERVAL_S, Tell
+from ..executors import MAX_LOST, REPORT_INTERVAL_S, STOP_INTERVAL_S, WORKER_BYTES, Tell
 from ..film import FilmJob, PieceWork
 from ..manifest import ManifestError
 from .mirror import render
@@ -47,8 +47,6 @@ CONNECT_LIMIT_S: Final = 5.0
 """For the address of a cluster to accept a connection."""
 END_LIMIT_S: Final = 10.0
 """For tasks to end that were cancelled; then their processes are killed."""
-PIECE_MEMORY_BYTES: Final = 1_500_000_000
-"""Reserved for a piece; see ``docs/cluster.md`` for what was measured."""
 REPORTS: Final = 1000
 """Reports that wait for the driver; more are dropped."""
 LONGEST_REASON: Final = 300
@@ -92,7 +90,7 @@ class RayCluster:
         address: str,
         *,
         cores: int = 1,
-        memory_bytes: int = PIECE_MEMORY_BYTES,
+        memory_bytes: int = WORKER_BYTES,
         stop: StopRequest | None = None,
         retry_pause_s: float = RETRY_PAUSE_S,
     ) -> None:
@@ -189,7 +187,7 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), CONNECT_LIMIT_S).close()
     except (OSError, OverflowError) as error:
         raise ConfigurationError(
-            f"No Ray cluster can be reached at {address}: {error}. Start one with 'ray start --head', or check the address."
+            f"No Ray cluster can be reached at {address}: {error}. Start one with 'ray start --head', or correct that."
         ) from error
 
 
