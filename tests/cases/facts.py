@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,8 @@ import av
 
 KEPT_TAGS: Final = ("title", "artist", "comment", "date", "album")
 """Tags of a whole file that every container knows."""
+ROUNDING: Final = 1e-6
+"""s, by which times in floating point may be off."""
 UNSAID: Final = (None, 0, 2)
 """Values of colour tags that say nothing: absent, reserved, unspecified."""
 
@@ -41,6 +43,8 @@ class Facts:
     """Degrees."""
     color: Mapping[str, int]
     """Tags that say something."""
+    start: float
+    """s, where the first stream begins."""
     times: tuple[float, ...]
     """s, of the frames as they are shown."""
     unit: float
@@ -57,6 +61,15 @@ class Facts:
         """s, from the first frame to each."""
         return [time - self.times[0] for time in self.times]
 
+    def part(self, start: float, end: float) -> "Facts":
+        """What should be in the part between two times, in s from the file's start; packets are whole."""
+        first, last = self.start + start - ROUNDING, self.start + end - ROUNDING
+        audio = [
+            replace(track, start=max(track.start, self.start + start), end=min(track.end, self.start + end))
+            for track in self.audio
+        ]
+        return replace(self, times=tuple(time for time in self.times if first <= time < last), audio=tuple(audio))
+
 
 @dataclass
 class _Frames:
@@ -64,11 +77,16 @@ class _Frames:
 
     rate: float
     """Frames per second, for streams without times."""
-    times: list[float] = field(default_factory=list)
+    by_decoding: bool
+    """Whether packets have times of decoding alone, as in AVI; FFmpeg dates their frames in the wrong order."""
+    stated: list[float | None] = field(default_factory=list)
     first: Any = None
+    first_dts: float | None = None
     damaged: int = 0
 
     def add(self, packet: Any) -> None:
+        if not self.stated and self.first_dts is None and packet.dts is not None:
+            self.first_dts = float(packet.dts * packet.time_base)
         try:
             frames = packet.decode()
         except (av.FFmpegError, ValueError):
@@ -76,7 +94,22 @@ class _Frames:
             return
         for frame in frames:
             self.first = self.first or frame
-            self.times.append(frame.time if frame.time is not None else len(self.times) / self.rate)
+            self.stated.append(self._decoded_at(frame) if self.by_decoding else frame.time)
+
+    def _decoded_at(self, frame: Any) -> float | None:
+        return None if frame.dts is None else float(frame.dts * frame.time_base)
+
+    @property
+    def times(self) -> list[float]:
+        """In order; what is missing lies a frame from its neighbour, the first ones before the first that is stated."""
+        index, start = next(((n, time) for n, time in enumerate(self.stated) if time is not None), (0, 0.0))
+        times: list[float] = [start - (index - n) / self.rate for n in range(index)]
+        for time in self.stated[index:]:
+            times.append(time if time is not None else times[-1] + 1 / self.rate if times else start)
+        times.sort()
+        # The first frame leaves the decoder later than its packet, and all others with it.
+        delay = times[0] - (self.first_dts or 0.0) if self.by_decoding else 0.0
+        return [time - delay for time in times]
 
 
 def facts_of(path: Path | str) -> Facts:
@@ -85,7 +118,8 @@ def facts_of(path: Path | str) -> Facts:
         video = container.streams.best("video")
         if video is None:
             raise ValueError("no video")
-        frames, packets = _Frames(rate=float(video.average_rate or 25)), _Packets()
+        by_decoding = container.format.name == "avi"
+        frames, packets = _Frames(rate=float(video.average_rate or 25), by_decoding=by_decoding), _Packets()
         for packet in _demuxed(container):
             if packet.stream.index == video.index:
                 frames.add(packet)
@@ -99,7 +133,8 @@ def facts_of(path: Path | str) -> Facts:
             aspect=video.sample_aspect_ratio or Fraction(1),
             rotation=round(frames.first.rotation) % 360,
             color=_color_of(frames.first),
-            times=tuple(sorted(frames.times)),
+            start=(container.start_time or 0) / av.time_base,
+            times=tuple(frames.times),
             unit=float(video.time_base),
             audio=tuple(track for track in tracks if track.kind == "audio"),
             subtitles=tuple(track for track in tracks if track.kind == "subtitle"),

@@ -10,7 +10,7 @@ from typing import Final
 import av
 
 from tests.cases.comparison import differences
-from tests.cases.facts import facts_of
+from tests.cases.facts import Facts, facts_of
 
 COMMAND: Final = (sys.executable, "-m", "stream.cli")
 CHEAP: Final = ("--effect", "colormap:bone", "--encoder-preset", "ultrafast", "--crf", "30", "--quiet")
@@ -26,6 +26,8 @@ class Run:
     printed: str
     differences: tuple[str, ...]
     """Between input and output; none where there is no output."""
+    made: Facts | None
+    """What is in the output, if it can be read."""
     left: tuple[str, ...]
     """Files in the output's folder beside it."""
 
@@ -43,10 +45,12 @@ def run_case(source: Path | str, folder: Path, ending: str) -> Run:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     found: tuple[str, ...] = ()
+    made: Facts | None = None
     if output.exists():
         try:
-            found = tuple(differences(facts_of(source), facts_of(output)))
+            made = facts_of(output)
+            found = tuple(differences(facts_of(source), made))
         except (av.FFmpegError, ValueError) as error:
             found = (f"unreadable: {error}",)
     left = tuple(sorted(path.name for path in folder.iterdir() if path != output))
-    return Run(code=done.returncode, printed=done.stdout + done.stderr, differences=found, left=left)
+    return Run(code=done.returncode, printed=done.stdout + done.stderr, differences=found, made=made, left=left)
