@@ -12,6 +12,7 @@ from av.stream import Disposition
 
 from emocolor.frames import Rotation
 
+from .reading.tags import bounded
 from .side_data import side_data_of
 from .source_info import Chapter, CompanionStream, FieldOrder, HdrMetadata, StreamKind
 
@@ -169,7 +170,7 @@ def chapters_of(
         if length is not None:
             end = min(end, length)
         if start < end:
-            chapters.append(Chapter(start=start, end=end, metadata=dict(chapter["metadata"])))
+            chapters.append(Chapter(start=start, end=end, metadata=bounded(chapter["metadata"])))
     return tuple(chapters)
 
 

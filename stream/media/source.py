@@ -28,6 +28,7 @@ from .reading.frame_size import too_large
 from .reading.opening import is_repeatable, main_video, open_container
 from .reading.seeking import position
 from .reading.source_options import SourceOptions
+from .reading.tags import bound_tags
 from .reading.timestamps import in_units, unit_for
 from .source_info import CompanionStream, Damage, SourceInfo
 
@@ -105,6 +106,7 @@ class VideoSource:
         container = open_container(location, self._options, stop)
         try:
             container = self._positioned(container, stop)
+            self.warnings += bound_tags(container)
             stream = main_video(container, location, self._options)
             stream.thread_type = "AUTO"
             companions = () if part is not None else probe.companions_of(container, stream)

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from emocolor.frames import ColorSpec, PixelFormat, Rotation
 
 StreamKind = Literal["audio", "subtitle", "cover", "attachment"]
+MAX_LANGUAGE: Final = 16
+"""Characters of a language that are printed."""
 FieldOrder = Literal["progressive", "top first", "bottom first"]
 
 
@@ -58,7 +60,7 @@ class CompanionStream:
     def label(self) -> str:
         """The stream in a few words, for messages."""
         words = [self.kind, str(self.index), self.codec and f"({self.codec})"]
-        language = self.metadata.get("language", "und")
+        language = self.metadata.get("language", "und")[:MAX_LANGUAGE]
         return " ".join(word for word in [*words, language if language != "und" else ""] if word)
 
 

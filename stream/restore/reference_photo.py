@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,11 @@ from emocolor.chroma.reference import SHORT_SIDE, ColorStatistics, statistics_of
 from emocolor.errors import SourceError
 
 from ..media.locations import error_text
+from ..media.reading.frame_size import decoder_options
 
 MIN_PIXELS: Final = 16
+MAX_PIXELS: Final = 256 * 10**6
+"""Photos are larger than frames; OpenCV's own limit would let 3 GB pass."""
 _REDUCTIONS: Final = (
     cv2.IMREAD_REDUCED_COLOR_8,
     cv2.IMREAD_REDUCED_COLOR_4,
@@ -29,9 +33,10 @@ def read_reference(path: Path) -> ColorStatistics:
     """The palette of a photo in any format that OpenCV reads: JPEG, PNG, WebP, TIFF, AVIF and others.
 
     Pixels count as sRGB; alpha is ignored. Raises ``SourceError`` where there is no such file, where it is not an image
-    (a video is not) or damaged, and where it has fewer than ``MIN_PIXELS`` pixels.
+    (a video is not) or damaged, and where it has fewer than ``MIN_PIXELS`` pixels or more than ``MAX_PIXELS``.
     """
     content = _content(path)
+    _check_size(path)
     with _quiet_stderr():
         image = _decoded(content)
     if image is None:
@@ -56,6 +61,21 @@ def _content(path: Path) -> NDArray[np.uint8]:
             return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
     except OSError as error:
         raise _failure(path, f"{error_text(error)}. Give a file that can be read") from error
+
+
+def _check_size(path: Path) -> None:
+    """Refuse by its header what would take too much memory."""
+    try:
+        with path.open("rb") as file, av.open(file, options=decoder_options(MAX_PIXELS)) as image:
+            context = image.streams.video[0].codec_context
+            # FFmpeg has no size for what it refuses to decode.
+            if 0 < context.width * context.height <= MAX_PIXELS:
+                return
+    except (av.FFmpegError, OSError, ValueError, IndexError):
+        return  # a format that OpenCV alone may know
+    raise _failure(
+        path, f"it is not an image, it is damaged, or it has more than {MAX_PIXELS} pixels. Give a JPEG or PNG file"
+    )
 
 
 def _decoded(content: NDArray[np.uint8]) -> NDArray[np.uint8] | None:

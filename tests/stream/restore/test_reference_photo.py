@@ -1,6 +1,9 @@
 """Reference images read from files of many kinds, and refused in one line."""
 
 import os
+import resource
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -118,3 +121,20 @@ def test_a_few_pixels_are_refused(photo, tmp_path, size_wh):
 def test_a_name_that_no_file_can_have_is_one_that_is_not_there(name, tmp_path):
     with pytest.raises(SourceError, match="there is no such file"):
         read_reference(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["photo.png", "photo.jpg"])
+def test_what_would_take_too_much_memory_is_refused_by_its_header(photo, tmp_path, name):
+    path, size = write(tmp_path / name, photo), struct.pack(">II" if name.endswith("png") else ">HH", 32_000, 32_000)
+    data = bytearray(path.read_bytes())
+    if name.endswith("png"):
+        data[16:24] = size
+        data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    else:
+        at = data.index(b"\xff\xc0") + 5
+        data[at : at + 4] = size
+    path.write_bytes(data)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(SourceError, match="has more than 256000000 pixels"):
+        read_reference(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
