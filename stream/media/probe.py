@@ -12,6 +12,7 @@ from av.stream import Disposition
 
 from emocolor.frames import Rotation
 
+from ..files.pipes import PREFIX
 from .reading.tags import bounded
 from .side_data import side_data_of
 from .source_info import Chapter, CompanionStream, FieldOrder, HdrMetadata, StreamKind
@@ -145,6 +146,22 @@ def duration_of(container: av.container.InputContainer, stream: av.VideoStream) 
     if container.duration:
         return Fraction(container.duration, av.time_base)
     return stream.duration * stream.time_base if stream.duration and stream.time_base else None
+
+
+def frame_count_of(
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    duration: Fraction | None,
+    rate: Fraction | None,
+    *,
+    whole: bool,
+) -> int | None:
+    """Frames of ``duration``, as the header states them for the ``whole`` input, else by the nominal rate."""
+    if container.format.name.endswith("_pipe") and not container.name.startswith(PREFIX):
+        return 1  # a single image file
+    if whole and stream.frames:
+        return stream.frames
+    return round(duration * rate) if duration and rate else None
 
 
 def promised_end(stream: av.VideoStream, origin: Fraction) -> Fraction | None:

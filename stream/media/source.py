@@ -18,7 +18,6 @@ import av
 from emocolor.errors import SourceError
 from emocolor.frames import Frame
 
-from ..files.pipes import PREFIX
 from ..files.stop_request import StopRequest
 from . import probe
 from .decoder import FrameDecoder, Hardware, delay_of
@@ -38,6 +37,8 @@ MAX_PACKETS_PER_UNIT: Final = 512
 """Bounds memory where the video starts late, or pauses."""
 MAX_BEGINNING: Final = 8
 """Packets of each other stream by which a sink tells whether its container takes them."""
+NOTICED_SECONDS: Final = 0.2
+"""Audio that is missed for longer at the start of a part is warned of."""
 TRAILING_SECONDS: Final = 1
 """How far beyond the end packets of other streams are read that may belong before it."""
 MAX_NAMED: Final = 5
@@ -125,6 +126,8 @@ class VideoSource:
             self._promised_end = probe.promised_end(stream, self._reader.origin)
             self._first: deque[MediaUnit] = deque()
             self._carried = _carried(companions)
+            self._begun: set[int] = set()
+            """Streams of audio that began before the part."""
             self._rest = self._read(self._carried)
             self._read_first_frame()
             self.info = self._gather(container, stream, companions)
@@ -282,7 +285,23 @@ class VideoSource:
             return []
         if packet.stream.type == "subtitle":
             return self._shortened(packet, limit)
-        return [packet] if packet.pts >= 0 or not self._options.start else []
+        if packet.pts < 0 and self._options.start:
+            self._begun.add(packet.stream.index)
+            return []
+        self._note_late_begin(packet)
+        return [packet]
+
+    def _note_late_begin(self, packet: Packet) -> None:
+        """Warn where audio that was there before the part continues only far into it."""
+        if packet.stream.index not in self._begun:
+            return
+        self._begun.remove(packet.stream.index)
+        late = float((packet.pts or 0) * packet.time_base)
+        if late > NOTICED_SECONDS:
+            self.warnings.append(
+                f"Audio {packet.stream.index} begins {late:.1f} s late, with its first whole packet. "
+                "Start earlier to have all of it."
+            )
 
     def _shortened(self, packet: Packet, limit: int | None) -> list[Packet]:
         """A subtitle, presented no longer than the part that is read."""
@@ -389,7 +408,7 @@ class VideoSource:
             frame_rate=rate,
             time_base=frame.time_base,
             duration=None if duration is None else float(duration),
-            frame_count=_frame_count(container, stream, duration, rate, whole=whole),
+            frame_count=probe.frame_count_of(container, stream, duration, rate, whole=whole),
             sample_aspect=stream_format.sample_aspect,
             rotation=stream_format.rotation,
             display_matrix=stream_format.display_matrix,
@@ -407,21 +426,6 @@ class VideoSource:
 
 def _carried(companions: tuple[CompanionStream, ...]) -> frozenset[int]:
     return frozenset(companion.index for companion in companions)
-
-
-def _frame_count(
-    container: av.container.InputContainer,
-    stream: av.VideoStream,
-    duration: Fraction | None,
-    rate: Fraction | None,
-    *,
-    whole: bool,
-) -> int | None:
-    if container.format.name.endswith("_pipe") and not container.name.startswith(PREFIX):
-        return 1  # a single image file
-    if whole and stream.frames:
-        return stream.frames
-    return round(duration * rate) if duration and rate else None
 
 
 def _duration(whole: Fraction | None, options: SourceOptions) -> Fraction | None:

@@ -154,3 +154,12 @@ def test_real_footage_is_read_to_its_end(shared_clips: Path) -> None:
         with av.open(str(shared_clips / name)) as container:
             assert [f.pts for f in frames_of(units)] == [p.pts for p in container.decode(container.streams.video[0])]
         assert not source.damage.any, name
+
+
+def test_audio_in_long_packets_that_begins_late_is_warned_of(make_clip: Any, tmp_path: Path) -> None:
+    path = make_clip("clip.mkv", frames=60, audio=[{"codec": "wavpack", "parts": 110}])
+    source, units = read(path, start_seconds=1.2)
+    first = packets_of(units)[0]
+    assert first.pts * first.time_base > 0.2
+    assert [text for text in source.warnings if text.startswith("Audio 1 begins 0.")]
+    assert read(path, start_seconds=1)[0].warnings == []
