@@ -222,8 +222,11 @@ class VideoSource:
             error = SourceError(f"No frame of {name} can be decoded ({error_text(failure)}). It may be damaged.")
             error.__cause__ = failure
             return error
-        if self._options.start > 0:
-            return SourceError(f"{name} has no frame after {self._options.start_seconds:g} s. Start earlier.")
+        start, end = self._options.start_seconds or 0, self._options.end_seconds
+        if end is not None and (self._decoder.format is not None or not start):
+            return SourceError(f"{name} has no frame between {start:g} s and {end:g} s. Choose another part.")
+        if start > 0:
+            return SourceError(f"{name} has no frame after {start:g} s. Start earlier.")
         return SourceError(f"{name} has no frames in it. It may be damaged or unfinished.")
 
     def _read(self, companions: frozenset[int]) -> Iterator[MediaUnit]:

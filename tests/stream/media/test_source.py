@@ -163,3 +163,11 @@ def test_audio_in_long_packets_that_begins_late_is_warned_of(make_clip: Any, tmp
     assert first.pts * first.time_base > 0.2
     assert [text for text in source.warnings if text.startswith("Audio 1 begins 0.")]
     assert read(path, start_seconds=1)[0].warnings == []
+
+
+def test_a_part_without_a_frame_is_named(make_clip: Any) -> None:
+    path = make_clip(frames=3, times=[0, 12_800, 25_600])
+    with pytest.raises(SourceError, match=r"no frame between 0\.3 s and 0\.8 s"):
+        read(path, start_seconds=0.3, end_seconds=0.8)
+    with pytest.raises(SourceError, match="no frame after 9 s"):
+        read(path, start_seconds=9)
