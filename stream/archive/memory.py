@@ -45,9 +45,10 @@ def is_exact(settings: JobSettings) -> bool:
     """Whether frames within a shot are those of one run, bit for bit, after that memory.
 
     Learned colours are not: when the colorizer runs, and how long frames wait for later ones, is counted from the start
-    of a shot, so some samples differ by a code or two.
+    of a shot, so some samples differ by a code or two. Deinterlacing is not: where nothing moves, the field order that
+    was found last counts, however long ago.
     """
-    return temporal_of(settings.effects) is None
+    return temporal_of(settings.effects) is None and settings.restoration.deinterlace == "off"
 
 
 def _restoring(settings: JobSettings) -> Memory:

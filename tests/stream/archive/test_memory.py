@@ -38,6 +38,7 @@ def test_smoothing_counts_with_all_that_it_keeps():
     assert slow.after == 3.0
 
 
-def test_learned_colours_depend_on_the_start_of_the_shot():
-    assert is_exact(JobSettings(input="film.mp4"))
+def test_some_things_depend_on_the_start_of_the_shot():
+    assert is_exact(JobSettings(input="film.mp4", restoration=RestorationOptions(deflicker=True, denoise=0.5)))
     assert not is_exact(JobSettings(input="film.mp4", effects=(ColorizeOptions(), TintOptions())))
+    assert not is_exact(JobSettings(input="film.mp4", restoration=RestorationOptions(deinterlace="auto")))
