@@ -146,3 +146,16 @@ def test_the_library_example_runs(film, tmp_path):
     )
     assert "ending='done'" in done.stdout.splitlines()[-1], done.stderr
     assert len(frames_of(tmp_path / "finished" / "film.mp4")) == 240
+
+
+def test_films_go_behind_a_url(film, folder):
+    pytest.importorskip("fsspec")
+    done = run(film, f"local://{folder}")
+    assert done.stderr.splitlines()[-1] == f"film.mp4: local://{folder}/film.mkv is finished"
+    assert [path.name for path in folder.iterdir()] == ["film.mkv"]
+
+
+def test_a_cluster_decides_how_many_workers_there_are(film, folder):
+    done = run(film, folder, "--ray", "local", "--workers", "2")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "leave --workers out" in done.stderr

@@ -38,6 +38,16 @@ def test_every_film_has_a_line(folder, capsys):
     assert problem.endswith("The next run plans it anew.")
 
 
+def test_films_behind_a_url_are_shown_as_those_in_a_folder(folder, capsys):
+    pytest.importorskip("fsspec")
+    show_films(folder, as_json=False)
+    there = capsys.readouterr().out
+    assert show_films(f"local://{folder}", as_json=False) == 0
+    assert capsys.readouterr().out == there.replace(str(folder), f"local://{folder}")
+    show_films(f"local://{folder}/", as_json=True)
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["output"] == f"local://{folder}/film.mkv"
+
+
 def test_scripts_get_a_line_of_json_for_each_film(folder, capsys):
     show_films(folder, as_json=True)
     film, bad = map(json.loads, capsys.readouterr().out.splitlines())
