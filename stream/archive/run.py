@@ -152,6 +152,9 @@ def _run_in_folder(job: FilmJob, how: _How) -> FilmResult:
     _check_places(job, overwrite=settings.sink.overwrite)
     _make_folder(job)
     with _alone(job.folder), contextlib.suppress(Cancelled):
+        if job.output.exists() and not settings.sink.overwrite:  # another process has finished it just now
+            _remove_unused(job.folder)
+            return FilmResult(job=job, ending="skipped")
         if how.restart:
             _clear(job.folder)
         manifest = _planned(job, stop, watch)
@@ -202,10 +205,15 @@ def _planned(job: FilmJob, stop: StopRequest, watch: Watch) -> Manifest:
     try:
         return plan(job, stop=stop, watch=watch)
     except BaseException:
-        with contextlib.suppress(OSError):
-            if [path.name for path in job.folder.iterdir()] == [LOCK]:
-                shutil.rmtree(job.folder)
+        _remove_unused(job.folder)
         raise
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove a folder that holds no plan and no pieces."""
+    with contextlib.suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [LOCK]:
+            shutil.rmtree(folder)
 
 
 def _rendered_and_joined(

@@ -40,6 +40,22 @@ def test_a_finished_film_is_left_alone(job):
     assert job.output.read_bytes() == b"mine"
 
 
+class FinishedMeanwhile(FilmJob):
+    """Another process finishes the film between a look at its output and the lock."""
+
+    @property
+    def folder(self):
+        self.output.write_bytes(b"theirs")
+        return super().folder
+
+
+def test_a_film_that_another_process_has_just_finished_is_left_alone(job):
+    raced = FinishedMeanwhile(input=job.input, output=job.output, values=job.values)
+    assert endings([raced]) == ["skipped"]
+    assert job.output.read_bytes() == b"theirs"
+    assert not job.folder.exists()
+
+
 def test_pieces_are_kept_where_that_is_wanted(job):
     assert endings([job], keep_pieces=True) == ["done"]
     assert (job.folder / "manifest.jsonl").exists()
