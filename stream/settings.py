@@ -167,11 +167,30 @@ class JobSettings(Options):
         return (self, self.source, self.sink, *analysis, self.smoothing, self.restoration, *effects)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PiecesOptions(Options):
+    """Whether a file is rendered in pieces, so that the same command goes on where it was stopped."""
+
+    section: ClassVar[str] = "pieces"
+
+    resumable: Annotated[
+        bool | None,
+        option(
+            "Render in pieces: whatever stops it, the same command goes on. Default: for files of more than 5 minutes, "
+            "where nothing speaks against it."
+        ),
+    ] = None
+    restart: Annotated[bool, option("Drop the pieces of earlier runs, and begin anew.")] = False
+    keep_pieces: Annotated[bool, option("Keep the pieces of the finished film, and their plan.")] = False
+
+
 FILE_GROUPS: Final = (JobSettings, AnalysisOptions, SmoothingOptions, RestorationOptions, SourceOptions, SinkOptions)
 """Groups of options that file jobs have beside those of effects."""
+RUN_GROUPS: Final = (*FILE_GROUPS, PiecesOptions)
+"""Those of a job for a single file."""
 
 SECTIONS: Final[dict[str, type[Options]]] = {
-    group.section: group for group in (*FILE_GROUPS, LiveOptions, ServerOptions) if group.section
+    group.section: group for group in (*RUN_GROUPS, LiveOptions, ServerOptions) if group.section
 }
 """Sections of raw values that are no effects."""
 

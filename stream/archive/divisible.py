@@ -46,9 +46,9 @@ def check_resumable(settings: JobSettings) -> None:
     """Raises ``ConfigurationError`` where a job cannot be rendered in pieces, for its settings or its files."""
     output = None if settings.output is None else local_path(settings.output)
     if output is None or is_image_pattern(str(output)) or (output.exists() and not output.is_file()):
-        raise ConfigurationError("To go on where it was stopped, a job needs a video file as its output.")
+        raise ConfigurationError("The option pieces.resumable needs a video file as the output.")
     if not is_readable_twice(settings.input) and _is_there(settings.input):
-        raise ConfigurationError("To go on where it was stopped, a job needs a file as its input.")
+        raise ConfigurationError("The option pieces.resumable needs a file as the input.")
     check_divisible(settings)
 
 

@@ -84,7 +84,7 @@ def join_pieces(
     warnings: list[str] = []
     try:
         with closing(PieceVideo(files[0].video)) as first:
-            like = EncodedStream(first.stream, manifest.header.unit)
+            like = EncodedStream(first.stream, manifest.header.unit, source.info.frame_rate)
             sink = VideoSink(settings.output, source, settings.sink, encoded=like, stop=stop)
             outputs.append(sink)
             outputs.extend(_beside(manifest, pieces, sink, settings, warnings))

@@ -10,7 +10,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from emocolor.effects import ChainItem
 from emocolor.errors import EmocolorError
@@ -20,11 +21,12 @@ from ..files.stop_request import StopRequest
 from ..graph import unseen_followers
 from ..job import Job
 from ..media.locations import display_name, is_standard_stream
+from ..media.source_info import Damage
 from ..pipeline.steps import Step
 from ..settings import JobSettings
 from .messages import release_terminal, say, show, show_cursor
 from .parameters import with_flags
-from .signals import handled_signals
+from .signals import HANGUP, handled_on
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -87,15 +89,8 @@ class Interruption:
     @contextlib.contextmanager
     def watch(self) -> Iterator["Interruption"]:
         """Handle signals while the block runs, on the event loop."""
-        before: dict[int, Any] = {number: signal.getsignal(number) for number in handled_signals()}
-        for number in before:
-            self._loop.add_signal_handler(number, self._on_signal, number)
-        try:
+        with handled_on(self._loop, self._on_signal):
             yield self
-        finally:
-            for number, handler in before.items():
-                self._loop.remove_signal_handler(number)
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     async def opened(self, settings: JobSettings) -> Job | None:
         """The job, or ``None`` where a signal came before it was open."""
@@ -112,7 +107,7 @@ class Interruption:
         return job
 
     def _on_signal(self, number: int) -> None:
-        if number == signal.SIGHUP:
+        if number == HANGUP:
             release_terminal()
         if self.signal is not None:
             self._drop()
@@ -175,37 +170,45 @@ def _conclude(job: Job, tally: Tally, signal_number: int | None, visible: bool) 
     """Say what was done and return the exit code."""
     per_frame = (f"{name} {1000 * seconds / max(1, tally.frames):.2f}" for name, seconds in job.cpu_seconds.items())
     log.info("ms of the CPU a frame, by stage: %s", ", ".join(per_frame))
-    for warning in [*_warnings(job), *_unseen(job.settings.effects, tally)]:
+    for warning in [*_warnings(job), *unseen(job.settings.effects, seen=tally.seen)]:
         say(f"warning: {warning}")
-    target = _target_of(job.settings)
+    target = target_of(job.settings)
     if signal_number is not None:
         say(f"stopped: {target} is whole and holds the first {tally.media_seconds:.2f} s ({tally.frames} frames).")
         return 128 + signal_number
     if job.damage.any:
-        say(f"warning: the input is damaged: {job.damage.text}. The rest was processed.")
+        say(damage_warning(job.damage))
         return EXIT_DAMAGED
     if visible:
-        speed = tally.media_seconds / tally.seconds
-        analysis = job.settings.analysis
-        analysed = f", {tally.analyses} analysed by {analysis.net}," if analysis else ""
-        say(
-            f"{target}: {tally.frames} frames{analysed} "
-            f"in {tally.seconds:.1f} s ({tally.frames / tally.seconds:.0f} fps, {speed:.1f}x real time)"
-        )
+        say(summary_of(job.settings, tally))
     return 0
 
 
-def _target_of(settings: JobSettings) -> str:
+def damage_warning(damage: Damage) -> str:
+    return f"warning: the input is damaged: {damage.text}. The rest was processed."
+
+
+def summary_of(settings: JobSettings, tally: Tally) -> str:
+    """What was done, and how fast."""
+    speed, analysis = tally.media_seconds / tally.seconds, settings.analysis
+    analysed = f", {tally.analyses} analysed by {analysis.net}," if analysis else ""
+    return (
+        f"{target_of(settings)}: {tally.frames} frames{analysed} "
+        f"in {tally.seconds:.1f} s ({tally.frames / tally.seconds:.0f} fps, {speed:.1f}x real time)"
+    )
+
+
+def target_of(settings: JobSettings) -> str:
     """What the job writes, for messages."""
     if settings.output is None:
         return str(settings.timeline)
     return "standard output" if is_standard_stream(settings.output) else display_name(settings.output)
 
 
-def _unseen(effects: Sequence[ChainItem], tally: Tally) -> list[str]:
+def unseen(effects: Sequence[ChainItem], *, seen: bool) -> list[str]:
     """That effects which follow emotions and leave frames as they are without one had none to follow."""
     waiting = list(unseen_followers(effects))
-    if tally.seen or not waiting:
+    if seen or not waiting:
         return []
     hint = " --style EMOTION paints in a style of your choice." if "style" in waiting else ""
     return [f"No face was seen, so there was no emotion for {' and '.join(waiting)} to follow.{hint}"]
@@ -263,12 +266,17 @@ class _Bar:
         )
 
 
-def print_plan(settings: JobSettings) -> None:
-    """Print what a job would do, from its input's properties and its settings, and write nothing."""
+def print_plan(settings: JobSettings, *, pieces: Path | None = None) -> None:
+    """Print what a job would do, from its input's properties and its settings, and write nothing.
+
+    ``pieces``: the folder of those in which it is rendered.
+    """
     job = Job(settings)
     try:
         for line in _plan(job):
             show(line)
+        if pieces is not None:
+            show(f"pieces    {pieces}: from there the same command goes on")
     finally:
         job.discard()
 
@@ -286,7 +294,7 @@ def _plan(job: Job) -> Iterator[str]:
     if settings.compare:
         yield "compare   the left half as it came in"
     if job.sink is not None:
-        yield f"output    {_target_of(settings)}: {job.sink.summary}"
+        yield f"output    {target_of(settings)}: {job.sink.summary}"
     if settings.timeline is not None:
         yield f"timeline  {settings.timeline}"
     if settings.strip is not None:

@@ -1,7 +1,7 @@
 """The commands for files: ``run``, and ``remaster``, which is the same with other beginnings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import Parameter
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,7 +11,7 @@ import typer
 from emocolor.errors import ConfigurationError
 
 from ..presets import read_preset
-from ..settings import FILE_GROUPS, RawValues, job_settings
+from ..settings import RUN_GROUPS, JobSettings, PiecesOptions, RawValues, job_settings, section_of
 from .ending import Quiet, Verbose, perform
 from .layers import OverlayFlag, PresetOption, SavePreset, applicable, raw_values, save_preset
 from .parameters import chain_parameter, flags_for, parameters_of, with_parameters
@@ -45,15 +45,10 @@ def run_command() -> Callable[..., None]:
     """The function of ``emocolor-stream run``."""
 
     def run(values: RawValues, job: _JobArguments) -> int:
-        from .console import print_plan, run_job
-
         if job.output is None and job.timeline is None and not job.dry_run:
             raise ConfigurationError("Nothing to write: pass -o OUTPUT, or --timeline FILE for the emotions alone.")
         settings = job_settings(values, input=job.input, output=job.output, timeline=job.timeline)
-        if job.dry_run:
-            print_plan(settings)
-            return 0
-        return run_job(settings, show_progress=not job.quiet)
+        return _render(values, settings, job)
 
     return _job_command(run)
 
@@ -62,19 +57,30 @@ def remaster_command() -> Callable[..., None]:
     """The function of ``emocolor-stream remaster``."""
 
     def remaster(values: RawValues, job: _JobArguments) -> int:
-        from .console import print_plan, run_job
-        from .remaster import remaster_settings
+        from .remaster import strip_of, with_quality
 
         if job.output is None and not job.dry_run:
             raise ConfigurationError("Nothing to write: pass -o OUTPUT.")
+        values = with_quality(values, job.output)
         settings = job_settings(values, input=job.input, output=job.output, timeline=job.timeline)
-        settings = remaster_settings(settings, job.strip)
-        if job.dry_run:
-            print_plan(settings)
-            return 0
-        return run_job(settings, show_progress=not job.quiet)
+        return _render(values, replace(settings, strip=strip_of(settings, job.strip)), job)
 
     return _job_command(remaster, base=REMASTER_PRESET, strip=STRIP)
+
+
+def _render(values: RawValues, settings: JobSettings, job: "_JobArguments") -> int:
+    """Do the job, at once or in pieces, or print its plan. Returns the exit code."""
+    from .console import print_plan, run_job
+    from .resumable import film_job, is_in_pieces, run_in_pieces
+
+    options = section_of(PiecesOptions, values)
+    film = film_job(settings, values) if is_in_pieces(settings, options) else None
+    if job.dry_run:
+        print_plan(settings, pieces=None if film is None else film.folder)
+        return 0
+    if film is not None:
+        return run_in_pieces(film, options, show_progress=not job.quiet)
+    return run_job(settings, show_progress=not job.quiet)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +99,7 @@ def _job_command(
     body: Callable[[RawValues, _JobArguments], int], *, base: str | None = None, strip: Parameter | None = None
 ) -> Callable[..., None]:
     """A command for files around ``body``, starting from the preset ``base``."""
-    flags = flags_for(FILE_GROUPS)
+    flags = flags_for(RUN_GROUPS)
 
     def command(
         *,
@@ -112,7 +118,7 @@ def _job_command(
         def work() -> int:
             start = read_preset(base).values if base else {}
             values = raw_values(flags, others, base=start, preset=preset, effect=effect, overlay=overlay)
-            save_preset(save, values, FILE_GROUPS)
+            save_preset(save, values, RUN_GROUPS)
             values = applicable(values, flags)
             job = _JobArguments(
                 input=input,

@@ -78,7 +78,7 @@ def save_preset(path: Path | None, values: RawValues, groups: Iterable[type[Opti
     if path is None:
         return
     overwrite = bool(values.get("output", {}).get("overwrite", False))
-    of_one_file = {"input": ("start_seconds", "end_seconds"), "output": ("overwrite",)}
+    of_one_file = {"input": ("start_seconds", "end_seconds"), "output": ("overwrite",), "pieces": ("restart",)}
     kept = {
         name: {key: one for key, one in value.items() if key not in of_one_file.get(name, ())}
         if isinstance(value, Mapping)

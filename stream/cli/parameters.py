@@ -29,6 +29,7 @@ PANELS: Final[dict[str, str]] = {
     "restoration": "Restoration",
     "input": "Input and output",
     "output": "Input and output",
+    "pieces": "Running",
     "live": "Live",
     "server": "Server",
 }

@@ -1,7 +1,6 @@
 """Old gray film in, restored and coloured film out, with frames of both: what ``emocolor-stream remaster`` runs."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +8,7 @@ from emocolor.errors import ConfigurationError
 
 from ..files.temporary_names import MAX_NAME_BYTES
 from ..media.locations import is_image_pattern, is_readable_twice, local_path
-from ..settings import JobSettings
+from ..settings import JobSettings, RawValues, layered
 
 CRF: Final = 18.0
 """Constant quality where nothing else is asked for: film is restored to be kept, and grain wants bits."""
@@ -20,16 +19,20 @@ CRF_ENDINGS: Final = (".mp4", ".m4v", ".mov", ".mkv")
 STRIP_ENDING: Final = ".compare.png"
 
 
-def remaster_settings(settings: JobSettings, strip: Path | None) -> JobSettings:
-    """The settings with what is different here: quality, and a strip of frames before and after.
+def with_quality(values: RawValues, output: str | None) -> RawValues:
+    """The values of options, with high quality where neither codec nor quality are chosen."""
+    chosen = any(values.get("output", {}).get(name) is not None for name in ("crf", "codec", "format"))
+    if chosen or not (output or "").lower().endswith(CRF_ENDINGS):
+        return values
+    return layered(values, {"output": {"crf": CRF}})
 
-    Without ``strip`` that lies beside the output, if input and output are files. Raises ``ConfigurationError`` where it
+
+def strip_of(settings: JobSettings, strip: Path | None) -> Path | None:
+    """Where the strip of frames before and after goes.
+
+    Without ``strip`` that is beside the output, if input and output are files. Raises ``ConfigurationError`` where it
     was asked for and cannot be.
     """
-    return replace(_with_quality(settings), strip=_strip_of(settings, strip))
-
-
-def _strip_of(settings: JobSettings, strip: Path | None) -> Path | None:
     output = None if settings.output is None else local_path(settings.output)
     if output is None or not _may_be_film(output) or not is_readable_twice(settings.input):
         if strip is not None and _is_there(settings.input):
@@ -58,12 +61,3 @@ def _beside(output: Path) -> Path:
     while len(os.fsencode(stem + STRIP_ENDING)) > MAX_NAME_BYTES:
         stem = stem[:-1]
     return output.with_name(stem + STRIP_ENDING)
-
-
-def _with_quality(settings: JobSettings) -> JobSettings:
-    """High quality where neither codec nor quality are chosen."""
-    sink, target = settings.sink, settings.output or ""
-    chosen = sink.crf is not None or sink.codec is not None or sink.format is not None
-    if chosen or not target.lower().endswith(CRF_ENDINGS):
-        return settings
-    return replace(settings, sink=replace(sink, crf=CRF))

@@ -13,7 +13,6 @@ import av
 from av.stream import Disposition
 
 from emocolor.errors import ConfigurationError, SinkError
-from emocolor.frames import Frame
 
 from ..files.output_file import Placeable, place_all
 from ..files.stop_request import StopRequest
@@ -168,7 +167,7 @@ class VideoSink:
         if unit.frame is None and self.frames_written == 0:
             return  # the encoder is opened by the first frame, and the header is written after that
         if unit.frame is not None and self.frames_written == 0:
-            self._move_timecode(unit.frame)
+            self._move_timecode(unit.frame.pts * unit.frame.time_base)
         assert isinstance(self._video, VideoEncoder)
         encoded = self._video.encode(unit.frame) if unit.frame is not None else []
         self._write_others(self._waiting)
@@ -178,6 +177,8 @@ class VideoSink:
     def write_encoded(self, video: Sequence[Packet], others: Sequence[Packet]) -> None:
         """Write packets of the video, in place of frames, and those of other streams before them. Raises SinkError."""
         assert isinstance(self._video, EncodedVideo)
+        if video and self.frames_written == 0 and video[0].pts is not None:
+            self._move_timecode(video[0].pts * video[0].time_base)
         self._write_others(others)
         self._mux(self._video.put(video))
 
@@ -286,9 +287,9 @@ class VideoSink:
                 "Number the images with a pattern such as frames/%04d.png."
             )
 
-    def _move_timecode(self, first: Frame) -> None:
-        """Let the timecode begin with the first frame that is written."""
-        skipped = first.pts * first.time_base - self._info.video_start
+    def _move_timecode(self, start: Fraction) -> None:
+        """Let the timecode begin with the first frame that is written, at ``start`` seconds."""
+        skipped = start - self._info.video_start
         rate = self._info.frame_rate
         for metadata in (self._container.metadata, self._video.stream.metadata):
             for key in [key for key in metadata if key.lower() == TIMECODE]:

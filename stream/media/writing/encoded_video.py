@@ -20,6 +20,8 @@ class EncodedStream:
     """A stream with their parameters, whose container is open."""
     time_base: Fraction
     """Unit of their times, in seconds."""
+    frame_rate: Fraction | None = None
+    """Where it is known and constant; MOV counts timecodes by it."""
 
 
 class EncodedVideo:
@@ -33,6 +35,8 @@ class EncodedVideo:
         except ValueError as error:
             raise SinkError(f"{container.format.name} cannot hold the video of the pieces: {error}.") from error
         self.stream.time_base = self._time_base = encoded.time_base
+        if encoded.frame_rate is not None:
+            self.stream.codec_context.framerate = encoded.frame_rate
         self.template = encoded.like
         """The parameters of the stream."""
         self.frames = 0

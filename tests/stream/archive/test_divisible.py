@@ -43,9 +43,9 @@ def test_long_films_are_rendered_in_pieces_by_default(long_film):
         ("out.mp4", {"effect": "tint", "analysis": {"fresh_masks": True}}, "fresh_masks"),
         ("out.mp4", {"effect": "examples.own_effect:Dim"}, "effect of your own"),
         ("out.mp4", {"decoder": "auto"}, "decoder"),
-        ("-", {}, "a video file as its output"),
-        ("frames/%04d.png", {}, "a video file as its output"),
-        ("rtmp://localhost/app/key", {}, "a video file as its output"),
+        ("-", {}, "a video file as the output"),
+        ("frames/%04d.png", {}, "a video file as the output"),
+        ("rtmp://localhost/app/key", {}, "a video file as the output"),
     ],
 )
 def test_what_cannot_be_is_refused_and_no_default(long_film, output, values, words):
@@ -57,13 +57,13 @@ def test_what_cannot_be_is_refused_and_no_default(long_film, output, values, wor
 
 def test_without_an_output_there_is_nothing_to_join(long_film, tmp_path):
     job = job_settings({}, input=str(long_film), timeline=tmp_path / "out.csv")
-    with pytest.raises(ConfigurationError, match="a video file as its output"):
+    with pytest.raises(ConfigurationError, match="a video file as the output"):
         check_resumable(job)
 
 
 @pytest.mark.parametrize("location", ["-", "frames/%04d.png", "https://localhost/film.mp4"])
 def test_an_input_is_read_more_than_once(location):
-    with pytest.raises(ConfigurationError, match=re.escape("a file as its input")):
+    with pytest.raises(ConfigurationError, match=re.escape("a file as the input")):
         check_resumable(settings(location))
     assert not in_pieces_by_default(settings(location))
 

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from fractions import Fraction
 
+import av
 import pytest
 
 from emocolor.errors import ConfigurationError
@@ -105,6 +106,22 @@ def test_a_part_of_a_film_is_counted_from_its_start(film, tmp_path):
     job, manifest = in_pieces(film, tmp_path, values)
     assert manifest.frame_count == 30
     assert frames_of(job.output) == frames_of(in_one_run(film, tmp_path, values))
+
+
+def test_a_timecode_begins_with_the_part(film, tmp_path):
+    coded = tmp_path / "coded.mov"
+    with av.open(str(film)) as source, av.open(str(coded), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        stream.metadata["timecode"] = "01:00:00:00"
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    values = {"effect": "none", "input": {"start_seconds": 0.4}}
+    job, _ = in_pieces(coded, tmp_path, values, name="joined.mov")
+    whole = in_one_run(coded, tmp_path, values, name="whole.mov")
+    codes = [av.open(str(path)).streams.video[0].metadata.get("timecode") for path in (job.output, whole)]
+    assert codes == ["01:00:00:10"] * 2
 
 
 @pytest.fixture

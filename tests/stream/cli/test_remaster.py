@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stream import JobSettings
-from stream.cli.remaster import remaster_settings
+from stream.cli.remaster import CRF, strip_of, with_quality
 from stream.demo.clip import demo_frames
 from stream.media.source import VideoSource
 
@@ -116,7 +116,7 @@ def test_pipes_work_and_have_no_strip(film):
 def test_the_strip_lies_beside_files_alone(film, tmp_path):
     def strip_for(**places):
         settings = JobSettings(**{"input": str(film), "output": str(tmp_path / "out.mp4")} | places)
-        return remaster_settings(settings, None).strip
+        return strip_of(settings, None)
 
     assert strip_for() == tmp_path / "out.compare.png"
     assert strip_for(output=f"file:{tmp_path}/out: 2.mp4") == tmp_path / "out: 2.compare.png"
@@ -154,3 +154,19 @@ def test_bad_input_ends_in_one_line_and_leaves_nothing(film, tmp_path, arguments
     assert done.stderr.startswith("error: ")
     assert [path.name for path in tmp_path.iterdir()] == ["there.png"]
     assert (tmp_path / "there.png").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize(
+    ("values", "output", "crf"),
+    [
+        ({}, "out.mp4", CRF),
+        ({"output": {"preset": "slow"}}, "OUT.MKV", CRF),
+        ({"output": {"crf": 30.0}}, "out.mp4", 30.0),
+        ({"output": {"codec": "ffv1"}}, "out.mkv", None),
+        ({"output": {"format": "webm"}}, "out.mkv", None),
+        ({}, "out.webm", None),
+        ({}, None, None),
+    ],
+)
+def test_quality_is_high_where_nothing_else_is_chosen(values, output, crf):
+    assert with_quality(values, output).get("output", {}).get("crf") == crf
