@@ -272,6 +272,12 @@ def section_of(cls: type[Group], values: RawValues) -> Group:
     return load_options(cls, values.get(cls.section, {}), READERS)
 
 
+def without_pieces(values: RawValues) -> tuple[dict[str, Any], PiecesOptions]:
+    """Raw values that decide what a film becomes, and how it is rendered in pieces. Raises ``ConfigurationError``."""
+    kept = {name: value for name, value in values.items() if name != PiecesOptions.section}
+    return kept, section_of(PiecesOptions, values)
+
+
 def _read_reference(path: str) -> Any:
     from .restore.reference_photo import read_reference
 

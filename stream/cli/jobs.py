@@ -11,7 +11,7 @@ import typer
 from emocolor.errors import ConfigurationError
 
 from ..presets import read_preset
-from ..settings import RUN_GROUPS, JobSettings, PiecesOptions, RawValues, job_settings, section_of
+from ..settings import RUN_GROUPS, JobSettings, RawValues, job_settings, without_pieces
 from .ending import Quiet, Verbose, perform
 from .layers import OverlayFlag, PresetOption, SavePreset, applicable, raw_values, save_preset
 from .parameters import chain_parameter, flags_for, parameters_of, with_parameters
@@ -73,7 +73,7 @@ def _render(values: RawValues, settings: JobSettings, job: "_JobArguments") -> i
     from .console import print_plan, run_job
     from .resumable import film_job, is_in_pieces, run_in_pieces
 
-    options = section_of(PiecesOptions, values)
+    values, options = without_pieces(values)
     film = film_job(settings, values) if is_in_pieces(settings, options) else None
     if job.dry_run:
         print_plan(settings, pieces=None if film is None else film.folder)

@@ -35,7 +35,6 @@ def film_job(settings: JobSettings, values: RawValues) -> FilmJob:
     input, output = local_path(settings.input), local_path(settings.output or "")
     assert input is not None
     assert output is not None
-    values = {name: value for name, value in values.items() if name != PiecesOptions.section}
     return FilmJob(input=input, output=output, values=values, timeline=settings.timeline, strip=settings.strip)
 
 

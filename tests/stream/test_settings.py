@@ -7,7 +7,17 @@ from emocolor.errors import ConfigurationError, SourceError
 from emocolor.options import options_of
 from emocolor.palettes import S0
 from stream import AnalysisOptions, JobSettings
-from stream.settings import CATALOGS, FILE_GROUPS, SECTIONS, chain_of, check_names, job_settings, layered, section_of
+from stream.settings import (
+    CATALOGS,
+    FILE_GROUPS,
+    SECTIONS,
+    chain_of,
+    check_names,
+    job_settings,
+    layered,
+    section_of,
+    without_pieces,
+)
 
 
 class Own:
@@ -16,6 +26,14 @@ class Own:
 
     def apply(self, frame, scene):
         return frame
+
+
+def test_options_of_pieces_are_none_of_the_film():
+    values, pieces = without_pieces({"effect": "none", "pieces": {"keep_pieces": True}})
+    assert values == {"effect": "none"}
+    assert (pieces.resumable, pieces.restart, pieces.keep_pieces) == (None, False, True)
+    with pytest.raises(ConfigurationError):
+        without_pieces({"pieces": {"restart": "often"}})
 
 
 def test_later_layers_count_more_value_by_value():

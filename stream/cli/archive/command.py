@@ -13,13 +13,15 @@ from emocolor.errors import ConfigurationError
 from ...archive.executors import default_workers
 from ...archive.inputs import DEFAULT_NAME, DEFAULT_SUFFIX
 from ...archive.watching import DEFAULT_SETTLE_S
-from ...settings import FILE_GROUPS
+from ...settings import FILE_GROUPS, RUN_GROUPS, without_pieces
 from ..ending import Quiet, Verbose, perform
 from ..layers import OverlayFlag, PresetOption, SavePreset, applicable, raw_values, save_preset
 from ..parameters import chain_parameter, flags_for, parameters_of, with_parameters
 from .rendering import FilmChoice, Rendering
 from .showing import show_films
 
+PIECES_OPTIONS: Final = ("pieces.restart", "pieces.keep_pieces")
+"""Here everything is in pieces, so nobody needs to ask for that."""
 RENDER_HELP: Final = "Render films in pieces; the same command goes on where it was stopped."
 
 Films = Annotated[
@@ -42,8 +44,6 @@ Ray = Annotated[
     str | None,
     typer.Option("--ray", metavar="HOST:PORT|local", help="Render on a Ray cluster, or by Ray on this machine."),
 ]
-KeepPieces = Annotated[bool, typer.Option("--keep-pieces", help="Keep manifest and pieces of finished films.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Drop what earlier runs have rendered of unfinished films.")]
 AsJson = Annotated[bool, typer.Option("--json", help="A line of JSON for each film.")]
 
 
@@ -106,7 +106,7 @@ def archive_app() -> typer.Typer:
 
 
 def _render_command() -> Callable[..., None]:
-    flags = flags_for(FILE_GROUPS)
+    flags = flags_for(RUN_GROUPS, only=PIECES_OPTIONS)
 
     def render(
         *,
@@ -115,8 +115,6 @@ def _render_command() -> Callable[..., None]:
         suffix: Suffix = DEFAULT_SUFFIX,
         workers: Workers = None,
         ray: Ray = None,
-        keep_pieces: KeepPieces = False,
-        restart: Restart = False,
         preset: PresetOption = None,
         effect: str | None = None,
         overlay: OverlayFlag = False,
@@ -128,14 +126,14 @@ def _render_command() -> Callable[..., None]:
         def work() -> int:
             values = raw_values(flags, others, base={}, preset=preset, effect=effect, overlay=overlay)
             save_preset(save, values, FILE_GROUPS)
-            values = applicable(values, flags)
+            values, pieces = without_pieces(applicable(values, flags))
             if workers is not None and ray is not None:
                 raise ConfigurationError("A Ray cluster has as many workers as it has room for: leave --workers out.")
             if workers is not None and workers < 1:
                 raise ConfigurationError(f"There must be at least one worker, got {workers}.")
             choice = FilmChoice.of(films or [], folder, suffix, others)
             count = default_workers(values.get("device", "auto")) if workers is None else workers
-            how = {"workers": count, "ray": ray, "keep_pieces": keep_pieces, "restart": restart}
+            how = {"workers": count, "ray": ray, "keep_pieces": pieces.keep_pieces, "restart": pieces.restart}
             return Rendering(choice, how, quiet=quiet).run(values)
 
         perform(work, verbose)

@@ -195,8 +195,8 @@ def test_long_films_are_in_pieces_unless_that_is_not_wanted(tmp_path):
     assert not is_in_pieces(settings, PiecesOptions(resumable=False))
 
 
-def test_options_of_pieces_are_none_of_the_film(short_film, tmp_path):
-    values = {"effect": "none", "pieces": {"keep_pieces": True}}
+def test_the_film_is_that_of_the_settings(short_film, tmp_path):
+    values = {"effect": "none"}
     settings = job_settings(values, input=f"file:{short_film}", output=str(tmp_path / "out.mkv"))
     job = film_job(settings, values)
     assert (job.input, job.values) == (short_film, {"effect": "none"})
