@@ -16,7 +16,6 @@ A new engine replaces one of the same net with other weights.
 
 import contextlib
 import datetime
-import fcntl
 import glob
 import hashlib
 import json
@@ -35,6 +34,7 @@ from typing import Any, Final, TypeVar
 from emocolor.errors import EngineError
 
 from .regular_files import NotRegularError, open_regular, read_bounded
+from .system_files import HAS_OWNERS, NO_LINKS, NO_WAIT, RENAMES_OPEN_FILES, lock
 
 Engine = TypeVar("Engine")
 
@@ -226,9 +226,11 @@ class EngineCache:
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=prefix, suffix=PART, delete=False) as file:
                 try:
                     with contextlib.suppress(OSError):  # a file system without locks
-                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        lock(file.fileno())
                     file.write(json.dumps(header).encode() + b"\n" + content)
                     file.flush()
+                    if not RENAMES_OPEN_FILES:
+                        file.close()
                     os.replace(file.name, path)
                 except BaseException:
                     Path(file.name).unlink(missing_ok=True)
@@ -274,6 +276,8 @@ def _cache_in(folder: Path | None) -> EngineCache:
 
 def _distrust(found: os.stat_result) -> str:
     """Why a file or folder may be the work of another user; empty if it cannot be."""
+    if not HAS_OWNERS:
+        return ""
     if found.st_uid not in (os.getuid(), 0):
         return "belongs to another user"
     return "can be written by others; chmod go-w fixes that" if found.st_mode & 0o022 else ""
@@ -299,9 +303,9 @@ def _remove_leftovers(folder: Path, prefix: str) -> None:
     """Remove temporary files whose process was killed: nobody locks them any more."""
     for left in folder.glob(f"{glob.escape(prefix)}*{PART}"):
         with contextlib.suppress(OSError):
-            file = os.open(left, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            file = os.open(left, os.O_RDWR | NO_LINKS | NO_WAIT)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file)
                 left.unlink()
             finally:
                 os.close(file)
@@ -311,11 +315,11 @@ def _acquire(path: Path, max_wait_s: float) -> int | None:
     deadline, announced = time.monotonic() + max_wait_s, False
     while True:
         try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | NO_LINKS, 0o600)
         except OSError:
             return None
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file)
             # The last holder removes the file, so this lock may be on a file that is no longer there.
             if os.fstat(file).st_ino == path.stat().st_ino:
                 return file

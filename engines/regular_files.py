@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from .system_files import NO_WAIT
+
 
 class NotRegularError(OSError):
     """A pipe would wait, a device never end, and a folder holds no bytes."""
@@ -16,7 +18,7 @@ class NotRegularError(OSError):
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
     """A regular file, open for reading. Raises ``OSError``, and for what is none ``NotRegularError``."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    descriptor = os.open(path, os.O_RDONLY | NO_WAIT)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise NotRegularError(errno.EINVAL, "it is no regular file", str(path))

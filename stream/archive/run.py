@@ -1,7 +1,6 @@
 """Takes films through all their steps, one after the other, and says how each ended."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from emocolor.errors import EmocolorError, SinkError
+from engines.system_files import lock
 
 from ..files.places import check_distinct, check_place
 from ..files.renaming import sync_folder
@@ -298,9 +298,12 @@ def _alone(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise SinkError(f"The folder {folder} cannot be used: {error.strerror}. Start the film again.") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            lock(descriptor)
+        except BlockingIOError:
+            raise FilmBusyError(f"Another process renders {folder} now. Wait for it, or name another output.") from None
+        except OSError:  # a file system without locks
+            pass
         yield
-    except BlockingIOError:
-        raise FilmBusyError(f"Another process renders {folder} now. Wait for it, or name another output.") from None
     finally:
         os.close(descriptor)

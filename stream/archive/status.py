@@ -1,7 +1,6 @@
 """How far films are, from what lies on the disk: whoever renders them, and whether anybody does now."""
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from statistics import median
 from typing import Final, Literal
 
 from emocolor.errors import SourceError
+from engines.system_files import lock
 
 from .film import FOLDER_ENDING, MANIFEST, FilmJob, files_of, is_finished
 from .manifest import Manifest, ManifestError, read_manifest
@@ -59,7 +59,7 @@ def is_in_work(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        lock(descriptor, shared=True)
     except BlockingIOError:
         return True
     except OSError:  # a file system without locks

@@ -1,7 +1,6 @@
 """Films that are dropped into folders, taken one at a time once they are complete."""
 
 import contextlib
-import fcntl
 import os
 import signal
 import time
@@ -152,15 +151,17 @@ class WatchedFolders:
 
 def is_open_for_writing(path: Path) -> bool:
     """Whether a process may write the file now, as far as the system tells: Linux does, for one's own files."""
-    if not hasattr(fcntl, "F_SETLEASE"):
+    try:
+        from fcntl import F_RDLCK, F_SETLEASE, F_SETSIG, F_UNLCK, fcntl
+    except ImportError:
         return False
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
             # Who opens the file for writing meanwhile would end this process by a signal that is not ignored.
-            fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            fcntl(descriptor, F_SETSIG, signal.SIGURG)
+            fcntl(descriptor, F_SETLEASE, F_RDLCK)
+            fcntl(descriptor, F_SETLEASE, F_UNLCK)
         except BlockingIOError:
             return True
         finally:

@@ -1,6 +1,5 @@
 """A job in pieces, as a person runs it: it ends as others do, and goes on where it was stopped."""
 
-import signal
 import sys
 from types import FrameType
 from typing import Final
@@ -16,7 +15,7 @@ from .archive.view import FilmsView, films_view
 from .console import EXIT_DAMAGED, Tally, damage_warning, summary_of, target_of, unseen
 from .messages import release_terminal, say
 from .parameters import with_flags
-from .signals import handled_by, raise_stopped
+from .signals import HANGUP, handled_by, raise_stopped
 
 GOES_ON: Final = "what is rendered is kept, and the same command goes on from there"
 
@@ -68,7 +67,7 @@ class _Stopping:
         self._hint = f"{GOES_ON}, without --restart" if restart else GOES_ON
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGHUP:
+        if number == HANGUP:
             release_terminal()
         if self.signal:
             raise_stopped(number, frame)

@@ -6,11 +6,16 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .messages import say
 
-STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+if TYPE_CHECKING:
+    import asyncio
+
+HANGUP: Final[signal.Signals | None] = getattr(signal, "SIGHUP", None)
+"""A terminal that is closed; Windows has no such signal."""
+STOPS: Final = (signal.SIGINT, signal.SIGTERM, *((HANGUP,) if HANGUP else ()))
 """Ctrl-C, a service manager, and a terminal that is closed."""
 
 Handler = Callable[[int, FrameType | None], None]
@@ -52,6 +57,22 @@ def handled_by(handler: Handler) -> Iterator[None]:
             signal.signal(number, previous)
 
 
+@contextlib.contextmanager
+def handled_on(loop: "asyncio.AbstractEventLoop", handler: Callable[[int], None]) -> Iterator[None]:
+    """Handle the signals so on the event loop, while the block runs in the main thread."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(handler, number)
+
+    # The loop's own way is for POSIX alone.
+    before = handle_by(on_signal)
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, signal.SIG_DFL if previous is None else previous)
+
+
 def handle_by(handler: Handler) -> dict[int, Any]:
     """Handle the signals so from now on; what handled them before."""
     return {number: signal.signal(number, handler) for number in handled_signals()}
@@ -59,4 +80,4 @@ def handle_by(handler: Handler) -> dict[int, Any]:
 
 def handled_signals() -> list[signal.Signals]:
     """The signals that end a command here."""
-    return [one for one in STOPS if one != signal.SIGHUP or signal.getsignal(one) is not signal.SIG_IGN]
+    return [one for one in STOPS if one != HANGUP or signal.getsignal(one) is not signal.SIG_IGN]

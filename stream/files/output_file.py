@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from emocolor.errors import SinkError
+from engines.system_files import RENAMES_OPEN_FILES
 
 from .pipes import PipeWriter
 from .places import check_folder, check_place, identities_of, identity_of, is_stream, status_of
@@ -93,6 +94,7 @@ class OutputFile:
         """Whether this is a pipe or a device, which is written straight into and never renamed."""
         self._place, self._lock = Path(os.path.realpath(path)), -1
         self._renamed: Renamed | None = None
+        self._discarded = self.is_stream
         if self.is_stream:
             self.part = path
             return
@@ -112,6 +114,8 @@ class OutputFile:
             return ""
         # File, name, folder, in this order: after a power failure there is the old file or the complete new one.
         os.fsync(self._lock)
+        if not RENAMES_OPEN_FILES:
+            self._close()
         remark = ""
         try:
             self._renamed = rename(self.part, self._place, overwrite=self._overwrite)
@@ -127,15 +131,20 @@ class OutputFile:
             self._renamed = None
 
     def discard(self) -> None:
-        if self._lock < 0:
+        if self._discarded:
             return
+        self._discarded = True
         if self._renamed is not None:
             self._renamed.settle()
         else:
             with contextlib.suppress(OSError):
                 self.part.unlink(missing_ok=True)
-        os.close(self._lock)
-        self._lock = -1
+        self._close()
+
+    def _close(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
 
 class OutputFolder:
@@ -162,6 +171,7 @@ class OutputFolder:
         self._folder = Path(os.path.realpath(path.parent))
         self._renamed: list[Renamed] = []
         self._aside: Path | None = None
+        self._discarded = False
         self.part, self._lock = reserve(self._folder / path.name, make_folder, alone=not overwrite)
 
     def place(self) -> str:
@@ -184,14 +194,15 @@ class OutputFolder:
             self._renamed.pop().undo()
 
     def discard(self) -> None:
-        if self._lock < 0:
+        if self._discarded:
             return
+        self._discarded = True
         for renamed in self._renamed:
             renamed.settle()
         if self._aside is None:
             shutil.rmtree(self.part, ignore_errors=True)
-        os.close(self._lock)
-        self._lock = -1
+        if self._lock >= 0:
+            os.close(self._lock)
 
     def _rename(self, part: Path) -> Renamed:
         place = self._folder / self._name_of(part.name)

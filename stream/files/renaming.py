@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from engines.system_files import FOLDER, HAS_OWNERS
+
 from .temporary_names import temporary_name
 
 MAX_OTHER_NAMES: Final = 1000
@@ -80,7 +82,7 @@ def move_folder_aside(part: Path, place: Path) -> Path:
 def sync_folder(folder: Path) -> None:
     """Let the new names survive a power failure, where the file system can."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(folder, os.O_RDONLY | FOLDER)
         try:
             os.fsync(descriptor)
         finally:
@@ -110,7 +112,8 @@ def _second_name(place: Path) -> Path | None:
 
 
 def _take_mode_and_owner(part: Path, there: os.stat_result) -> None:
-    with contextlib.suppress(OSError):  # only root may give files away
-        os.chown(part, there.st_uid, there.st_gid)
+    if HAS_OWNERS:
+        with contextlib.suppress(OSError):  # only root may give files away
+            os.chown(part, there.st_uid, there.st_gid)
     with contextlib.suppress(OSError):
         part.chmod(stat.S_IMODE(there.st_mode))

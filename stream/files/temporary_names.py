@@ -5,7 +5,6 @@ left behind, and removes it.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from emocolor.errors import SinkError
+from engines.system_files import FOLDER, NO_LINKS, NO_WAIT, lock
 
 MAX_NAME_BYTES: Final = 255
 FOLDER_LOCK_LIMIT_S: Final = 2.0
@@ -40,7 +40,7 @@ def reserve(place: Path, make: Callable[[Path], int], *, alone: bool) -> tuple[P
         except OSError as error:
             raise SinkError(not_writable(place.parent, error)) from error
         with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor)
     return part, descriptor
 
 
@@ -76,11 +76,11 @@ def _clear_leftovers(place: Path) -> bool:
 def _remove_unlocked(path: Path) -> bool:
     """Remove a temporary file or folder that nobody locks; whether it was not locked."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | NO_LINKS | NO_WAIT)
     except OSError:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -98,7 +98,7 @@ def _remove_unlocked(path: Path) -> bool:
 def _folder_lock(folder: Path) -> Iterator[None]:
     """Hold the folder, so that two jobs do not look for each other at once; after the limit go on without."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(folder, os.O_RDONLY | FOLDER)
     except OSError:
         yield
         return
@@ -114,7 +114,7 @@ def _folder_lock(folder: Path) -> Iterator[None]:
 def _try_lock(descriptor: int) -> bool:
     """Lock it, or learn that another process does; where there are no locks there is nothing to wait for."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
     except BlockingIOError:
         return False
     except OSError:
@@ -124,4 +124,4 @@ def _try_lock(descriptor: int) -> bool:
 
 def make_folder(path: Path) -> int:
     path.mkdir(0o700)
-    return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    return os.open(path, os.O_RDONLY | FOLDER) if FOLDER else -1

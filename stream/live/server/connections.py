@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import resource
 import socket
 import ssl
 from collections.abc import Iterable
@@ -60,6 +59,10 @@ class ConnectionLimits:
     @classmethod
     def of_this_process(cls) -> "ConnectionLimits":
         """Limits that fit the process's own limit of descriptors."""
+        try:
+            import resource
+        except ImportError:  # Windows
+            return cls()
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return cls() if soft == resource.RLIM_INFINITY else cls.for_descriptors(soft)
 

@@ -145,7 +145,8 @@ def _stop_on(loop: asyncio.AbstractEventLoop, stopped: "asyncio.Future[int]", nu
         if not stopped.done():
             stopped.set_result(code)
 
-    loop.add_signal_handler(number, stop)
+    with contextlib.suppress(NotImplementedError):  # on Windows Ctrl-C interrupts the loop
+        loop.add_signal_handler(number, stop)
 
 
 def _announce(settings: ServeSettings, port: int, say: Callable[[str], None]) -> None:
