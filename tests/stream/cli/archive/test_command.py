@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.stream.archive.films import frames_of, make_film
+from tests.stream.cli.command_process import CommandProcess
 
 
 @pytest.fixture
@@ -123,6 +124,26 @@ def test_films_that_are_dropped_into_a_folder_are_rendered_until_a_signal(film, 
     assert errors.splitlines()[-1] == "2 films: 1 done, 1 not finished"
     assert (folder / "first.mkv").exists()
     assert (folder / "second.mkv.pieces").exists()
+
+
+@pytest.mark.slow
+def test_two_watchers_render_each_film_once(film, folder, tmp_path):
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    for name in "abcd":
+        (drop / f"{name}.mp4").write_bytes(film.read_bytes())
+    arguments = [*command(drop, folder)[3:], "--watch", "--settle", "0"]
+    with CommandProcess(*arguments) as one, CommandProcess(*arguments) as two:
+        one.wait_until(lambda: len(list(folder.glob("*.mkv"))) == 4 and not list(folder.glob("*.pieces")))
+        one.signal(signal.SIGTERM)
+        two.signal(signal.SIGTERM)
+        (first, said), (second, said_too) = one.finish(), two.finish()
+    assert (first, second) == (143, 143)
+    assert sorted(path.name for path in folder.iterdir()) == ["a.mkv", "b.mkv", "c.mkv", "d.mkv"]
+    both = said + said_too
+    for name in "abcd":
+        assert both.count(f"{name}.mkv is finished") == 1
+        assert f"{name}.mp4: error" not in both
 
 
 def test_nothing_unfinished_is_said(folder):
