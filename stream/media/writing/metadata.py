@@ -52,6 +52,9 @@ SAME_LANGUAGES: Final = {
     **{"fas": "per", "eus": "baq", "cym": "wel", "nob": "nor", "nno": "nor"},
 }
 """The code in QuickTime's table for languages that have another, or belong to one that is there."""
+UNKNOWN_LANGUAGES: Final = frozenset({"", "und"})
+FORMATS_OF_FEW_LANGUAGES: Final = frozenset({"mov", "avi", "flv", "mxf", "gxf", "mpeg", "vob", "dvd", "svcd", "vcd"})
+"""MOV has codes for some, the others, as FFmpeg writes them, for none."""
 FLAGS_OF_TRACKS: Final = (
     ("forced", Disposition.forced),
     ("for the hearing impaired", Disposition.hearing_impaired),
@@ -105,8 +108,9 @@ def _language(format_name: str, language: str) -> str:
 
 def language_is_lost(format_name: str, language: str) -> bool:
     """Whether the container has no code for a language that :func:`stream_metadata` gave."""
-    known = QUICKTIME_LANGUAGES | set(QUICKTIME_NAMES.values()) | {"und", ""}
-    return format_name == "mov" and language not in known
+    if language in UNKNOWN_LANGUAGES or format_name not in FORMATS_OF_FEW_LANGUAGES:
+        return False
+    return format_name != "mov" or language not in QUICKTIME_LANGUAGES | set(QUICKTIME_NAMES.values())
 
 
 def lost_flags(format_name: str, disposition: int) -> list[str]:

@@ -130,7 +130,7 @@ def test_audio_is_copied_where_the_container_takes_it(
     path = make_clip(given, frames=20, codec="mpeg4", audio=[{**AUDIO, "codec": codec, "layout": layout}])
     for name in targets:
         sink = process(path, tmp_path / name)
-        assert not [warning for warning in sink.warnings if "audio" in warning], name
+        assert not [text for text in sink.warnings if "audio" in text and "language" not in text], name
         assert sink.lost_packets == 0
         data = b"".join(data for *_, data in packets(tmp_path / name, 1))
         assert data == b"".join(data for *_, data in packets(path, 1)), name

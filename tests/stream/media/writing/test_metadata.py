@@ -79,6 +79,8 @@ def test_languages_reach_quicktime_files(make_clip: Any, tmp_path: Path, given: 
 def test_a_language_that_quicktime_does_not_know_is_reported(make_clip: Any, tmp_path: Path) -> None:
     assert language_is_lost("mov", "afr")
     assert not language_is_lost("mp4", "afr")
+    assert language_is_lost("avi", "fra")
+    assert not language_is_lost("avi", "und")
     path = make_clip("in.mkv", audio=[{**AUDIO, "metadata": {"language": "afr"}}])
     assert any("language of audio 1" in warning for warning in process(path, tmp_path / "out.mov").warnings)
 
