@@ -7,6 +7,7 @@ tried again here, on another node if there is one; all others end the film.
 import contextlib
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
@@ -50,6 +51,8 @@ END_LIMIT_S: Final = 10.0
 REPORTS: Final = 1000
 """Reports that wait for the driver; more are dropped."""
 LONGEST_REASON: Final = 300
+_LACKING: Final = re.compile(r"No module named '([\w.]+)'")
+_NODE: Final = re.compile(r"\bip=([\w.:]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,11 +279,13 @@ def _outcome(ray: Any, task: Any, piece: int) -> Outcome:
     try:
         found = ray.get(task)
     except ray.exceptions.RayTaskError as error:
-        if "No module named" not in str(error):
+        # Ray keeps neither the node nor the first error in fields of their own.
+        module, address = _LACKING.search(str(error)), _NODE.search(str(error))
+        if module is None:
             raise
-        lack = str(error).rpartition("No module named")[2].partition("\n")[0].strip(" '\")")
+        node = "A node" if address is None else f"The node {address[1]}"
         raise MissingDependencyError(
-            f"The node {error.ip} lacks the Python module {lack}: install the same emocolor-stream on every node."
+            f"{node} lacks the Python module {module[1]}: install the same emocolor-stream on every node."
         ) from None
     except ray.exceptions.RayError as error:
         raise OutOfMemoryError(
