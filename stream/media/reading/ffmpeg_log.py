@@ -1,6 +1,7 @@
 """What FFmpeg writes to its log, for what it tells nowhere else."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -9,6 +10,8 @@ import av
 
 _LEVEL: Final = threading.Lock()
 """The level of FFmpeg's log belongs to the whole process."""
+SETTLING_SECONDS: Final = 0.002
+"""So long other threads may take for a message before the log is closed."""
 
 
 @contextmanager
@@ -22,6 +25,10 @@ def recorded_log(level: int) -> Iterator[list[str]]:
         try:
             yield texts
         finally:
+            if before is None:
+                # A message that another thread has begun is compared with the level, which must not be None by then.
+                av.logging.set_level(av.logging.PANIC)
+                time.sleep(SETTLING_SECONDS)
             av.logging.set_level(before)
             av.logging.set_skip_repeated(skips)
             texts.extend(message for _, _, message in logs)
