@@ -14,6 +14,10 @@ UNTIMED_FORMATS: Final = frozenset({"avi", "mxf", "mxf_opatom", "gxf", "dv"})
 """Containers that place audio by counting it from the start."""
 TOLERANCE_SECONDS: Final = Fraction(1, 50)
 """Shorter gaps come from rounded times; half a packet is tolerated too."""
+DOUBTFUL_SECONDS: Final = 60
+"""A packet behind a longer gap may have a damaged time, so it waits for one that continues it."""
+LONGEST_SECONDS: Final = 3600
+"""No longer gap is filled."""
 CHUNK_SECONDS: Final = Fraction(1, 10)
 """Length of a packet of silent PCM."""
 FRAMED_CODECS: Final = frozenset({"mp2", "mp3", "ac3", "eac3"})
@@ -33,6 +37,10 @@ class ContinuousAudio:
         self._inner, self._source, self._label, self._warn = inner, source, label, warn
         self._end = Fraction(0)
         """Of what was passed on, in seconds."""
+        self._doubtful: Packet | None = None
+        """The packet behind a long gap."""
+        self._misplaced = 0
+        """Packets left out because their times lie far from those before and after."""
 
     @property
     def stream(self) -> Any:
@@ -44,7 +52,7 @@ class ContinuousAudio:
 
     @property
     def undecodable(self) -> int:
-        return self._inner.undecodable
+        return self._inner.undecodable + self._misplaced
 
     @property
     def decoded(self) -> bool:
@@ -54,7 +62,9 @@ class ContinuousAudio:
         return [ready for one in self._inner.put(packet) for ready in self._placed(one)]
 
     def flush(self) -> list[Packet]:
-        return [ready for one in self._inner.flush() for ready in self._placed(one)]
+        packets = [ready for one in self._inner.flush() for ready in self._placed(one)]
+        self._drop_doubtful()
+        return packets
 
     def fill(self, end: Fraction) -> list[Packet]:
         """Silence after all packets, up to ``end`` in seconds, for containers that end with the shorter stream."""
@@ -65,22 +75,39 @@ class ContinuousAudio:
         return list(self._silence(end - self._end)) if end > self._end else []
 
     def _placed(self, packet: Packet) -> Iterator[Packet]:
-        """The packet after the silence before it; nothing where its time is over."""
+        """The packet after the silence before it; nothing where its time is over, or while it is doubtful."""
         if packet.pts is None:
             yield packet
             return
-        start, duration = packet.pts * packet.time_base, (packet.duration or 0) * packet.time_base
-        gap, tolerance = start - self._end, max(TOLERANCE_SECONDS, duration / 2)
-        if gap < -tolerance:
-            return
-        if gap > tolerance:
-            yield from self._silence(gap)
-        self._end = start + duration
-        yield packet
+        for one in self._trusted(packet):
+            start, duration = _span(one)
+            gap = start - self._end
+            if gap < -_tolerance(one):
+                continue
+            if gap > _tolerance(one):
+                yield from self._silence(gap)
+            self._end = start + duration
+            yield one
+
+    def _trusted(self, packet: Packet) -> list[Packet]:
+        """The packets that may be placed now."""
+        doubtful, start = self._doubtful, _span(packet)[0]
+        if doubtful is not None and abs(start - sum(_span(doubtful))) <= _tolerance(doubtful):
+            self._doubtful = None
+            return [doubtful, packet]
+        self._drop_doubtful()
+        if start - self._end > DOUBTFUL_SECONDS:
+            self._doubtful = packet
+            return []
+        return [packet]
+
+    def _drop_doubtful(self) -> None:
+        self._misplaced += self._doubtful is not None
+        self._doubtful = None
 
     def _silence(self, seconds: Fraction) -> Iterator[Packet]:
         source = self._source or cast(av.AudioCodecContext, self.stream.codec_context)
-        pieces = silence(source, seconds)
+        pieces = silence(source, seconds) if seconds <= LONGEST_SECONDS else None
         if pieces is None:
             self._warn(
                 f"The container stores no times of audio, and {self._label} pauses: it is early after that. "
@@ -95,6 +122,16 @@ class ContinuousAudio:
             packet.is_keyframe = True
             self._end += length
             yield packet
+
+
+def _span(packet: Packet) -> tuple[Fraction, Fraction]:
+    """Start and duration of a packet that has a time, in seconds."""
+    assert packet.pts is not None
+    return packet.pts * packet.time_base, (packet.duration or 0) * packet.time_base
+
+
+def _tolerance(packet: Packet) -> Fraction:
+    return max(TOLERANCE_SECONDS, _span(packet)[1] / 2)
 
 
 def silence(source: av.AudioCodecContext, seconds: Fraction) -> Iterator[tuple[bytes, Fraction]] | None:

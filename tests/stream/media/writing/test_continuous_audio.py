@@ -46,6 +46,34 @@ def packet_at(stream: Any, milliseconds: int, length: int = 20) -> Any:
     return packet
 
 
+def test_a_single_packet_far_ahead_is_left_out_and_counted(stream: Any) -> None:
+    """Its time is damaged: a month of silence would not end."""
+    audio = ContinuousAudio(Untouched(stream), context_of("pcm_s16le"), "audio 1", lambda text: None)
+    given = [packet_at(stream, at) for at in (0, 2_667_577_422, 20, 40, 3_000_000)]
+    written = [ready for packet in given for ready in audio.put(packet)]
+    assert written == [given[0], given[2], given[3]]
+    assert audio.flush() == []
+    assert audio.undecodable == 2
+
+
+def test_a_long_hole_is_filled_where_the_audio_goes_on_behind_it(stream: Any) -> None:
+    audio = ContinuousAudio(Untouched(stream), context_of("pcm_s16le"), "audio 1", lambda text: None)
+    given = [packet_at(stream, at) for at in (0, 100_000, 100_020)]
+    written = [ready for packet in given for ready in audio.put(packet)]
+    ends = np.cumsum([packet.size / 4 / 48 for packet in written])
+    assert [round(ends[written.index(packet)]) for packet in given] == [20, 100_020, 100_040]
+    assert audio.undecodable == 0
+
+
+def test_a_hole_of_hours_is_not_filled_and_named(stream: Any) -> None:
+    warnings: list[str] = []
+    audio = ContinuousAudio(Untouched(stream), context_of("pcm_s16le"), "audio 1", warnings.append)
+    given = [packet_at(stream, at) for at in (0, 10_000_000, 10_000_020)]
+    assert [ready for packet in given for ready in audio.put(packet)] == given
+    assert len(warnings) == 1
+    assert "audio 1 pauses: it is early after that" in warnings[0]
+
+
 def test_a_late_start_and_a_hole_are_filled_with_silence(stream: Any) -> None:
     warnings: list[str] = []
     audio = ContinuousAudio(Untouched(stream), context_of("pcm_s16le"), "audio 1", warnings.append)
