@@ -31,7 +31,7 @@ from .frames import FULL, ColorTags, convert, frame_to_av, with_neutral_chroma
 from .nvenc import ENCODERS, SURFACE, NvencFrames
 from .side_data import side_data_of
 from .source_info import SourceInfo
-from .writing.frame_numbers import GAPLESS_FORMATS, NUMBERED_FORMATS, FrameNumbers
+from .writing.frame_numbers import GAPLESS_FORMATS, MOST_SKIPPED, NUMBERED_FORMATS, FrameNumbers
 from .writing.padding import even_size, padded
 from .writing.scheduling import ordinary_priority
 
@@ -243,6 +243,11 @@ class VideoEncoder:
             return []
         if numbers.rounded:
             self._warn(f"The output has a fixed frame rate ({float(numbers.rate):g}); frames' times are rounded to it.")
+        if numbers.cut:
+            self._warn(
+                f"The video pauses for more than {float(MOST_SKIPPED / numbers.rate):.0f} s, which the output cannot "
+                "hold: what comes after that is early. Choose another container, such as Matroska."
+            )
         av_frame.time_base, av_frame.duration = 1 / numbers.rate, 1
         shown, self._previous = self._previous or av_frame, av_frame
         packets: list[av.Packet[Any]] = []

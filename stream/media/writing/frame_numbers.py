@@ -10,6 +10,8 @@ GAPLESS_FORMATS: Final = NUMBERED_FORMATS - {"avi"}
 """Those of them that cannot leave a number out."""
 ROUNDED: Final = Fraction(1, 4)
 """Frames that are moved by more than this part of their duration are a change of the video."""
+MOST_SKIPPED: Final = 60_000
+"""Numbers in a hole; longer ones are cut: AVI's muxer refuses 65,536, and others would be filled without end."""
 
 
 class FrameNumbers:
@@ -19,6 +21,8 @@ class FrameNumbers:
         self.rate = rate
         self.rounded = False
         """Whether a frame was moved noticeably."""
+        self.cut = False
+        """Whether a hole was cut."""
         self.dropped = 0
         """Frames for which there is no number: the video has more than the rate."""
         self._begins = format_name in NUMBERED_FORMATS
@@ -45,6 +49,9 @@ class FrameNumbers:
         if exact < self._free - 1:
             self.dropped += 1
             return None
+        if exact > self._free + MOST_SKIPPED and self._begins:
+            self.cut, self._phase = True, self._phase + exact - (self._free + MOST_SKIPPED)
+            exact = Fraction(self._free + MOST_SKIPPED)
         number = max(math.floor(exact + Fraction(1, 2)), self._free)
         self.rounded |= abs(number - exact) > ROUNDED
         free, self._free = self._free, number + 1

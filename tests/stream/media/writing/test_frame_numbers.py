@@ -5,7 +5,7 @@ from typing import Any
 import av
 import pytest
 
-from stream.media.writing.frame_numbers import FrameNumbers
+from stream.media.writing.frame_numbers import MOST_SKIPPED, FrameNumbers
 from tests.stream.media.clip_io import decoded_frames, frames_of, process, read, times
 
 
@@ -23,6 +23,14 @@ def test_only_what_holds_no_gap_is_filled() -> None:
     assert placed("matroska", 0.3, 0.7) == [range(3, 3), range(7, 7)]
     assert placed("avi", 0.3, 0.7) == [range(3), range(7, 7)]
     assert placed("mxf", 0.3, 0.7) == [range(3), range(4, 7)]
+
+
+@pytest.mark.parametrize("format_name", ["avi", "mxf"])
+def test_a_hole_of_a_month_is_cut(format_name: str) -> None:
+    numbers = FrameNumbers(Fraction(25), format_name)
+    found = [numbers.place(Fraction(at)) for at in (0, 2_667_577, 2_667_578)]
+    assert [one.stop for one in found if one is not None] == [0, 1 + MOST_SKIPPED, 26 + MOST_SKIPPED]
+    assert numbers.cut
 
 
 def test_more_frames_than_numbers_are_left_out() -> None:
