@@ -25,6 +25,7 @@ from .encoder_choice import (
     FormatChoice,
     format_choices,
     with_chroma_format,
+    with_repeatable_arithmetic,
     writes_captions,
 )
 from .frames import FULL, ColorTags, convert, frame_to_av, with_neutral_chroma
@@ -98,7 +99,7 @@ class _Setup:
                 context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         if encoder in QUANTISERS and not {"b", "global_quality"} & set(self.options):
             context.qscale, context.global_quality = True, QUANTISERS[encoder] * QUANTISER_UNIT
-        context.options = dict(self.options)
+        context.options = with_repeatable_arithmetic(encoder, self.options)
 
 
 def describe_frames(

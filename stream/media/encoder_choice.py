@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 import av
+import cv2
 from av.codec import Codec
 from av.codec.codec import UnknownCodecError, codecs_available, find_best_pix_fmt_of_list
 from av.codec.context import CodecOption, OptionType
@@ -88,6 +89,11 @@ THREADS: Final = {
 }
 """Threads of the encoders whose output depends on how many there are: the same on every machine. All others use its
 cores. VP8's threads wait actively, which costs more than they give."""
+AVX_512: Final = 13
+"""OpenCV's number of these instructions."""
+REPEATABLE_ARITHMETIC: Final = {"asm": "AVX2,LZCNT,Cache64"}
+"""Instructions for x264 on processors that have AVX-512. With those, its macroblock tree reads memory that it has not
+written, and the same frames gave other bytes in most runs."""
 H264_ENCODERS: Final = frozenset({"libx264", "h264_nvenc"})
 DELIVERY_ENCODERS: Final = frozenset({"libx264", "libx265", "h264_nvenc", "hevc_nvenc", "libvpx-vp9"})
 """Encoders of what players get, most of which decode 4:2:0 alone."""
@@ -169,6 +175,12 @@ def encoder_options(
     if field_order == "bottom first" and codec.name in ("libx264", "libx264rgb"):
         parameters["bff"] = "1"  # by the frames' flags x264 learns it too late for its headers
     return _join_parameters(codec.name, chosen | dict(options), parameters)
+
+
+def with_repeatable_arithmetic(encoder: str, options: Mapping[str, str]) -> dict[str, str]:
+    """The options with which the encoder gives the same bytes in every run on this processor; given ones prevail."""
+    concerned = encoder in ("libx264", "libx264rgb") and cv2.checkHardwareSupport(AVX_512)
+    return _join_parameters(encoder, dict(options), REPEATABLE_ARITHMETIC if concerned else {})
 
 
 def _known_options(codec: Codec) -> dict[str, CodecOption]:

@@ -86,6 +86,7 @@ def test_a_clip_without_a_face_is_refused(tmp_path):
         Footage(tmp_path / "gray.png")
 
 
+@pytest.mark.slow
 def test_every_cost_is_measured_and_shown(footage, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed; it draws the plot")
     found = []

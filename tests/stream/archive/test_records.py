@@ -1,6 +1,7 @@
 """What a piece's files are: recorded once, and told from everything else that lies there."""
 
 import av
+import numpy as np
 import pytest
 
 from stream.archive.records import Observed, PieceFiles, read_record, state_of, write_record
@@ -34,7 +35,7 @@ def test_the_delay_is_that_of_the_encoder(tmp_path):
         stream.width = stream.height = 64
         stream.options = {"bf": "2", "b-adapt": "0"}
         for pts in range(12):
-            frame = av.VideoFrame(64, 64, "yuv420p")
+            frame = av.VideoFrame.from_ndarray(np.full((96, 64), 128, np.uint8), "yuv420p")
             frame.pts = pts
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

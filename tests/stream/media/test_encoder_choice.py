@@ -15,6 +15,7 @@ from stream.media.encoder_choice import (
     format_choices,
     holds_hdr,
     with_chroma_format,
+    with_repeatable_arithmetic,
 )
 from stream.media.source_info import HdrMetadata
 
@@ -149,3 +150,10 @@ def test_gray_gets_chroma_at_its_own_depth() -> None:
     assert with_chroma_format(PIXEL_FORMATS["gray"]).name == "yuv420p"
     assert with_chroma_format(PIXEL_FORMATS["gray10le"]).name == "yuv420p10le"
     assert with_chroma_format(PIXEL_FORMATS["yuv411p"]).name == "yuv411p"
+
+
+def test_given_instructions_of_x264_prevail() -> None:
+    options = with_repeatable_arithmetic("libx264", {"x264-params": "asm=0", "preset": "fast"})
+    assert options["x264-params"].split(":")[-1] == "asm=0"
+    assert options["preset"] == "fast"
+    assert with_repeatable_arithmetic("libx265", {"x265-params": "a=1"}) == {"x265-params": "a=1"}

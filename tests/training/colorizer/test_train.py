@@ -88,6 +88,7 @@ def test_a_run_that_is_killed_amid_an_epoch_resumes_as_an_unbroken_one(blobs, on
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_kept(blobs, one_blob, tmp_path):
     (tmp_path / "recipe.toml").write_text(RECIPE_OF_CONTEXT)
     run = tmp_path / "run"

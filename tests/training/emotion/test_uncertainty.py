@@ -59,6 +59,7 @@ def results(data, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_command_measures_every_method_and_every_subset(results):
     found = json.loads((results / "uncertainty.json").read_text())
     assert (found["images"], found["subset_images"]) == (COUNT, 2)

@@ -64,6 +64,7 @@ def shot(seed, size_wh=(96, 64)):
     return np.asarray(cv2.resize(coarse, size_wh, interpolation=cv2.INTER_CUBIC))
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_json_object(exported, blobs, paintings_folder, vgg_file, demo_clip, run_main):
     code, printed, _ = run_main(
         main, "style", "--weights", exported, "--content", blobs, "--styles", paintings_folder, "--vgg", vgg_file,

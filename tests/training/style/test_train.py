@@ -59,6 +59,7 @@ def test_a_run_that_starts_from_a_net_that_ships_records_it(train_style, tiny_re
     assert config["shipped_start"] == [*card["started_from"], card["training"]]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # which torch looks at itself while it traces
 def test_a_compiled_run_learns_the_same(train_style, shallow_recipe, tmp_path, monkeypatch):
     """Traced for real, then run by torch's own kernels: making others takes a minute."""
@@ -87,6 +88,7 @@ def test_training_in_bfloat16_works(train_style, shallow_recipe, tmp_path):
     assert all(value.dtype != torch.bfloat16 for value in final_weights(run).values())
 
 
+@pytest.mark.slow
 def test_training_brings_style_nearer_and_makes_views_consistent(train_style, shallow_recipe, tmp_path):
     recipe = replace(shallow_recipe, draws=32, batch=4, learning_rate=5e-3, epochs=3)
     steady = train_style(replace(recipe, temporal_weight=300.0), tmp_path / "steady")
