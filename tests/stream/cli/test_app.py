@@ -307,6 +307,7 @@ def test_help_and_version():
     assert call("--version").stdout.startswith("emocolor-stream ")
 
 
+@pytest.mark.slow
 def test_demo_leaves_clip_strip_and_timeline(tmp_path):
     done = call("demo", tmp_path / "demo")
     assert done.returncode == 0, done.stderr

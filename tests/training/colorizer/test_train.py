@@ -100,6 +100,7 @@ def test_the_best_epoch_is_kept(blobs, one_blob, tmp_path):
     assert json.loads((run / "final.json").read_text())["epoch"] == best["epoch"]
 
 
+@pytest.mark.slow
 def test_a_run_may_be_finished_early(blobs, one_blob, tmp_path):
     (tmp_path / "recipe.toml").write_text(RECIPE_OF_CONTEXT)
     recipe, run = read_recipe(ColorizerRecipe, tmp_path / "recipe.toml"), tmp_path / "run"

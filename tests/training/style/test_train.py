@@ -70,6 +70,7 @@ def test_a_compiled_run_learns_the_same(train_style, shallow_recipe, tmp_path, m
     assert all(torch.allclose(plain[name], value, atol=1e-4) for name, value in compiled.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.stem.removeprefix("style_") for path in CONFIGS])
 def test_every_recipe_trains(path, train_style, tiny_recipe, tmp_path):
     recipe = read_recipe(StyleRecipe, path)
@@ -99,6 +100,7 @@ def test_training_brings_style_nearer_and_makes_views_consistent(train_style, sh
     assert moved < 0.7 * moved_alone
 
 
+@pytest.mark.slow
 def test_a_student_learns_the_output_of_its_teacher_without_features(
     train_style, shallow_recipe, trained_style, tmp_path
 ):
