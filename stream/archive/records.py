@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -124,18 +124,25 @@ def pts_of(packet: Packet) -> int:
     return int(pts)
 
 
+def ranks_of(times: Sequence[int]) -> list[int]:
+    """The rank in presentation of each packet; those of one time, since containers round, follow as they are decoded."""
+    ranks = [0] * len(times)
+    for rank, index in enumerate(sorted(range(len(times)), key=lambda index: times[index])):
+        ranks[index] = rank
+    return ranks
+
+
 def write_record(files: PieceFiles, observed: Observed) -> None:
     """Read the piece's files once, and record what they are. Raises ``SinkError``, and what reading them raises."""
     video = PieceVideo(files.video)
     try:
         times = [pts_of(packet) for packet in video.packets()]
-        rank = {pts: index for index, pts in enumerate(sorted(times))}
         record = PieceRecord(
             piece=files.key,
             bytes=files.video.stat().st_size,
             video_sha256=video.sha256,
             timeline_sha256=None if files.timeline is None else sha256_of(files.timeline.read_bytes()),
-            order=[rank[pts] for pts in times],
+            order=ranks_of(times),
             encoder=video.encoder,
             analyses=observed.analyses,
             faces=observed.faces,

@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from stream.archive.records import Observed, PieceFiles, read_record, state_of, write_record
+from stream.archive.records import Observed, PieceFiles, ranks_of, read_record, state_of, write_record
 from tests.stream.archive.films import make_film, packets_of
 
 OBSERVED = Observed(analyses=5, faces=True, warnings=("It is dark.",))
@@ -44,6 +44,15 @@ def test_the_delay_is_that_of_the_encoder(tmp_path):
     record = read_record(files)
     assert record.order != sorted(record.order) == list(range(12))
     assert record.delay == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "ranks"),
+    [([], []), ([0, 80, 40, 120], [0, 2, 1, 3]), ([0, 0, 0, 1], [0, 1, 2, 3]), ([5, 2, 2], [2, 0, 1])],
+)
+def test_packets_of_one_time_keep_their_order(times, ranks):
+    """Frames less than a millisecond apart have one time in Matroska."""
+    assert ranks_of(times) == ranks
 
 
 @pytest.mark.parametrize(
