@@ -125,7 +125,7 @@ def pts_of(packet: Packet) -> int:
 
 
 def ranks_of(times: Sequence[int]) -> list[int]:
-    """The rank in presentation of each packet; those of one time, since containers round, follow as they are decoded."""
+    """The rank in presentation of each packet; those of one time, as containers round, stay as decoded."""
     ranks = [0] * len(times)
     for rank, index in enumerate(sorted(range(len(times)), key=lambda index: times[index])):
         ranks[index] = rank
